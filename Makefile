@@ -1,0 +1,28 @@
+# make demo    train session 6's network, deploy it to every target, compare
+# make test    run the tests
+# make lint    format, lint and type checks
+# VENV=folder names the virtual environment, PYTHON=command the Python (3.11 or newer) to make it of.
+
+VENV ?= .venv
+PYTHON ?= python3
+RUN := $(VENV)/bin/python
+
+.PHONY: demo test lint
+
+demo: $(VENV)/installed
+	$(RUN) -m courses run s06 --out runs/demo \
+	    --target cpu --target cpu-float --target cpu-dynamic --target gpu --target cortex-m
+
+test: $(VENV)/installed
+	$(RUN) -m pytest
+
+lint: $(VENV)/installed
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+$(VENV)/installed: requirements.txt
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'expected Python 3.11 or newer, received ' + sys.version)"
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --disable-pip-version-check -r requirements.txt
+	touch $@

@@ -1,0 +1,6 @@
+"""The ten sessions: theory, a lesson that ends on a device, exercises with a grader."""
+
+from courses.sessions import SESSIONS, Session, find_session
+from courses.settings import settings
+
+__all__ = ["SESSIONS", "Session", "find_session", "settings"]

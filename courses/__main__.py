@@ -1,0 +1,90 @@
+"""The course from the command line.
+
+python -m courses list
+python -m courses run s06 [--dataset NAME] [--epochs N] [--target T]… [--seed N] [--out DIR]
+python -m courses check s06 [--solutions]
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import runpy
+import sys
+import traceback
+from pathlib import Path
+
+from courses.grading import UnreadableAnswers, grade, load_answers, report
+from courses.sessions import SESSIONS, Session, find_session
+from courses.settings import settings
+from deploy.quiet import load_tensorflow
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        if options.command == "list":
+            return _list()
+        session = find_session(options.session)
+        if options.command == "run":
+            return _run(session, options.options)
+        return _check(session, options.solutions)
+    except (ValueError, FileNotFoundError) as error:
+        if not _raised_here(error):
+            raise
+        print(f"courses: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m courses", description=__doc__.split("\n")[0])
+    commands = parser.add_subparsers(dest="command", required=True, metavar="list|run|check")
+    commands.add_parser("list", help="the ten sessions")
+    run = commands.add_parser("run", help="train the session's network and deploy it")
+    run.add_argument("session", metavar="SESSION", help="s06, say")
+    run.add_argument("options", nargs=argparse.REMAINDER, help="see `run SESSION --help`")
+    check = commands.add_parser("check", help="grade the session's exercises")
+    check.add_argument("session", metavar="SESSION", help="s06, say")
+    check.add_argument("--solutions", action="store_true", help="grade the solutions instead")
+    return parser
+
+
+def _list() -> int:
+    for session in SESSIONS.values():
+        state = f"courses/{session.folder}" if session.written else "not written yet"
+        print(f"{session.key}  {session.title:50}  {state}")
+    return 0
+
+
+def _run(session: Session, options: list[str]) -> int:
+    # Wrong options are told at once, not after the libraries have loaded.
+    settings(session.key, dataset="", targets=(), arguments=options)
+    load_tensorflow()
+    lesson = session.path / "lesson.py"
+    sys.argv = [str(lesson), *options]
+    runpy.run_path(str(lesson), run_name="__main__")
+    return 0
+
+
+def _check(session: Session, solutions: bool) -> int:
+    load_tensorflow()
+    package = f"courses.{session.folder}"
+    try:
+        answers = load_answers(package, solutions)
+    except UnreadableAnswers as error:
+        print(f"courses: error: {error}", file=sys.stderr)
+        return 2
+    results = grade(answers, importlib.import_module(f"{package}.checks"))
+    print(report(results))
+    return 0 if all(result.passed for result in results) else 1
+
+
+def _raised_here(error: BaseException) -> bool:
+    # Our own packages raise what the user can mend; what Keras raises needs its traceback.
+    innermost = Path(traceback.extract_tb(error.__traceback__)[-1].filename).resolve()
+    root = Path(__file__).resolve().parent.parent
+    return any(root / name in innermost.parents for name in ("courses", "deploy", "thinkkeras"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Session 6: convolutional networks."""

@@ -1,0 +1,124 @@
+"""The road from the command line.
+
+python -m deploy targets
+python -m deploy export MODEL --target T [--calibration FILE.npz|DATASET] [--labels FILE] --out DIR
+python -m deploy verify DIR [--data FILE.npz]
+python -m deploy benchmark DIR…
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from deploy.errors import DeployError
+from deploy.quiet import load_tensorflow
+from deploy.targets import TARGETS, find_target
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.action(options))
+    except DeployError as error:
+        print(f"deploy: error: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m deploy", description=__doc__.split("\n")[0])
+    commands = parser.add_subparsers(required=True, metavar="targets|export|verify|benchmark")
+    targets = commands.add_parser("targets", help="what each piece of hardware accepts")
+    targets.set_defaults(action=_targets)
+
+    export = commands.add_parser("export", help="a Keras model to a verified bundle")
+    export.set_defaults(action=_export)
+    export.add_argument("model", metavar="MODEL", help=".keras, legacy .h5 or a SavedModel folder")
+    export.add_argument("--target", required=True, metavar="T")
+    export.add_argument(
+        "--calibration",
+        metavar="FILE.npz|DATASET",
+        help="training examples x in the model's own units, or a TFDS name",
+    )
+    export.add_argument("--labels", metavar="FILE", help="class names, one a line")
+    export.add_argument("--test", metavar="FILE.npz", help="x and y: the metric before and after")
+    export.add_argument("--out", required=True, metavar="DIR")
+    export.add_argument("--seed", type=int, default=0)
+    export.add_argument("--overwrite", action="store_true", help="replace an earlier bundle")
+
+    verify = commands.add_parser("verify", help="a bundle against its recorded outputs and Keras")
+    verify.set_defaults(action=_verify)
+    verify.add_argument("bundle", metavar="DIR")
+    verify.add_argument("--data", metavar="FILE.npz", help="x and, for the metric, y")
+    verify.add_argument("--model", metavar="MODEL", help="the Keras model, where it has moved")
+    verify.add_argument(
+        "--tolerance",
+        type=float,
+        default=0.5,
+        metavar="POINTS",
+        help="how much the metric may lose: points of accuracy, percent of error (default 0.5)",
+    )
+    verify.add_argument("--min-sqnr", type=float, metavar="DB", help="least SQNR of every output")
+
+    benchmark = commands.add_parser("benchmark", help="latency on this computer")
+    benchmark.set_defaults(action=_benchmark)
+    benchmark.add_argument("bundles", nargs="+", metavar="DIR")
+    benchmark.add_argument("--threads", type=int, default=1)
+    return parser
+
+
+def _targets(options: argparse.Namespace) -> int:
+    width = max(map(len, TARGETS))
+    for row in TARGETS.values():
+        print(f"{row.name:{width}}  {row.scheme:8}  checked on {row.runtime:13}  {row.hardware}")
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    find_target(options.target)
+    load_tensorflow()
+    from deploy.road import export
+
+    export(
+        options.model,
+        options.target,
+        out=options.out,
+        calibration=options.calibration,
+        labels=options.labels,
+        test=options.test,
+        seed=options.seed,
+        overwrite=options.overwrite,
+    )
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    load_tensorflow()
+    from deploy.step5_verify import report_text, verify
+
+    report = verify(
+        options.bundle,
+        options.data,
+        model=options.model,
+        tolerance=options.tolerance,
+        min_sqnr=options.min_sqnr,
+    )
+    print(report_text(report))
+    return 0 if report["passed"] else 1
+
+
+def _benchmark(options: argparse.Namespace) -> int:
+    from deploy.step6_benchmark import benchmark
+
+    for bundle in options.bundles:
+        speed = benchmark(bundle, options.threads)
+        print(
+            f"{bundle}: median {speed['median']:.3f} ms, p95 {speed['p95']:.3f} ms over "
+            f"{speed['runs']} runs, {speed['threads']} thread(s), {speed['runtime']}, "
+            f"{speed['cpu']}"
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""What a TFLite flatbuffer says of itself: its operators and their multiply-accumulates."""
+
+from __future__ import annotations
+
+from collections import Counter
+from math import prod
+from typing import NamedTuple
+
+from tensorflow.lite.python import schema_py_generated as schema
+
+
+class Operator(NamedTuple):
+    """One operator: its name in the schema, and the shapes of its inputs and outputs."""
+
+    name: str
+    inputs: tuple[tuple[int, ...], ...]
+    outputs: tuple[tuple[int, ...], ...]
+
+
+_NAMES = {
+    code: name for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")
+}
+
+
+def operators(content: bytes) -> list[Operator]:
+    """The operators of every subgraph of the model, in order of execution."""
+    model = schema.Model.GetRootAs(content, 0)
+    return [
+        _operator(model, graph, graph.Operators(index))
+        for graph in (model.Subgraphs(k) for k in range(model.SubgraphsLength()))
+        for index in range(graph.OperatorsLength())
+    ]
+
+
+def count_operators(content: bytes) -> dict[str, int]:
+    """How often each operator stands in the model, the most frequent first."""
+    return dict(Counter(operator.name for operator in operators(content)).most_common())
+
+
+def macs(content: bytes) -> int:
+    """Multiply-accumulates of one inference, in the operators whose work they dominate."""
+    return sum(_macs(operator) for operator in operators(content))
+
+
+def _macs(operator: Operator) -> int:
+    inputs, output = operator.inputs, operator.outputs[0] if operator.outputs else ()
+    match operator.name:
+        case "CONV_2D" | "CONV_3D":
+            # The kernel is (out, height, width, in): each output value sums over all but the first.
+            return prod(output) * prod(inputs[1][1:])
+        case "DEPTHWISE_CONV_2D":
+            return prod(output) * prod(inputs[1][1:3])
+        case "TRANSPOSE_CONV":
+            # Inputs are (output shape, kernel, image): each image value meets the whole kernel.
+            return prod(inputs[2][:-1]) * prod(inputs[1])
+        case "FULLY_CONNECTED":
+            return prod(inputs[0]) * inputs[1][0]
+        case "BATCH_MATMUL":
+            return prod(output) * inputs[0][-1]
+        case "UNIDIRECTIONAL_SEQUENCE_LSTM":
+            # Four gates: input-to-gate weights are inputs 1 to 4, state-to-gate weights 5 to 8.
+            return inputs[0][1] * sum(prod(weights) for weights in inputs[1:9])
+    return 0
+
+
+def _operator(model: schema.Model, graph: schema.SubGraph, operator: schema.Operator) -> Operator:
+    code = model.OperatorCodes(operator.OpcodeIndex())
+    # Codes over 127 live in the newer field; old files have only the older one.
+    name = _NAMES[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
+    if name == "CUSTOM":
+        name = code.CustomCode().decode()
+
+    def shapes(indices: list[int]) -> tuple[tuple[int, ...], ...]:
+        return tuple(
+            tuple(graph.Tensors(k).ShapeAsNumpy().tolist())
+            if k >= 0 and graph.Tensors(k).ShapeLength()
+            else ()
+            for k in indices
+        )
+
+    return Operator(
+        name,
+        shapes([operator.Inputs(k) for k in range(operator.InputsLength())]),
+        shapes([operator.Outputs(k) for k in range(operator.OutputsLength())]),
+    )

@@ -1,0 +1,131 @@
+"""Run a converted model on the runtime of its target; the same call for each."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from deploy import child
+from deploy.errors import DeployError
+from deploy.runtime import Model
+
+# A microcontroller's interpreter runs in a child process, this many examples at a time.
+_CHUNK = 1000
+
+# Far more than any microcontroller has, so that the model's own need can be measured.
+_LARGEST_ARENA = 2**28
+
+
+class Run(NamedTuple):
+    """`outputs`: one (examples, …) array of the model's integers an output; `milliseconds`: the
+    time of each inference; `arena_bytes`: the memory the runtime took, where it has an arena."""
+
+    outputs: list[np.ndarray]
+    milliseconds: np.ndarray
+    arena_bytes: int | None
+
+
+def run_litert(
+    content: bytes, inputs: Sequence[np.ndarray], threads: int = 1, progress: bool = False
+) -> Run:
+    """Run on LiteRT, through the very code that goes onto the device.
+
+    Args:
+        content: the flatbuffer.
+        inputs: one (examples, …) array an input, in its integer dtype.
+        threads: threads of the runtime.
+        progress: unused here, as thousands of inferences take seconds.
+    """
+    model = Model(content, {}, [], threads)
+    rows, milliseconds = [], []
+    for example in range(len(inputs[0])):
+        arrays = [array[example : example + 1] for array in inputs]
+        start = time.perf_counter()
+        rows.append(model.invoke(arrays))
+        milliseconds.append(1000 * (time.perf_counter() - start))
+    outputs = [np.concatenate(column) for column in zip(*rows, strict=True)]
+    return Run(outputs, np.array(milliseconds), None)
+
+
+def run_micro(
+    content: bytes, inputs: Sequence[np.ndarray], threads: int = 1, progress: bool = False
+) -> Run:
+    """Run on the LiteRT Micro interpreter (reference kernels, on this computer); see `run_litert`.
+
+    Raises:
+        DeployError: LiteRT Micro lacks an operator of the model, or the model crashes it.
+    """
+    runs = []
+    with tempfile.TemporaryDirectory(prefix="deploy-") as folder:
+        model, examples = Path(folder, "model.tflite"), Path(folder, "inputs.npz")
+        results = Path(folder, "outputs.npz")
+        model.write_bytes(content)
+        for start in range(0, len(inputs[0]), _CHUNK):
+            np.savez(examples, *[array[start : start + _CHUNK] for array in inputs])
+            try:
+                _, log = child.call(
+                    "deploy.interpreters:run_micro_in_child",
+                    model=str(model),
+                    examples=str(examples),
+                    results=str(results),
+                    outputs=len(Model(content, {}, []).card["outputs"]),
+                )
+            except child.ChildError as error:
+                raise DeployError(f"LiteRT Micro can't run the model: {_reason(error)}") from error
+            with np.load(results, allow_pickle=False) as archive:
+                arrays = [archive[name] for name in archive.files]
+            runs.append(Run(arrays[:-1], arrays[-1], _arena_bytes(log)))
+            if progress and len(inputs[0]) > _CHUNK:
+                done = min(start + _CHUNK, len(inputs[0]))
+                print(f"\r  LiteRT Micro: {done} of {len(inputs[0])} examples", end="", flush=True)
+    if progress and len(runs) > 1:
+        print()
+    outputs = [np.concatenate(parts) for parts in zip(*[run.outputs for run in runs], strict=True)]
+    return Run(outputs, np.concatenate([run.milliseconds for run in runs]), runs[0].arena_bytes)
+
+
+RUNTIMES: dict[str, Callable[..., Run]] = {"litert": run_litert, "tflite-micro": run_micro}
+
+
+def run_micro_in_child(model: str, examples: str, results: str, outputs: int) -> None:
+    """Run every example of the file `examples`, write the `outputs` and the times to `results`."""
+    # The package's own import path; it loads neither TensorFlow nor Keras.
+    from tflite_micro.python.tflite_micro import runtime
+
+    with np.load(examples, allow_pickle=False) as archive:
+        inputs = [archive[f"arr_{index}"] for index in range(len(archive.files))]
+    child.step("allocating the arena")
+    interpreter = runtime.Interpreter.from_file(model, arena_size=_LARGEST_ARENA)
+    child.step("running the model")
+    rows, milliseconds = [], []
+    for example in range(len(inputs[0])):
+        start = time.perf_counter()
+        for index, array in enumerate(inputs):
+            interpreter.set_input(array[example : example + 1], index)
+        interpreter.invoke()
+        rows.append([interpreter.get_output(index).copy() for index in range(outputs)])
+        milliseconds.append(1000 * (time.perf_counter() - start))
+    columns = [np.concatenate(column) for column in zip(*rows, strict=True)]
+    np.savez(results, *columns, np.array(milliseconds))
+    sys.stdout.flush()
+    interpreter.print_allocations()
+
+
+def _arena_bytes(log: str) -> int:
+    found = re.search(r"Arena allocation total (\d+) bytes", log)
+    if found is None:
+        raise DeployError("expected LiteRT Micro to report its arena, received no such line")
+    return int(found[1])
+
+
+def _reason(error: child.ChildError) -> str:
+    # The interpreter prints what is wrong and raises only that something is.
+    hints = [line for line in error.log.splitlines() if "Didn't find op" in line or "ailed" in line]
+    return f"{error} ({hints[0].strip()})" if hints else str(error)

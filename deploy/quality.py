@@ -1,0 +1,175 @@
+"""How good a model is at its task, and how far a deployed model is from the Keras model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from deploy.errors import DeployError
+from deploy.runtime.model import to_probabilities
+from deploy.step1_load import Source
+
+
+def parity(
+    names: Sequence[str], keras: Sequence[np.ndarray], deployed: Sequence[np.ndarray]
+) -> dict[str, Any]:
+    """Errors of the deployed outputs against Keras's.
+
+    Returns:
+        `max_abs_error`, `mean_abs_error` and `sqnr_db` (10 log10 of the signal's energy over the
+        error's; None where there is no error at all) over all outputs, the SQNR of the worst of
+        them; `examples`; and `outputs`, the same for each.
+    """
+    outputs: list[dict[str, Any]] = []
+    for name, expected, received in zip(names, keras, deployed, strict=True):
+        signal = expected.astype(np.float64)
+        error = received.astype(np.float64) - signal
+        noise, energy = float((error**2).sum()), float((signal**2).sum())
+        outputs.append(
+            {
+                "name": name,
+                "max_abs_error": float(np.abs(error).max()),
+                "mean_abs_error": float(np.abs(error).mean()),
+                "sqnr_db": 10 * float(np.log10(energy / noise)) if noise and energy else None,
+            }
+        )
+    ratios = [entry["sqnr_db"] for entry in outputs if entry["sqnr_db"] is not None]
+    sizes = [output.size for output in keras]
+    means = [entry["mean_abs_error"] for entry in outputs]
+    return {
+        "max_abs_error": max(entry["max_abs_error"] for entry in outputs),
+        "mean_abs_error": float(np.average(means, weights=sizes)),
+        "sqnr_db": min(ratios) if ratios else None,
+        "examples": len(keras[0]),
+        "outputs": outputs,
+    }
+
+
+def quality(
+    activation: str | None,
+    targets: Any,
+    keras: Sequence[np.ndarray],
+    deployed: Sequence[np.ndarray],
+) -> dict[str, Any]:
+    """The task's metric of both models: accuracy of a classifier, else the mean absolute error.
+
+    Args:
+        activation: what a classifier ends in (see `find_activation`), None for another model.
+        targets: (examples,) class numbers or (examples, classes) one-hot; for another model of one
+            output, targets of that output's shape.
+        keras: the Keras model's outputs.
+        deployed: the deployed model's outputs.
+
+    Raises:
+        DeployError: targets of another length or shape, or class numbers outside the classes.
+    """
+    targets = np.asarray(targets)
+    if len(targets) != len(keras[0]):
+        raise DeployError(
+            f"expected a target y for each of the {len(keras[0])} examples, received {len(targets)}"
+        )
+    if activation is not None:
+        classes = to_probabilities(keras[0][:1], activation).shape[-1]
+        truth = _class_numbers(targets, classes)
+        scores = [
+            float(np.mean(winners(outputs, activation) == truth)) for outputs in (keras, deployed)
+        ]
+        metric = "accuracy"
+    else:
+        if len(keras) != 1 or targets.shape != keras[0].shape:
+            raise DeployError(
+                f"expected targets y of the output's shape {keras[0].shape}, received "
+                f"{targets.shape}; a model of several outputs is compared without y"
+            )
+        scores = [float(np.mean(np.abs(outputs[0] - targets))) for outputs in (keras, deployed)]
+        metric = "mean_absolute_error"
+    return {"metric": metric, "keras": scores[0], "deployed": scores[1], "examples": len(targets)}
+
+
+def loss_in_points(measured: dict[str, Any]) -> float:
+    """What deployment costs: points of accuracy, or percent more mean absolute error."""
+    if measured["metric"] == "accuracy":
+        return 100 * (measured["keras"] - measured["deployed"])
+    return 100 * (measured["deployed"] - measured["keras"]) / max(measured["keras"], 1e-12)
+
+
+def agreement(
+    activation: str,
+    labels: Sequence[str],
+    keras: Sequence[np.ndarray],
+    deployed: Sequence[np.ndarray],
+) -> dict[str, dict[str, float]]:
+    """For each class that Keras answers: how often (`examples`), and how often the deployed model
+    answers the same (`agreement`, 0 to 1)."""
+    expected, received = winners(keras, activation), winners(deployed, activation)
+    classes = to_probabilities(keras[0][:1], activation).shape[-1]
+    names = list(labels) or [str(index) for index in range(classes)]
+    report = {}
+    for index, name in enumerate(names):
+        chosen = expected == index
+        if chosen.any():
+            share = float(np.mean(received[chosen] == index))
+            report[name] = {"examples": int(chosen.sum()), "agreement": share}
+    return report
+
+
+def winners(outputs: Sequence[np.ndarray], activation: str) -> np.ndarray:
+    """The (examples,) numbers of the likeliest classes."""
+    return np.argmax(to_probabilities(outputs[0], activation), axis=-1)
+
+
+def find_activation(
+    source: Source, outputs: Sequence[np.ndarray], labels: Sequence[str]
+) -> str | None:
+    """What a classifier ends in, "softmax", "sigmoid" or "linear" (logits); None: no classifier.
+
+    Several classes whose outputs sum to one are a softmax; without labels, logits are not told
+    from a regression, so they count as none.
+
+    Raises:
+        DeployError: not as many labels as classes.
+    """
+    activation = None
+    if len(outputs) == 1 and outputs[0].ndim == 2:
+        last = _last_activation(source)
+        classes = outputs[0].shape[1]
+        if classes == 1:
+            activation = "sigmoid" if last == "sigmoid" else "linear" if labels else None
+        elif (outputs[0] >= 0).all() and np.allclose(outputs[0].sum(axis=1), 1, atol=1e-3):
+            activation = "softmax"
+        elif labels and last != "sigmoid":
+            activation = "linear"
+    if labels and activation is None:
+        raise DeployError(
+            "expected a classifier (one output of shape (batch, classes)) for the labels, received "
+            f"outputs of shapes {[output.shape for output in outputs]}; leave the labels out"
+        )
+    expected = max(2, outputs[0].shape[-1])
+    if labels and len(labels) != expected:
+        raise DeployError(
+            f"expected {expected} labels, one a class, received {len(labels)}; give them in the "
+            "order of the classes"
+        )
+    return activation
+
+
+def _last_activation(source: Source) -> str | None:
+    layers = getattr(source.model, "layers", None)
+    activation = getattr(layers[-1], "activation", None) if layers else None
+    return getattr(activation, "__name__", None)
+
+
+def _class_numbers(targets: np.ndarray, classes: int) -> np.ndarray:
+    if targets.ndim == 2 and targets.shape[1] == classes and classes > 1:
+        return targets.argmax(axis=-1)
+    if targets.ndim == 2 and targets.shape[1] == 1:
+        targets = targets[:, 0]
+    whole = targets.ndim == 1 and targets.dtype.kind in "iufb" and (targets == targets // 1).all()
+    if not whole or targets.min() < 0 or targets.max() >= classes:
+        raise DeployError(
+            f"expected class numbers y from 0 to {classes - 1}, or one-hot rows, received "
+            f"{targets.dtype} of shape {targets.shape}"
+        )
+    return targets.astype(int)

@@ -1,0 +1,18 @@
+"""Load TensorFlow without the messages of its start-up, which no log level holds back."""
+
+from __future__ import annotations
+
+import os
+
+
+def load_tensorflow() -> None:
+    """Import TensorFlow, for a command line; what it prints to standard error meanwhile is lost."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        import tensorflow  # noqa: F401
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

@@ -1,0 +1,208 @@
+"""Open a bundle (or a bare `.tflite` file) and run it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+from deploy.errors import DeployError
+from deploy.runtime.pictures import open_picture, to_array
+from deploy.runtime.quantization import dequantize, quantize
+
+
+class Model:
+    """A model on the device, with everything between the user's units and the integers inside.
+
+    `card` is the bundle's `card.json` as a dictionary; of a bare `.tflite` file it has only
+    `inputs`, `outputs` and `task`. `labels` are the class names, empty where there are none.
+    """
+
+    def __init__(self, content: bytes, card: dict[str, Any], labels: list[str], threads: int = 1):
+        try:
+            self._interpreter = Interpreter(model_content=content, num_threads=threads)
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise DeployError(
+                f"expected a TFLite model, received {len(content)} bytes that LiteRT refuses "
+                f"({reason}); the file may be truncated: copy or export it again"
+            ) from error
+        given = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        self.card = card or {
+            "task": "other",
+            "inputs": [_tensor(detail) for detail in given[0]],
+            "outputs": [_tensor(detail) for detail in given[1]],
+        }
+        self.labels = labels
+        self._inputs = [detail["index"] for detail in given[0]]
+        self._outputs = [detail["index"] for detail in given[1]]
+
+    def invoke(self, integers: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """One inference on the model's own integers: one (1, …) array an input."""
+        for index, array in zip(self._inputs, integers, strict=True):
+            self._interpreter.set_tensor(index, array)
+        self._interpreter.invoke()
+        return [self._interpreter.get_tensor(index) for index in self._outputs]
+
+    def run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The dequantized outputs, float32 (examples, …), for one (examples, …) array an input.
+
+        Inputs are in the units the Keras model was trained on; the outputs are its outputs.
+        """
+        quantized = [
+            quantize(array, entry) for array, entry in zip(inputs, self.card["inputs"], strict=True)
+        ]
+        rows = [
+            self.invoke([array[example : example + 1] for array in quantized])
+            for example in range(len(quantized[0]))
+        ]
+        return [
+            dequantize(np.concatenate(column), entry)
+            for column, entry in zip(zip(*rows, strict=True), self.card["outputs"], strict=True)
+        ]
+
+    def predict(self, example: Any) -> Any:
+        """The answer for one example, or a list of answers for a batch of them.
+
+        Args:
+            example: an array in the model's input units, with the batch axis or without; the path
+                of a picture or a Pillow image, which is resized to the model's input; for a model
+                of several inputs a list of arrays, or a dictionary by input name.
+
+        Returns:
+            A classifier: `{"label", "index", "probabilities"}` with the class name (the index as
+            text where there are no labels) and the (classes,) float32 probabilities. Another
+            model: `{"outputs": {name: array}}`.
+
+        Raises:
+            DeployError: no picture at that path, or an array of another shape.
+        """
+        arrays, batch = self._arrays(example)
+        outputs = self.run(arrays)
+        answers = [self._answer([output[k] for output in outputs]) for k in range(len(outputs[0]))]
+        return answers if batch else answers[0]
+
+    def _arrays(self, example: Any) -> tuple[list[np.ndarray], bool]:
+        entries = self.card["inputs"]
+        if isinstance(example, dict):
+            example = [example.get(entry["name"]) for entry in entries]
+        if isinstance(example, str | Path):
+            example = open_picture(example)
+        if hasattr(example, "convert"):
+            shape, pixels = tuple(entries[0]["shape"][1:]), entries[0].get("pixels") or (0, 255)
+            example = to_array(example, shape, pixels)
+        given = example if len(entries) > 1 and isinstance(example, list | tuple) else [example]
+        arrays = [np.asarray(array) for array in given]
+        shapes = [tuple(entry["shape"][1:]) for entry in entries]
+        single = [array.shape for array in arrays] == shapes
+        if single:
+            arrays = [array[None] for array in arrays]
+        if [array.shape[1:] for array in arrays] != shapes or any(
+            a.dtype == object for a in arrays
+        ):
+            raise DeployError(
+                f"expected an example of shape {_shown(shapes)}, received "
+                f"{_shown([array.shape for array in arrays])}"
+            )
+        if len(arrays[0]) == 0:
+            raise DeployError("expected at least one example, received none")
+        return arrays, not single
+
+    def _answer(self, outputs: list[np.ndarray]) -> dict[str, Any]:
+        if self.card["task"] != "classification":
+            names = [entry["name"] for entry in self.card["outputs"]]
+            return {"outputs": dict(zip(names, outputs, strict=True))}
+        probabilities = to_probabilities(outputs[0], self.card["activation"])
+        index = int(np.argmax(probabilities))
+        return {"label": self.label(index), "index": index, "probabilities": probabilities}
+
+    def label(self, index: int) -> str:
+        """The name of class `index`, or its number where it has none."""
+        return self.labels[index] if index < len(self.labels) else str(index)
+
+
+def to_probabilities(output: np.ndarray, activation: str) -> np.ndarray:
+    """Class probabilities from a classifier's output (…, classes), or (…, 1) for two classes.
+
+    `activation` is what the model itself ends in: "softmax" and "sigmoid" give probabilities
+    already, "linear" gives logits, to which the softmax (one unit: the sigmoid) is applied here.
+    """
+    if output.shape[-1] == 1:
+        if activation == "linear":
+            output = 1.0 / (1.0 + np.exp(-output))
+        return np.concatenate([1.0 - output, output], axis=-1)
+    if activation != "linear":
+        return output
+    exponents = np.exp(output - output.max(axis=-1, keepdims=True))
+    return exponents / exponents.sum(axis=-1, keepdims=True)
+
+
+def load(path: str | Path, threads: int = 1) -> Model:
+    """The model of the bundle folder, or of the `.tflite` file, at `path`.
+
+    Raises:
+        DeployError: no such bundle or file; a model that is damaged, or not the one of its card.
+    """
+    path = Path(path)
+    if path.is_file():
+        return Model(path.read_bytes(), {}, [], threads)
+    card = read_card(path)
+    model_path = path / "model.tflite"
+    if not model_path.is_file():
+        raise DeployError(f"expected model.tflite in the bundle '{path}', received none")
+    content = model_path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != card["sha256"]:
+        raise DeployError(
+            f"expected the model.tflite of {card['size_bytes']} bytes that card.json describes, "
+            f"received another one of {len(content)} bytes in '{path}': damaged or replaced; "
+            "copy or export the bundle again"
+        )
+    return Model(content, card, read_labels(path), threads)
+
+
+def read_labels(folder: Path) -> list[str]:
+    """The class names of the bundle `folder`; none where it has no `labels.txt`."""
+    path = folder / "labels.txt"
+    return path.read_text("utf-8").splitlines() if path.exists() else []
+
+
+def read_card(folder: str | Path) -> dict[str, Any]:
+    """`card.json` of the bundle `folder`.
+
+    Raises:
+        DeployError: no such folder, no card in it, or a card that is damaged.
+    """
+    path = Path(folder) / "card.json"
+    if not path.is_file():
+        raise DeployError(
+            f"expected a bundle folder with card.json, or a .tflite file, received '{folder}'"
+        )
+    try:
+        card = json.loads(path.read_text("utf-8"))
+        missing = {"inputs", "outputs", "task", "sha256", "size_bytes", "selftest"} - card.keys()
+    except (ValueError, AttributeError) as error:
+        raise DeployError(f"expected JSON in '{path}', received a damaged file: {error}") from error
+    if missing:
+        raise DeployError(f"expected a card with {sorted(missing)}, received '{path}' without")
+    return card
+
+
+def _tensor(detail: dict[str, Any]) -> dict[str, Any]:
+    scale, zero_point = detail["quantization"]
+    return {
+        "name": detail["name"],
+        "shape": [int(size) for size in detail["shape"]],
+        "dtype": np.dtype(detail["dtype"]).name,
+        "scale": float(scale) or None,
+        "zero_point": int(zero_point) if scale else None,
+    }
+
+
+def _shown(shapes: list[tuple[int, ...]]) -> str:
+    return " and ".join(str(shape) for shape in shapes)

@@ -1,0 +1,254 @@
+"""Step 1: open the model, whatever it is saved as, and check that an edge device could hold it."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from deploy.errors import DeployError
+
+DTYPES = ("float16", "float32", "uint8", "int8", "int16", "int32", "int64", "bool")
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input: its name, its shape without the batch axis, its NumPy dtype name."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model to deploy, seen as one function from flat tensors to flat tensors.
+
+    `call` takes one tensor an input and returns one tensor an output, in inference mode.
+    `model` is the Keras or tf_keras model behind it (None for a SavedModel), `file` where it was
+    read from (None for a model in memory).
+    """
+
+    name: str
+    inputs: tuple[Input, ...]
+    outputs: tuple[str, ...]
+    call: Callable[..., Sequence[tf.Tensor]]
+    variables: tuple[tf.Variable, ...]
+    params: int
+    model: Any = None
+    file: Path | None = None
+
+    def predict(self, arrays: Sequence[np.ndarray], batch_size: int = 256) -> list[np.ndarray]:
+        """The model's outputs, float32, for `arrays`: one (examples, …) array an input."""
+        batches = []
+        for start in range(0, len(arrays[0]), batch_size):
+            stop = start + batch_size
+            tensors = [
+                tf.constant(array[start:stop], dtype=entry.dtype)
+                for array, entry in zip(arrays, self.inputs, strict=True)
+            ]
+            batches.append([np.asarray(output, np.float32) for output in self.call(*tensors)])
+        return [np.concatenate(parts) for parts in zip(*batches, strict=True)]
+
+
+def load(model: keras.Model | str | Path) -> Source:
+    """The model as a `Source`.
+
+    Args:
+        model: a Keras model in memory, or the path of a `.keras` file, a legacy `.h5` file or a
+            SavedModel folder.
+
+    Raises:
+        DeployError: no such file, no model in it, a damaged archive, an input that is not static
+            (an axis other than the batch is None) or whose dtype no device takes.
+    """
+    if keras.backend.backend() != "tensorflow":
+        raise DeployError(
+            f"expected Keras on its TensorFlow backend, received '{keras.backend.backend()}'; "
+            "set KERAS_BACKEND=tensorflow"
+        )
+    if not isinstance(model, str | Path):
+        return _from_keras(model, file=None)
+    path = Path(model)
+    if not path.exists():
+        raise DeployError(
+            f"expected a .keras file, a legacy .h5 file or a SavedModel folder, received '{path}', "
+            "which does not exist"
+        )
+    if path.is_dir():
+        return _from_saved_model(path)
+    if path.suffix == ".keras":
+        return _from_keras(_open_archive(path), path)
+    if path.suffix in (".h5", ".hdf5"):
+        return _from_keras(_open_h5(path), path)
+    hint = (
+        "it is converted already: use `python -m deploy.runtime run`, or give the Keras model"
+        if path.suffix == ".tflite"
+        else "save the model with model.save('model.keras')"
+    )
+    raise DeployError(
+        "expected a .keras file, a legacy .h5 file or a SavedModel folder, received "
+        f"'{path}'; {hint}"
+    )
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a model's file, or of the graph of a SavedModel folder."""
+    file = path / "saved_model.pb" if path.is_dir() else path
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def functional(model: Any, inputs: Any, outputs: Any) -> Any:
+    """A functional model over part of `model`, which may be one of Keras 3 or of tf_keras."""
+    if isinstance(model, keras.Model):
+        return keras.Model(inputs, outputs)
+    import tf_keras
+
+    return tf_keras.Model(inputs, outputs)
+
+
+def _open_archive(path: Path) -> keras.Model:
+    if not zipfile.is_zipfile(path):
+        raise DeployError(
+            f"expected a .keras archive (a zip file), received '{path}', which is none: it may be "
+            "truncated; save the model again with model.save()"
+        )
+    with zipfile.ZipFile(path) as archive:
+        missing = {"config.json", "model.weights.h5"} - set(archive.namelist())
+    if missing:
+        raise DeployError(
+            f"expected config.json and model.weights.h5 in '{path}', received an archive without "
+            f"{' and '.join(sorted(missing))}; save the model again with model.save()"
+        )
+    return _open(path, keras.saving.load_model)
+
+
+def _open_h5(path: Path) -> Any:
+    with path.open("rb") as file:
+        if file.read(8) != b"\x89HDF\r\n\x1a\n":
+            raise DeployError(
+                f"expected an HDF5 file with a Keras model, received '{path}', which is none"
+            )
+    try:
+        return _open(path, keras.saving.load_model)
+    except DeployError as keras_3_error:
+        # Keras 2 wrote arguments that Keras 3 refuses, DepthwiseConv2D(groups=…) among them.
+        import tf_keras
+
+        try:
+            return _open(path, tf_keras.models.load_model)
+        except DeployError:
+            raise keras_3_error from None
+
+
+def _open(path: Path, reader: Callable[..., Any]) -> Any:
+    try:
+        return reader(path, compile=False)
+    except Exception as error:
+        raise DeployError(
+            f"expected a Keras model in '{path}', received one that does not load: "
+            f"{_first_line(error)}"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+def _from_keras(model: Any, file: Path | None) -> Source:
+    try:
+        inputs, outputs = list(model.inputs), list(model.outputs)
+    except (AttributeError, TypeError, ValueError):
+        name = getattr(model, "name", type(model).__name__)
+        raise DeployError(
+            f"expected a functional or Sequential Keras model, received '{name}' "
+            f"({type(model).__name__}), whose inputs are not defined; build it with "
+            "keras.Input(shape) and keras.Model(inputs, outputs)"
+        ) from None
+    # Whatever structure the model's arguments have (dictionary, nest), this one takes a flat list.
+    flat = functional(model, inputs, outputs)
+
+    @tf.function(reduce_retracing=True)
+    def call(*tensors: tf.Tensor) -> list[tf.Tensor]:
+        return tf.nest.flatten(flat(list(tensors), training=False))
+
+    return Source(
+        name=model.name,
+        inputs=tuple(
+            _input(tensor.name, tensor.shape, tf.as_dtype(tensor.dtype).name) for tensor in inputs
+        ),
+        outputs=tuple(flat.output_names),
+        call=call,
+        # TensorFlow tracks its own variables, which Keras 3 keeps inside its own.
+        variables=tuple(getattr(variable, "value", variable) for variable in model.variables),
+        params=model.count_params(),
+        model=model,
+        file=file,
+    )
+
+
+def _from_saved_model(path: Path) -> Source:
+    if not (path / "saved_model.pb").exists():
+        raise DeployError(
+            f"expected a SavedModel folder (with saved_model.pb), received the folder '{path}' "
+            "without it"
+        )
+    try:
+        loaded = tf.saved_model.load(str(path))
+    except Exception as error:
+        raise DeployError(
+            f"expected a SavedModel in '{path}', received one that does not load: "
+            f"{_first_line(error)}"
+        ) from error
+    if "serving_default" not in loaded.signatures:
+        raise DeployError(
+            f"expected the signature 'serving_default' in '{path}', received "
+            f"{sorted(loaded.signatures)}; export the model with model.export(folder)"
+        )
+    signature = loaded.signatures["serving_default"]
+    specs = signature.structured_input_signature[1]
+    outputs = sorted(signature.structured_outputs)
+
+    def call(*tensors: tf.Tensor) -> list[tf.Tensor]:
+        result = signature(**dict(zip(specs, tensors, strict=True)))
+        return [result[name] for name in outputs]
+
+    variables = tuple(signature.variables)
+    return Source(
+        name=path.name,
+        inputs=tuple(_input(name, spec.shape, spec.dtype.name) for name, spec in specs.items()),
+        outputs=tuple(outputs),
+        call=call,
+        variables=variables,
+        params=sum(int(np.prod(variable.shape)) for variable in variables),
+        file=path,
+    )
+
+
+def _input(name: str, shape: Sequence[int | None], dtype: str) -> Input:
+    if shape[0] not in (None, 1):
+        raise DeployError(
+            f"expected a batch axis of None or 1, received {tuple(shape)} for input '{name}'; "
+            "rebuild the model without batch_size"
+        )
+    dynamic = [axis for axis, size in enumerate(shape) if size is None and axis > 0]
+    if dynamic:
+        raise DeployError(
+            f"expected a static shape, received {tuple(shape)} for input '{name}': axis "
+            f"{dynamic[0]} is dynamic; rebuild the model with a fixed shape, as edge models "
+            "allocate their memory once"
+        )
+    if dtype not in DTYPES:
+        raise DeployError(
+            f"expected numbers, received {dtype} for input '{name}'; leave that part of the model "
+            "(a text vectorization, say) to the program around it"
+        )
+    return Input(name, tuple(size for size in shape[1:] if size is not None), dtype)

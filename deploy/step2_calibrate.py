@@ -1,0 +1,223 @@
+"""Step 2: the training examples that show the quantizer which values flow through the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from deploy.errors import DeployError
+from deploy.step1_load import Input, Source, functional
+
+EXAMPLES = 256
+
+# Values beyond these after the model's own Rescaling or Normalization are nothing that the model
+# has been trained on: pixels divided by 255 before the model, or never divided at all.
+_SMALLEST_SPREAD = 0.05
+_LARGEST_MAGNITUDE = 20.0
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """`arrays`: one (examples, …) array an input; `ranges`: the (min, max) seen in each."""
+
+    arrays: tuple[np.ndarray, ...]
+    ranges: tuple[tuple[float, float], ...]
+
+    @property
+    def examples(self) -> int:
+        return len(self.arrays[0])
+
+
+def calibrate(data: Any, source: Source, seed: int = 0) -> Calibration:
+    """At most `EXAMPLES` examples of `data`, checked against the model's inputs.
+
+    Args:
+        data: an array (several inputs: a list, or a dictionary by input name), a `tf.data` pipeline
+            of `x` or `(x, y)`, batched or not, the path of an `.npz` file with `x` (several inputs:
+            one array under each input's name), or the name of a TFDS data set, whose training
+            split is read.
+        source: the model.
+        seed: draws the examples from an array.
+
+    Raises:
+        DeployError: data that can't be read, is empty, has the wrong shape or dtype, NaN, or a
+            range that the model was not trained on (0–1 where it takes 0–255).
+    """
+    if isinstance(data, str | Path):
+        data = _read(data, source)
+    if isinstance(data, tf.data.Dataset):
+        arrays = _take(data, source)
+    else:
+        arrays = _draw(as_inputs(data, source, "calibration"), seed)
+    _check_values(arrays, source)
+    return Calibration(
+        arrays=tuple(arrays),
+        ranges=tuple((float(array.min()), float(array.max())) for array in arrays),
+    )
+
+
+def as_inputs(data: Any, source: Source, what: str) -> list[np.ndarray]:
+    """`data` as one (examples, …) array an input, in the dtype of the model's input.
+
+    Raises:
+        DeployError: a missing or surplus input, the wrong shape or dtype, no example, unequal
+            numbers of examples, or values that are not finite.
+    """
+    names = [entry.name for entry in source.inputs]
+    if isinstance(data, dict):
+        if set(data) != set(names):
+            raise DeployError(
+                f"expected {what} arrays called {names}, received {sorted(data)}; name each array "
+                "after its input"
+            )
+        data = [data[name] for name in names]
+    elif len(names) == 1 and not (isinstance(data, list | tuple) and len(data) == 1):
+        data = [data]
+    if not isinstance(data, list | tuple) or len(data) != len(names):
+        count = len(data) if isinstance(data, list | tuple) else 1
+        raise DeployError(
+            f"expected {len(names)} {what} arrays, for the inputs {names}, received {count}"
+        )
+    arrays = [
+        _checked(array, entry, what) for array, entry in zip(data, source.inputs, strict=True)
+    ]
+    if len({len(array) for array in arrays}) > 1:
+        raise DeployError(
+            f"expected as many examples for each of the inputs {names}, received "
+            f"{[len(array) for array in arrays]} in the {what} data"
+        )
+    return arrays
+
+
+def read_npz(path: Path, source: Source) -> tuple[Any, np.ndarray | None]:
+    """The inputs and, where the file has it, `y`, of an `.npz` file.
+
+    Raises:
+        DeployError: no such file, no `.npz` archive, or no array for an input.
+    """
+    if not path.is_file():
+        raise DeployError(f"expected an .npz file, received '{path}', which does not exist")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except Exception as error:
+        raise DeployError(
+            f"expected an .npz archive of numbers, received '{path}', which is none: {error}; "
+            "write it with np.savez(path, x=…, y=…)"
+        ) from error
+    targets = arrays.pop("y", None)
+    if len(source.inputs) == 1 and "x" in arrays:
+        return arrays["x"], targets
+    return arrays, targets
+
+
+def _checked(array: Any, entry: Input, what: str) -> np.ndarray:
+    array = np.asarray(array)
+    expected = ("examples", *entry.shape)
+    if array.dtype.kind not in "fiub" or (array.dtype.kind == "f" and entry.dtype[0] in "iub"):
+        raise DeployError(
+            f"expected {entry.dtype} {what} data for input '{entry.name}', received {array.dtype}"
+        )
+    if array.shape[1:] != entry.shape or array.ndim == 0:
+        shown = ", ".join(map(str, expected))
+        raise DeployError(
+            f"expected {what} data of shape ({shown}) for input '{entry.name}', received "
+            f"{array.shape}"
+        )
+    if len(array) == 0:
+        raise DeployError(f"expected at least one {what} example, received none")
+    if not np.isfinite(array).all():
+        raise DeployError(
+            f"expected finite {what} data for input '{entry.name}', received "
+            f"{int((~np.isfinite(array)).sum())} values that are NaN or infinite; remove those "
+            "examples"
+        )
+    return array.astype(entry.dtype)
+
+
+def _draw(arrays: list[np.ndarray], seed: int) -> list[np.ndarray]:
+    count = len(arrays[0])
+    chosen = np.sort(np.random.default_rng(seed).permutation(count)[:EXAMPLES])
+    return [array[chosen] for array in arrays]
+
+
+def _take(dataset: tf.data.Dataset, source: Source) -> list[np.ndarray]:
+    spec = dataset.element_spec
+    inputs_spec = spec[0] if isinstance(spec, tuple) else spec
+    rank = tf.nest.flatten(inputs_spec)[0].shape.rank
+    if rank == len(source.inputs[0].shape):
+        dataset = dataset.batch(EXAMPLES)
+    parts: list[Any] = []
+    count = 0
+    for element in dataset.as_numpy_iterator():
+        inputs = element[0] if isinstance(spec, tuple) else element
+        parts.append(as_inputs(inputs, source, "calibration"))
+        count += len(parts[-1][0])
+        if count >= EXAMPLES:
+            break
+    if not parts:
+        raise DeployError("expected at least one calibration example, received an empty pipeline")
+    return [np.concatenate(arrays)[:EXAMPLES] for arrays in zip(*parts, strict=True)]
+
+
+def _read(data: str | Path, source: Source) -> Any:
+    path = Path(data)
+    if path.suffix == ".npz" or path.exists():
+        return read_npz(path, source)[0]
+    import tensorflow_datasets as tfds
+
+    name, _, split = str(data).partition(":")
+    if "test" in split:
+        raise DeployError(
+            f"expected a training split, received '{data}': a model calibrated on test data can't "
+            "be judged on it; use the training split"
+        )
+    try:
+        dataset = tfds.load(name, split=split or "train", as_supervised=True)
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DeployError(
+            f"expected an .npz file or the name of a TFDS data set that is prepared in "
+            f"TFDS_DATA_DIR or can be downloaded, received '{data}': {reason}"
+        ) from error
+    shape = source.inputs[0].shape
+    if len(shape) == 3:
+        dataset = dataset.map(lambda image, _: tf.image.resize(image, shape[:2]))
+    return dataset.shuffle(10 * EXAMPLES, seed=0).take(EXAMPLES)
+
+
+def _check_values(arrays: Sequence[np.ndarray], source: Source) -> None:
+    for array, entry in zip(arrays, source.inputs, strict=True):
+        if array.min() == array.max():
+            raise DeployError(
+                f"expected calibration examples that differ, received the constant {array.min():g} "
+                f"for input '{entry.name}'"
+            )
+    layer = first_scaling(source)
+    if layer is None:
+        return
+    scaling = functional(source.model, source.model.inputs, layer.output)
+    scaled = np.asarray(scaling([array[:64] for array in arrays]))
+    low, high = float(scaled.min()), float(scaled.max())
+    given = f"{min(a.min() for a in arrays):g} to {max(a.max() for a in arrays):g}"
+    if high - low < _SMALLEST_SPREAD or max(-low, high) > _LARGEST_MAGNITUDE:
+        raise DeployError(
+            f"expected calibration data in the model's own input units, received {given}, of which "
+            f"the model's layer '{layer.name}' ({type(layer).__name__}) makes {low:.3g} to "
+            f"{high:.3g}; give what the model was trained on, 0 to 255 for pixels: the model "
+            "rescales them itself"
+        )
+
+
+def first_scaling(source: Source) -> Any:
+    """The layer by which the model rescales or normalizes its input, or None."""
+    shapes = [entry.shape for entry in source.inputs]
+    for layer in getattr(source.model, "layers", ()):
+        if type(layer).__name__ in ("Rescaling", "Normalization"):
+            return layer if tuple(layer.output.shape[1:]) in shapes else None
+    return None

@@ -1,0 +1,161 @@
+"""Step 5: the Keras model and the deployed model on the same examples, number by number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from deploy.errors import DeployError
+from deploy.interpreters import RUNTIMES, Run
+from deploy.quality import agreement, loss_in_points, parity, quality
+from deploy.runtime import selftest
+from deploy.runtime.model import read_card, read_labels
+from deploy.runtime.quantization import dequantize, quantize
+from deploy.step1_load import Source, digest, load
+from deploy.step2_calibrate import as_inputs, read_npz
+from deploy.step7_bundle import score
+from deploy.targets import TARGETS
+
+
+def run_deployed(
+    content: bytes, card: dict[str, Any], runtime: str, arrays: Sequence[np.ndarray]
+) -> tuple[list[np.ndarray], Run]:
+    """The deployed model's outputs in real numbers, and the run they come from.
+
+    Args:
+        content: the flatbuffer.
+        card: its `inputs` and `outputs` say how to quantize and dequantize.
+        runtime: a key of `interpreters.RUNTIMES`.
+        arrays: one (examples, …) array an input, in the model's own units.
+    """
+    integers = [quantize(*pair) for pair in zip(arrays, card["inputs"], strict=True)]
+    run = RUNTIMES[runtime](content, integers, progress=True)
+    return [dequantize(*pair) for pair in zip(run.outputs, card["outputs"], strict=True)], run
+
+
+def compare(
+    source: Source,
+    content: bytes,
+    card: dict[str, Any],
+    arrays: Sequence[np.ndarray],
+    targets: Any,
+    labels: Sequence[str],
+) -> dict[str, Any]:
+    """Both models on `arrays`: `quality` where there are `targets`, `parity` and, of a classifier,
+    the `agreement` class by class."""
+    expected, activation = source.predict(arrays), card["activation"]
+    received, _ = run_deployed(content, card, TARGETS[card["target"]].runtime, arrays)
+    return {
+        "quality": None if targets is None else quality(activation, targets, expected, received),
+        "parity": parity(source.outputs, expected, received),
+        "agreement": agreement(activation, labels, expected, received) if activation else None,
+    }
+
+
+def verify(
+    bundle: str | Path,
+    data: str | Path | tuple[Any, Any] | None = None,
+    *,
+    model: keras.Model | str | Path | None = None,
+    tolerance: float = 0.5,
+    min_sqnr: float | None = None,
+) -> dict[str, Any]:
+    """The bundle against its recorded outputs and, with `data`, against its Keras model.
+
+    Args:
+        bundle: the folder that `export` wrote.
+        data: the path of an `.npz` with `x` and, for the metric, `y`; or `(x, y)` (y may be None).
+        model: the Keras model; by default the one that the card names.
+        tolerance: how much the metric may lose, in points of accuracy or percent of error.
+        min_sqnr: the least signal to quantization noise ratio of every output, in decibel.
+
+    Returns:
+        `selftest`, `quality`, `parity`, `agreement`, `loss` (None without `y`), `failures` (a line
+        for each tolerance that is broken) and `passed`.
+
+    Raises:
+        DeployError: a damaged bundle, a Keras model that is missing or another one, or bad data.
+    """
+    folder, card = Path(bundle), read_card(bundle)
+    report: dict[str, Any] = {"selftest": selftest(folder), "loss": None}
+    failures = [
+        f"output '{result['name']}' is {result['max_difference']:.3g} from its recorded value, "
+        f"more than {result['tolerance']:.3g}"
+        for result in report["selftest"]
+        if not result["passed"]
+    ]
+    if data is None:
+        report |= {"quality": None, "agreement": None, "parity": _recorded_parity(folder, card)}
+    else:
+        source = load(model if model is not None else _find_model(folder, card))
+        x, y = data if isinstance(data, tuple) else read_npz(Path(data), source)
+        content = (folder / "model.tflite").read_bytes()
+        arrays = as_inputs(x, source, "test")
+        report |= compare(source, content, card, arrays, y, read_labels(folder))
+    if report["quality"]:
+        report["loss"] = loss_in_points(report["quality"])
+        if report["loss"] > tolerance:
+            failures.append(
+                f"{report['quality']['metric']} loses {report['loss']:.2f}, more than {tolerance:g}"
+            )
+    ratio = report["parity"]["sqnr_db"]
+    if min_sqnr is not None and ratio is not None and ratio < min_sqnr:
+        failures.append(f"SQNR is {ratio:.1f} dB, less than {min_sqnr:g} dB")
+    return report | {"failures": failures, "passed": not failures}
+
+
+def report_text(report: dict[str, Any]) -> str:
+    """The report of `verify` for people."""
+    measured, errors = report["quality"], report["parity"]
+    ratio = "no error" if errors["sqnr_db"] is None else f"{errors['sqnr_db']:.1f} dB"
+    lines = [
+        f"self-test   {result['name']}: largest difference {result['max_difference']:.3g} from the "
+        f"recorded outputs (tolerance {result['tolerance']:.3g})"
+        for result in report["selftest"]
+    ]
+    lines += [
+        f"parity      {entry['name']}: largest error {entry['max_abs_error']:.3g}, mean "
+        f"{entry['mean_abs_error']:.3g} against Keras"
+        for entry in errors["outputs"]
+    ]
+    lines.append(f"SQNR        {ratio} over {errors['examples']} examples")
+    if report["agreement"]:
+        shares = [
+            f"{name} {100 * row['agreement']:.1f} %" for name, row in report["agreement"].items()
+        ]
+        lines.append(f"agreement   {', '.join(shares)}")
+    if measured:
+        lines.append(
+            f"quality     {measured['metric']} {score(measured, 'keras')} in Keras, "
+            f"{score(measured, 'deployed')} deployed"
+        )
+    lines += [f"FAILED      {failure}" for failure in report["failures"]] or ["passed"]
+    return "\n".join(lines)
+
+
+def _recorded_parity(folder: Path, card: dict[str, Any]) -> dict[str, Any]:
+    with np.load(folder / "selftest.npz", allow_pickle=False) as archive:
+        outputs = list(enumerate(card["outputs"]))
+        expected = [archive[f"keras_{index}"] for index, _ in outputs]
+        received = [dequantize(archive[f"output_{index}"], entry) for index, entry in outputs]
+    return parity([entry["name"] for entry in card["outputs"]], expected, received)
+
+
+def _find_model(folder: Path, card: dict[str, Any]) -> Path:
+    origin = card["source"]
+    path = folder / origin["path"]
+    if not path.exists():
+        raise DeployError(
+            f"expected the Keras model of the bundle at '{path}', received nothing there; name it "
+            "with --model"
+        )
+    if digest(path) != origin["sha256"]:
+        raise DeployError(
+            f"expected the Keras model that the bundle was made from, received another one at "
+            f"'{path}'; export it again, or name the right one with --model"
+        )
+    return path

@@ -1,0 +1,50 @@
+"""What each piece of hardware accepts: one row a target."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+
+from deploy.errors import DeployError
+
+
+@dataclass(frozen=True)
+class Target:
+    """One piece of hardware, or one way of using it.
+
+    `scheme` is a key of `step3_convert.SCHEMES`, `compiler` one of `step4_compile.COMPILERS` (None:
+    the device loads `model.tflite` itself) and `runtime` one of `interpreters.RUNTIMES`, on which
+    every exported model is run and compared with the Keras model.
+    """
+
+    name: str
+    hardware: str
+    scheme: str
+    runtime: str
+    compiler: str | None = None
+
+
+_ROWS = (
+    Target("cpu", "any CPU through XNNPACK (Raspberry Pi, Android, x86)", "int8", "litert"),
+    Target("cpu-float", "the same, unquantized", "float32", "litert"),
+    Target("cpu-dynamic", "the same, int8 weights only", "dynamic", "litert"),
+    Target("gpu", "mobile GPU delegate", "float16", "litert"),
+    Target("cortex-m", "microcontrollers, LiteRT Micro", "int8", "tflite-micro", "c-array"),
+)
+TARGETS = {target.name: target for target in _ROWS}
+
+
+def find_target(name: str) -> Target:
+    """The row called `name`.
+
+    Raises:
+        DeployError: no such target; the message suggests the nearest name.
+    """
+    if name in TARGETS:
+        return TARGETS[name]
+    near = difflib.get_close_matches(name, TARGETS, n=1, cutoff=0.4)
+    suggestion = f"did you mean '{near[0]}'? " if near else ""
+    raise DeployError(
+        f"expected a target of `python -m deploy targets`, received '{name}'; {suggestion}"
+        f"known: {', '.join(TARGETS)}"
+    )

@@ -1,0 +1,111 @@
+"""The builder: sizes counted by hand, arguments, saving."""
+
+import keras
+import numpy as np
+import pytest
+
+from thinkkeras.models import conv_block, convnet
+
+
+def counted_by_hand(channels: int, widths: list[int], classes: int) -> int:
+    """3x3 kernels without bias, four numbers per normalized map, a dense layer with bias."""
+    total, before = 0, channels
+    for width in widths:
+        total += 9 * before * width + 4 * width
+        before = width
+    return total + before * classes + classes
+
+
+def multiply_accumulates(model: keras.Model) -> int:
+    total = 0
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            total += int(np.prod(layer.output.shape[1:3])) * int(np.prod(layer.kernel.shape))
+        elif isinstance(layer, keras.layers.Dense):
+            total += int(np.prod(layer.kernel.shape))
+    return total
+
+
+def test_default_size_is_the_documented_one():
+    model = convnet()
+    assert model.count_params() == 126_746 == counted_by_hand(1, [16, 32, 32, 64, 64, 96], 10)
+    # 28x28 x 9x16, then 14x14, 7x7 and 3x3 for the deeper stages, then 96 x 10.
+    by_hand = 784 * 144 + 196 * (4608 + 9216) + 49 * (18432 + 36864) + 9 * 55296 + 960
+    assert multiply_accumulates(model) == by_hand == 6_030_528
+    for figure in ("126,746", "6.03 million"):
+        assert figure in convnet.__doc__
+
+
+@pytest.mark.parametrize(
+    ("input_shape", "classes", "filters", "widths", "last_map"),
+    [
+        ((8, 8, 1), 10, (16, (32, 32), (64, 64), 96), [16, 32, 32, 64, 64, 96], (1, 1)),
+        ((32, 32, 3), 10, (16, (32, 32), (64, 64), 96), [16, 32, 32, 64, 64, 96], (4, 4)),
+        ((28, 28, 1), 3, (6, 16), [6, 16], (14, 14)),
+        ((5, 9, 2), 1, ((4, 5, 6),), [4, 5, 6], (5, 9)),
+        ((96, 64, 3), 1000, (8, [8, 16], 24, 32, 40), [8, 8, 16, 24, 32, 40], (6, 4)),
+    ],
+)
+def test_parameters_and_shapes(input_shape, classes, filters, widths, last_map):
+    model = convnet(input_shape, classes, filters=filters)
+    assert model.input_shape == (None, *input_shape)
+    assert model.output_shape == (None, classes)
+    assert model.count_params() == counted_by_hand(input_shape[2], widths, classes)
+    assert model.get_layer("average").input.shape == (None, *last_map, widths[-1])
+
+
+def test_block_has_named_parts_and_strides():
+    x = keras.Input((9, 12, 3))
+    y = conv_block(x, 7, kernel_size=5, strides=2, activation="relu6", name="stem")
+    assert y.shape == (None, 5, 6, 7)
+    model = keras.Model(x, y)
+    assert [layer.name for layer in model.layers[1:]] == ["stem_conv", "stem_bn", "stem_relu6"]
+    assert model.get_layer("stem_conv").kernel.shape == (5, 5, 3, 7)
+    assert not model.get_layer("stem_conv").use_bias
+
+
+def test_takes_pixels_and_gives_probabilities():
+    model = convnet((8, 8, 1), 4)
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1)).astype("float32")
+    probabilities = model.predict(pixels, verbose=0)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
+    rescaled = keras.Model(model.inputs, model.get_layer("rescaling").output)
+    np.testing.assert_allclose(rescaled.predict(pixels, verbose=0), pixels / 255, atol=1e-6)
+
+
+def test_logits_and_name():
+    model = convnet((8, 8, 1), 4, classifier_activation=None, name="mine")
+    assert model.name == "mine"
+    assert model.get_layer("classifier").activation is keras.activations.linear
+
+
+def test_saved_model_is_the_same(tmp_path):
+    model = convnet((16, 16, 3), 5, filters=(4, (6, 6)))
+    pixels = np.random.default_rng(1).integers(0, 256, (3, 16, 16, 3)).astype("float32")
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert loaded.get_config() == model.get_config()
+    np.testing.assert_array_equal(
+        loaded.predict(pixels, verbose=0), model.predict(pixels, verbose=0)
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"input_shape": (28, 28)}, r"three positive integers, received \(28, 28\)"),
+        ({"input_shape": (None, 28, 1)}, r"received \(None, 28, 1\)"),
+        ({"input_shape": (28, 0, 1)}, r"received \(28, 0, 1\)"),
+        ({"classes": 0}, "at least 1 class, received classes=0"),
+        ({"filters": ()}, r"one positive entry or more per stage, received \[\]"),
+        ({"filters": (8, ())}, r"received \[\(8,\), \(\)\]"),
+        ({"filters": (8, (4, 0))}, r"received \[\(8,\), \(4, 0\)\]"),
+        (
+            {"input_shape": (7, 30, 1)},
+            "at least 8x8 pixels for 4 stages, received 7x30; pass fewer",
+        ),
+    ],
+)
+def test_wrong_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        convnet(**arguments)

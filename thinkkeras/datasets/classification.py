@@ -1,0 +1,257 @@
+"""Image classification: one call from a data set's name to batches that `fit` takes."""
+
+import difflib
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
+
+SPLITS = ("train", "validation", "test")
+
+# Mirrored, these pictures keep their class; a mirrored 2 or a mirrored letter does not. A set
+# that is not named here is only shifted, which is always safe.
+MIRRORED_KEEPS_CLASS = frozenset(
+    {"beans", "cats_vs_dogs", "cifar10", "cifar100", "fashion_mnist", "tf_flowers"}
+)
+
+# Up to this many bytes of pixels a split stays in memory, as uint8; larger ones are streamed,
+# and shuffled within a buffer of this size.
+MEMORY_BYTES = 512 * 2**20
+
+Pipelines = tuple[tf.data.Dataset, tf.data.Dataset, tf.data.Dataset]
+
+
+class DatasetInfo(NamedTuple):
+    """What a builder and a figure need to know about a data set."""
+
+    name: str
+    input_shape: tuple[int, int, int]  # height, width, channels
+    classes: int
+    labels: list[str]  # the classes' names, by index
+    counts: dict[str, int]  # examples in "train", "validation" and "test"
+
+
+def load(
+    name: str = "digits",
+    *,
+    batch_size: int = 128,
+    augment: bool = True,
+    seed: int = 0,
+    image_size: tuple[int, int] | None = None,
+) -> tuple[Pipelines, DatasetInfo]:
+    """Loads an image-classification set as `((train, validation, test), info)`.
+
+    The pipelines yield `(image, label)` batches: float32 pixels in 0-255 of shape
+    `(batch, height, width, channels)`, and integers of shape `(batch,)`. Training examples come
+    in a new order each epoch and, with `augment`, shifted by some pixels and, where that keeps
+    the class, mirrored at random. Validation and test come unchanged, in a fixed order.
+
+    Args:
+        name: `"digits"`, scikit-learn's 1,797 handwritten digits of 8x8 pixels, which need no
+            download; or a TFDS set of images with one label each (`"fashion_mnist"`,
+            `"emnist/letters"`), read from `TFDS_DATA_DIR` where it is prepared there and
+            downloaded otherwise. A validation or test split that it lacks is the last tenth of
+            its training split.
+        batch_size: Examples in a batch; the last one of an epoch may hold fewer.
+        augment: Whether training images are shifted and mirrored.
+        seed: Seeds order and augmentation, together with the global seed that
+            `keras.utils.set_random_seed` sets. The splits are the same for every seed.
+        image_size: `(height, width)` to resize to; needed where images differ in size.
+
+    Raises:
+        ValueError: The name is unknown; the set has no labelled 8-bit images or no training
+            split; its images differ in size and `image_size` is None; or a size is not positive.
+        FileNotFoundError: TFDS could neither find the set nor download and prepare it.
+    """
+    if batch_size < 1:
+        raise ValueError(f"expected a batch_size of at least 1, received {batch_size}")
+    if image_size is not None and (len(image_size) != 2 or min(image_size) < 1):
+        raise ValueError(f"expected image_size=(height, width) in pixels, received {image_size}")
+    examples, info = _digits() if name == "digits" else _tfds(name)
+    if image_size is not None:
+        examples, info = _resized(examples, info, image_size)
+    elif None in info.input_shape:
+        raise ValueError(
+            f"expected images of one size, received {name!r}, whose images differ; "
+            "pass image_size=(height, width)"
+        )
+    train, validation, test = (_cached(examples[split], info, split) for split in SPLITS)
+    train = _shuffled(train, info, seed).batch(batch_size)
+    if augment:
+        train = _augmented(train, info, seed)
+    fixed = (_finished(dataset.batch(batch_size)) for dataset in (validation, test))
+    return (_finished(train), *fixed), info
+
+
+def as_arrays(dataset: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Gathers a pipeline of `(image, label)` batches into two NumPy arrays.
+
+    Args:
+        dataset: A finite pipeline, as `load` returns it. A training pipeline gives one epoch,
+            in that epoch's order, augmented if it augments.
+
+    Returns:
+        `(x, y)`: `x` of shape `(examples, height, width, channels)`, uint8 where that holds
+        every pixel exactly and the pipeline's own type otherwise; `y` int64 of shape
+        `(examples,)`.
+
+    Raises:
+        ValueError: The pipeline holds no batch.
+    """
+    batches = list(dataset.as_numpy_iterator())
+    if not batches:
+        raise ValueError("expected a pipeline of (image, label) batches, received an empty one")
+    images, labels = zip(*batches, strict=True)
+    x, y = np.concatenate(images), np.concatenate(labels).astype(np.int64)
+    exact = x.min() >= 0 and x.max() <= 255 and np.array_equal(x, np.rint(x))
+    return (x.astype(np.uint8) if exact else x), y
+
+
+def _digits() -> tuple[dict[str, tf.data.Dataset], DatasetInfo]:
+    """Scikit-learn's digits, split 70 : 10 : 20 with every class in its proportion."""
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    x, y = load_digits(return_X_y=True)
+    # Its pixels count ink from 0 to 16; the models expect 0-255.
+    x = np.rint(x.reshape(-1, 8, 8, 1) * (255 / 16)).astype(np.uint8)
+    rest_x, test_x, rest_y, test_y = train_test_split(
+        x, y, test_size=360, stratify=y, random_state=0
+    )
+    train_x, validation_x, train_y, validation_y = train_test_split(
+        rest_x, rest_y, test_size=180, stratify=rest_y, random_state=0
+    )
+    arrays = {
+        "train": (train_x, train_y),
+        "validation": (validation_x, validation_y),
+        "test": (test_x, test_y),
+    }
+    examples = {split: tf.data.Dataset.from_tensor_slices(arrays[split]) for split in SPLITS}
+    counts = {split: len(arrays[split][1]) for split in SPLITS}
+    return examples, DatasetInfo("digits", (8, 8, 1), 10, [str(d) for d in range(10)], counts)
+
+
+def _tfds(name: str) -> tuple[dict[str, tf.data.Dataset], DatasetInfo]:
+    """A TFDS set of 8-bit images with one label each."""
+    builder = _prepared_builder(name)
+    features = builder.info.features
+    if builder.info.supervised_keys != ("image", "label") or features["image"].np_dtype != np.uint8:
+        raise ValueError(
+            f"expected a data set of 8-bit images with one label each, received {name!r} with "
+            f"the features {sorted(features)}; try 'fashion_mnist' or 'cifar10'"
+        )
+    splits = _split_expressions(name, list(builder.info.splits))
+    examples = {
+        split: builder.as_dataset(split=splits[split], as_supervised=True) for split in SPLITS
+    }
+    counts = {split: builder.info.splits[splits[split]].num_examples for split in SPLITS}
+    shape, label = features["image"].shape, features["label"]
+    return examples, DatasetInfo(name, shape, label.num_classes, list(label.names), counts)
+
+
+def _prepared_builder(name: str) -> "tfds.core.DatasetBuilder":
+    """The TFDS builder of `name`, its data ready to be read."""
+    import tensorflow_datasets as tfds
+
+    # The open version makes TFDS take whichever one is prepared, and its newest if none is.
+    reference = name if ":" in name else f"{name}:*.*.*"
+    try:
+        builder = tfds.builder(reference, data_dir=os.environ.get("TFDS_DATA_DIR"))
+    except ValueError:
+        known = ["digits", *tfds.list_builders(with_community_datasets=False)]
+        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
+        raise ValueError(
+            f"expected 'digits' or the name of a TFDS data set, received {name!r}; "
+            f"did you mean {nearest!r}?"
+        ) from None
+    try:
+        builder.download_and_prepare()
+    except Exception as error:  # a data set's own code runs here and may raise anything
+        raise FileNotFoundError(
+            f"expected {name!r} prepared in {builder.data_dir}, or a way to download it, "
+            f"received {type(error).__name__}; set TFDS_DATA_DIR to a folder that holds it, "
+            "go online, or use 'digits'"
+        ) from error
+    return builder
+
+
+def _split_expressions(name: str, available: list[str]) -> dict[str, str]:
+    """TFDS split expressions for training, validation and test: fixed, and disjoint."""
+    if "train" not in available:
+        raise ValueError(
+            f"expected a data set with a split 'train', received {name!r} with "
+            f"{sorted(available)}; prepare all of it, or use another one"
+        )
+    expressions, end = {}, 100
+    for split in ("test", "validation"):
+        expressions[split] = split
+        if split not in available:
+            expressions[split] = f"train[{end - 10}%:{end}%]"
+            end -= 10
+    return {"train": f"train[:{end}%]", **expressions}
+
+
+def _resized(
+    examples: dict[str, tf.data.Dataset], info: DatasetInfo, size: tuple[int, int]
+) -> tuple[dict[str, tf.data.Dataset], DatasetInfo]:
+    def resize(image: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        image = tf.image.resize(image, size, antialias=True)
+        return tf.cast(tf.round(tf.clip_by_value(image, 0, 255)), tf.uint8), label
+
+    examples = {
+        split: examples[split].map(resize, num_parallel_calls=tf.data.AUTOTUNE) for split in SPLITS
+    }
+    return examples, info._replace(input_shape=(*size, info.input_shape[2]))
+
+
+def _cached(dataset: tf.data.Dataset, info: DatasetInfo, split: str) -> tf.data.Dataset:
+    fits = info.counts[split] * np.prod(info.input_shape) <= MEMORY_BYTES
+    return dataset.cache() if fits else dataset
+
+
+def _shuffled(dataset: tf.data.Dataset, info: DatasetInfo, seed: int) -> tf.data.Dataset:
+    held = min(info.counts["train"], MEMORY_BYTES // int(np.prod(info.input_shape)))
+    # One more than the examples: filling the buffer then reads the cache to its end, so that an
+    # epoch broken off early does not leave it half made.
+    return dataset.shuffle(held + 1, seed=seed)
+
+
+def _augmented(dataset: tf.data.Dataset, info: DatasetInfo, seed: int) -> tf.data.Dataset:
+    """Shifts whole batches by up to a twelfth of their side, and mirrors where that is safe.
+
+    Source: He et al., "Deep Residual Learning for Image Recognition", CVPR 2016, section 4.2
+    (padding with zeros, random crop, horizontal flip).
+    """
+    height, width, channels = info.input_shape
+    margin = max(1, min(height, width) // 12)
+    mirrors = info.name.split("/")[0].split(":")[0] in MIRRORED_KEEPS_CLASS
+
+    def augment(
+        batch: tuple[tf.Tensor, tf.Tensor], batch_seed: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        images, labels = batch
+        count = tf.shape(images)[0]
+        images = tf.pad(images, ((0, 0), (margin, margin), (margin, margin), (0, 0)))
+        start = tf.random.stateless_uniform(
+            (2, count, 1), batch_seed, maxval=2 * margin + 1, dtype=tf.int32
+        )
+        rows, columns = start[0] + tf.range(height), start[1] + tf.range(width)
+        if mirrors:
+            mirrored = tf.random.stateless_uniform((count, 1), batch_seed + 1) < 0.5
+            columns = tf.where(mirrored, columns[:, ::-1], columns)
+        # Gathering rows and columns costs far less than resampling every image.
+        images = tf.gather(images, rows, axis=1, batch_dims=1)
+        images = tf.gather(images, columns, axis=2, batch_dims=1)
+        return tf.ensure_shape(images, (None, height, width, channels)), labels
+
+    seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
+    return tf.data.Dataset.zip(dataset, seeds).map(augment, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def _finished(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    dataset = dataset.map(lambda images, labels: (tf.cast(images, tf.float32), labels))
+    return dataset.prefetch(tf.data.AUTOTUNE)
