@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-import sys
+import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -25,11 +24,10 @@ _LARGEST_ARENA = 2**28
 
 class Run(NamedTuple):
     """`outputs`: one (examples, …) array of the model's integers an output; `milliseconds`: the
-    time of each inference; `arena_bytes`: the memory the runtime took, where it has an arena."""
+    time of each inference."""
 
     outputs: list[np.ndarray]
     milliseconds: np.ndarray
-    arena_bytes: int | None
 
 
 def run_litert(
@@ -51,7 +49,7 @@ def run_litert(
         rows.append(model.invoke(arrays))
         milliseconds.append(1000 * (time.perf_counter() - start))
     outputs = [np.concatenate(column) for column in zip(*rows, strict=True)]
-    return Run(outputs, np.array(milliseconds), None)
+    return Run(outputs, np.array(milliseconds))
 
 
 def run_micro(
@@ -70,7 +68,7 @@ def run_micro(
         for start in range(0, len(inputs[0]), _CHUNK):
             np.savez(examples, *[array[start : start + _CHUNK] for array in inputs])
             try:
-                _, log = child.call(
+                child.call(
                     "deploy.interpreters:run_micro_in_child",
                     model=str(model),
                     examples=str(examples),
@@ -81,14 +79,14 @@ def run_micro(
                 raise DeployError(f"LiteRT Micro can't run the model: {_reason(error)}") from error
             with np.load(results, allow_pickle=False) as archive:
                 arrays = [archive[name] for name in archive.files]
-            runs.append(Run(arrays[:-1], arrays[-1], _arena_bytes(log)))
+            runs.append(Run(arrays[:-1], arrays[-1]))
             if progress and len(inputs[0]) > _CHUNK:
                 done = min(start + _CHUNK, len(inputs[0]))
                 print(f"\r  LiteRT Micro: {done} of {len(inputs[0])} examples", end="", flush=True)
     if progress and len(runs) > 1:
         print()
     outputs = [np.concatenate(parts) for parts in zip(*[run.outputs for run in runs], strict=True)]
-    return Run(outputs, np.concatenate([run.milliseconds for run in runs]), runs[0].arena_bytes)
+    return Run(outputs, np.concatenate([run.milliseconds for run in runs]))
 
 
 RUNTIMES: dict[str, Callable[..., Run]] = {"litert": run_litert, "tflite-micro": run_micro}
@@ -114,15 +112,48 @@ def run_micro_in_child(model: str, examples: str, results: str, outputs: int) ->
         milliseconds.append(1000 * (time.perf_counter() - start))
     columns = [np.concatenate(column) for column in zip(*rows, strict=True)]
     np.savez(results, *columns, np.array(milliseconds))
-    sys.stdout.flush()
-    interpreter.print_allocations()
 
 
-def _arena_bytes(log: str) -> int:
-    found = re.search(r"Arena allocation total (\d+) bytes", log)
-    if found is None:
-        raise DeployError("expected LiteRT Micro to report its arena, received no such line")
-    return int(found[1])
+def micro_arena(content: bytes) -> int:
+    """The smallest arena, in bytes (a multiple of 16), in which LiteRT Micro can run the model.
+
+    Raises:
+        DeployError: LiteRT Micro can't run the model in any arena.
+    """
+    with tempfile.TemporaryDirectory(prefix="deploy-") as folder:
+        model = Path(folder, "model.tflite")
+        model.write_bytes(content)
+        try:
+            return int(child.call("deploy.interpreters:micro_arena_in_child", model=str(model))[0])
+        except child.ChildError as error:
+            raise DeployError(f"LiteRT Micro can't run the model: {_reason(error)}") from error
+
+
+def micro_arena_in_child(model: str) -> int:
+    """See `micro_arena`. The interpreter's own count leaves out what it needs only to start."""
+    from tflite_micro.python.tflite_micro import runtime
+
+    def fits(arena: int) -> bool:
+        # An arena that is too small may also crash the interpreter, so each has its own process.
+        process = os.fork()
+        if process == 0:
+            try:
+                runtime.Interpreter.from_file(model, arena_size=arena)
+                os._exit(0)
+            finally:
+                os._exit(1)
+        return os.waitpid(process, 0)[1] == 0
+
+    child.step("allocating the arena")
+    # What does not run in the largest arena fails here, with its own reason.
+    runtime.Interpreter.from_file(model, arena_size=_LARGEST_ARENA)
+    low, high = 0, 1024
+    while not fits(high):
+        low, high = high, 2 * high
+    while high - low > 16:
+        middle = (low + high) // 32 * 16
+        low, high = (low, middle) if fits(middle) else (middle, high)
+    return high
 
 
 def _reason(error: child.ChildError) -> str:

@@ -97,7 +97,7 @@ def export(
     integers = [quantize(*pair) for pair in zip(recorded, card["inputs"], strict=True)]
     files = {"model.tflite": content}
     if row.compiler:
-        made, facts = COMPILERS[row.compiler](content, source.name, integers)
+        made, facts = COMPILERS[row.compiler](content, source.name)
         files, card = files | made, card | facts
         say(f"4 compile    {', '.join(made)}")
     card |= compare(source, content, card, reference, targets, names)

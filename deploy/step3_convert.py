@@ -171,4 +171,4 @@ def _layer_of(path: str, source: Source) -> str:
         for name in (part, re.sub(r"_\d+$", "", part)):
             if name in names:
                 return name
-    return path
+    return path.partition("/")[2] or path

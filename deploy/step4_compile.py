@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from deploy.flatbuffer import count_operators
-from deploy.interpreters import run_micro
+from deploy.interpreters import micro_arena
 
 
 class Compiled(NamedTuple):
@@ -37,7 +35,7 @@ _HEADER = """\
 extern const unsigned char g_model_data[];
 extern const std::size_t g_model_data_size;
 
-// The arena that LiteRT Micro's own allocator counted on a 64-bit computer. A 32-bit
+// The smallest arena in which LiteRT Micro ran the model on a 64-bit computer. A 32-bit
 // microcontroller needs somewhat less; optimized kernels (CMSIS-NN) may need more scratch memory.
 constexpr std::size_t kTensorArenaSize = {arena};
 
@@ -65,19 +63,18 @@ const std::size_t g_model_data_size = sizeof(g_model_data);
 """
 
 
-def c_array(content: bytes, name: str, examples: Sequence[np.ndarray]) -> Compiled:
+def c_array(content: bytes, name: str) -> Compiled:
     """The model as a constant C array, with what a firmware needs to run it: the arena's size,
     measured in the LiteRT Micro interpreter, and the operators to register.
 
     Args:
         content: the flatbuffer.
         name: of the model, for the files' first line.
-        examples: one (examples, …) array an input, in the model's integers.
 
     Raises:
         DeployError: LiteRT Micro can't run the model.
     """
-    arena = run_micro(content, [array[:1] for array in examples]).arena_bytes
+    arena = micro_arena(content)
     methods = [resolver_method(operator) for operator in sorted(count_operators(content))]
     header = _HEADER.format(
         name=name,
@@ -105,4 +102,4 @@ def resolver_method(operator: str) -> str:
     return _RESOLVER_METHODS.get(operator, f"Add{camel_case}")
 
 
-COMPILERS: dict[str, Callable[..., Compiled]] = {"c-array": c_array}
+COMPILERS: dict[str, Callable[[bytes, str], Compiled]] = {"c-array": c_array}

@@ -208,8 +208,8 @@ def _target_lines(card: Mapping[str, Any]) -> list[str]:
     lines = []
     if card["memory"]:
         lines.append(
-            f"- Arena {card['memory']['arena_bytes']:,} bytes, as LiteRT Micro's allocator counts "
-            "it on a 64-bit computer."
+            f"- Arena {card['memory']['arena_bytes']:,} bytes: the smallest in which LiteRT Micro "
+            "ran the model on a 64-bit computer."
         )
     if card.get("firmware"):
         lines.append(

@@ -111,7 +111,7 @@ def one_output_pixel(
     figure = Figure(figsize=(12, 5.2), layout="constrained")
     widths = [image.shape[1], kernel.shape[1], feature_map.shape[1]]
     grid = figure.add_gridspec(1, 3, width_ratios=widths, wspace=0.08)
-    left, middle, right = (figure.add_subplot(cell) for cell in grid)
+    left, middle, right = (figure.add_subplot(grid[index]) for index in range(3))
     _show_numbers(left, image, "gray", (0, 255))
     reach = np.abs(feature_map).max() or 1
     _show_numbers(middle, kernel, "RdBu_r", (-np.abs(kernel).max(), np.abs(kernel).max()))

