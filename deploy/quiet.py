@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+
+from deploy.errors import DeployError
 
 
 def load_tensorflow() -> None:
-    """Import TensorFlow, for a command line; what it prints to standard error meanwhile is lost."""
+    """Import TensorFlow, for a command line; what it prints to standard error meanwhile is lost.
+
+    Raises:
+        DeployError: TensorFlow is not installed.
+    """
+    if importlib.util.find_spec("tensorflow") is None:
+        raise DeployError(
+            "expected TensorFlow, received an installation for devices; install the training "
+            "packages with pip install '.[train]' in the project's folder"
+        )
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

@@ -164,6 +164,8 @@ def _reference(
     """The examples that both models are compared on, their targets (or None), and what they are."""
     if test is not None:
         x, y = read_npz(Path(test), source) if isinstance(test, str | Path) else test
+        if y is None:
+            raise DeployError(f"expected test data with y, received '{test}' without; add y to it")
         return as_inputs(x, source, "test"), y, "test data"
     if examples is not None:
         return list(examples.arrays), None, "calibration data"
