@@ -157,6 +157,8 @@ def micro_arena_in_child(model: str) -> int:
 
 
 def _reason(error: child.ChildError) -> str:
+    if "No module named 'tflite_micro'" in str(error):
+        return "the package tflite-micro is not installed; it comes for Linux on x86-64 only"
     # The interpreter prints what is wrong and raises only that something is.
     hints = [line for line in error.log.splitlines() if "Didn't find op" in line or "ailed" in line]
     return f"{error} ({hints[0].strip()})" if hints else str(error)

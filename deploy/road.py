@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hashlib
 import io
@@ -9,7 +10,7 @@ import os
 import platform
 import tempfile
 from collections.abc import Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -146,9 +147,18 @@ def _describe(
         "memory": None,
         "npu": None,
         "calibration": examples and {"examples": examples.examples, "ranges": examples.ranges},
-        "tools": {"python": platform.python_version()} | {tool: version(tool) for tool in _TOOLS},
+        "tools": {"python": platform.python_version()} | _versions(),
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for tool in _TOOLS:
+        # Not every tool exists for every computer.
+        with contextlib.suppress(PackageNotFoundError):
+            found[tool] = version(tool)
+    return found
 
 
 def _pixels(seen: tuple[float, float] | None) -> tuple[int, int]:

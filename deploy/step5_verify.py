@@ -17,7 +17,7 @@ from deploy.runtime.model import read_card, read_labels
 from deploy.runtime.quantization import dequantize, quantize
 from deploy.step1_load import Source, digest, load
 from deploy.step2_calibrate import as_inputs, read_npz
-from deploy.step7_bundle import score
+from deploy.step7_bundle import decibels, score
 from deploy.targets import TARGETS
 
 
@@ -111,18 +111,17 @@ def verify(
 def report_text(report: dict[str, Any]) -> str:
     """The report of `verify` for people."""
     measured, errors = report["quality"], report["parity"]
-    ratio = "no error" if errors["sqnr_db"] is None else f"{errors['sqnr_db']:.1f} dB"
     lines = [
         f"self-test   {result['name']}: largest difference {result['max_difference']:.3g} from the "
         f"recorded outputs (tolerance {result['tolerance']:.3g})"
         for result in report["selftest"]
     ]
     lines += [
-        f"parity      {entry['name']}: largest error {entry['max_abs_error']:.3g}, mean "
-        f"{entry['mean_abs_error']:.3g} against Keras"
+        f"parity      {entry['name']}: against Keras over {errors['examples']} examples, largest "
+        f"error {entry['max_abs_error']:.3g}, mean {entry['mean_abs_error']:.3g}, SQNR "
+        f"{decibels(entry['sqnr_db'])}"
         for entry in errors["outputs"]
     ]
-    lines.append(f"SQNR        {ratio} over {errors['examples']} examples")
     if report["agreement"]:
         shares = [
             f"{name} {100 * row['agreement']:.1f} %" for name, row in report["agreement"].items()

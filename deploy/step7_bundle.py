@@ -131,6 +131,11 @@ def score(measured: Mapping[str, Any], which: str) -> str:
     return f"{100 * value:.2f} %" if measured["metric"] == "accuracy" else f"{value:.4g}"
 
 
+def decibels(ratio: float | None) -> str:
+    """A signal to quantization noise ratio with its unit; None stands for no noise at all."""
+    return "without error" if ratio is None else f"{ratio:.1f} dB"
+
+
 def _kilobytes(count: int) -> str:
     return f"{count / 1000:.1f} kB"
 
@@ -138,7 +143,6 @@ def _kilobytes(count: int) -> str:
 def card_text(card: Mapping[str, Any]) -> str:
     """The card for people, in Markdown."""
     parity, latency, calibration = card["parity"], card["latency_ms"], card["calibration"]
-    ratio = "no error" if parity["sqnr_db"] is None else f"{parity['sqnr_db']:.1f} dB"
     lines = [
         f"# {card['name']} for `{card['target']}`",
         "",
@@ -160,7 +164,7 @@ def card_text(card: Mapping[str, Any]) -> str:
         "",
         f"- Keras against deployed over {parity['examples']} examples ({parity['data']}): largest "
         f"error {parity['max_abs_error']:.3g}, mean error {parity['mean_abs_error']:.3g}, signal "
-        f"to quantization noise {ratio}.",
+        f"to quantization noise {decibels(parity['sqnr_db'])}.",
         *_quality_lines(card["quality"]),
         f"- Calibration: {calibration['examples']} examples, values from "
         + ", ".join(f"{low:g} to {high:g}" for low, high in calibration["ranges"])

@@ -18,6 +18,7 @@
 
 # %%
 import json
+import os
 import platform
 import time
 
@@ -218,8 +219,10 @@ cards = [
 # A bundle is all that the device gets. Its runtime needs NumPy and LiteRT, no TensorFlow:
 
 # %%
+picture = settings.out / "picture.png"
+keras.utils.save_img(picture, test_images[0], scale=False)
 on_device = deploy.runtime.load(settings.out / "deploy" / settings.targets[0])
-answer = on_device.predict(test_images[0])
+answer = on_device.predict(picture)
 print(
     f"the device says {answer['label']} ({answer['probabilities'].max():.1%}), "
     f"Keras says {info.labels[predicted[0]]} ({probabilities[0].max():.1%}), "
@@ -242,13 +245,13 @@ metrics = {
     "test_accuracy": test_accuracy,
     "targets": {
         card["target"]: {
-            "accuracy": card["quality"]["deployed"],
-            "size_bytes": card["size_bytes"],
-            "latency_ms": card["latency_ms"]["median"],
-            "arena_bytes": card["memory"]["arena_bytes"] if card["memory"] else None,
+            name: card[name]
+            for name in ("target", "scheme", "quality", "size_bytes", "latency_ms", "memory")
         }
         for card in cards
     },
+    "cpu": cards[0]["latency_ms"]["cpu"],
+    "cores": os.cpu_count(),
     "versions": {
         "python": platform.python_version(),
         "keras": keras.__version__,

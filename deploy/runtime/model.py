@@ -12,7 +12,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from deploy.errors import DeployError
-from deploy.runtime.pictures import open_picture, to_array
+from deploy.runtime.pictures import is_picture, open_picture, to_array
 from deploy.runtime.quantization import dequantize, quantize
 
 
@@ -71,9 +71,10 @@ class Model:
         """The answer for one example, or a list of answers for a batch of them.
 
         Args:
-            example: an array in the model's input units, with the batch axis or without; the path
-                of a picture or a Pillow image, which is resized to the model's input; for a model
-                of several inputs a list of arrays, or a dictionary by input name.
+            example: an array in the model's input units, with the batch axis or without; a picture
+                (its path, a Pillow image, or a camera's (height, width, 3) uint8 array of another
+                size than the model's), which is resized; for a model of several inputs a list of
+                arrays, or a dictionary by input name.
 
         Returns:
             A classifier: `{"label", "index", "probabilities"}` with the class name (the index as
@@ -94,7 +95,7 @@ class Model:
             example = [example.get(entry["name"]) for entry in entries]
         if isinstance(example, str | Path):
             example = open_picture(example)
-        if hasattr(example, "convert"):
+        if is_picture(example, tuple(entries[0]["shape"][1:])):
             shape, pixels = tuple(entries[0]["shape"][1:]), entries[0].get("pixels") or (0, 255)
             example = to_array(example, shape, pixels)
         given = example if len(entries) > 1 and isinstance(example, list | tuple) else [example]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -37,7 +37,17 @@ def open_picture(path: str | Path) -> Image:
         ) from error
 
 
-def to_array(picture: Image, shape: tuple[int, ...], pixels: tuple[float, float]) -> np.ndarray:
+def is_picture(example: Any, shape: tuple[int, ...]) -> bool:
+    """Whether `example` is a picture still to be brought to `shape`, and no array of that shape."""
+    if isinstance(example, np.ndarray):
+        plain = example.ndim == 2 or (example.ndim == 3 and example.shape[2] in (1, 3, 4))
+        return example.dtype == np.uint8 and plain and len(shape) == 3 and example.shape != shape
+    return hasattr(example, "convert")
+
+
+def to_array(
+    picture: Image | np.ndarray, shape: tuple[int, ...], pixels: tuple[float, float]
+) -> np.ndarray:
     """`picture` resized to `shape` (height, width, channels), float32, black to white as `pixels`.
 
     Raises:
@@ -48,9 +58,11 @@ def to_array(picture: Image, shape: tuple[int, ...], pixels: tuple[float, float]
             "expected a model that takes pictures (height, width, 1 or 3), received one that takes "
             f"{shape}; give it an .npy or .npz file"
         )
-    from PIL.Image import Resampling
+    from PIL.Image import Resampling, fromarray
 
     height, width, channels = shape
+    if isinstance(picture, np.ndarray):
+        picture = fromarray(picture[..., 0] if picture.shape[2:] == (1,) else picture)
     picture = picture.convert("L" if channels == 1 else "RGB")
     if picture.size != (width, height):
         picture = picture.resize((width, height), Resampling.BILINEAR)

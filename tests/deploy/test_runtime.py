@@ -80,6 +80,14 @@ def test_arrays_batches_and_pictures_give_the_same_answer(bundle, digits, digit)
         assert model.predict(picture)["label"] == str(truth)
 
 
+@pytest.mark.parametrize("form", [(), (1,), (3,)])
+def test_a_cameras_array_is_resized(form, bundle, digits):
+    large = np.kron(digits.test[0][0, ..., 0], np.ones((4, 4), "uint8"))
+    frame = np.broadcast_to(large.reshape(32, 32, *[1] * len(form)), (32, 32, *form))
+    answer = runtime.load(bundle).predict(frame)
+    assert answer["index"] == digits.test[1][0]
+
+
 def test_a_bare_file_gives_its_outputs(bundle, digits):
     model = runtime.load(bundle / "model.tflite")
     assert model.labels == []

@@ -110,11 +110,13 @@ def test_only_training_is_augmented(digits):
 
 def ramp(name: str, shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
     """64 copies of one picture whose pixels are all different, and their augmentation."""
-    image = np.arange(1, np.prod(shape) + 1).reshape(shape).astype(np.int32)
+    image = np.arange(1, np.prod(shape) + 1).reshape(shape)
     info = classification.DatasetInfo(name, shape, 1, ["any"], {})
     batches = tf.data.Dataset.from_tensors((np.stack([image] * 64), np.zeros(64, np.int64)))
-    ((images, _),) = classification._augmented(batches, info, seed=0).as_numpy_iterator()
-    return image, images
+    augmented = classification._augmented(batches, info, seed=0)
+    first, second = (as_arrays(augmented)[0] for _ in range(2))
+    assert not np.array_equal(first, second), "every epoch must shift anew"
+    return image, first
 
 
 @pytest.mark.parametrize(

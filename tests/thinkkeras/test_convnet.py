@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from thinkkeras.datasets import load
 from thinkkeras.models import conv_block, convnet
 
 
@@ -88,6 +89,23 @@ def test_saved_model_is_the_same(tmp_path):
     np.testing.assert_array_equal(
         loaded.predict(pixels, verbose=0), model.predict(pixels, verbose=0)
     )
+
+
+def test_learns_the_digits():
+    """Ten epochs; four seeds gave 96.7 to 97.2 % of the validation images."""
+    keras.utils.set_random_seed(0)
+    (train, validation, _), info = load("digits", batch_size=32)
+    model = convnet(info.input_shape, info.classes, filters=(16, (32, 32)))
+    model.compile(
+        optimizer=keras.optimizers.AdamW(
+            keras.optimizers.schedules.CosineDecay(0.01, 10 * len(train))
+        ),
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        jit_compile=False,
+    )
+    model.fit(train, epochs=10, shuffle=False, verbose=0)
+    assert model.evaluate(validation, verbose=0)[1] >= 0.95
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,52 @@
+"""Run a session in full and keep what it measured for the documents.
+
+    python -m benchmarks.record s06                                        # the default data set
+    python -m benchmarks.record s06 --dataset fashion_mnist --figures      # its figures too
+
+The run goes to `runs/record-…`; its `metrics.json` is kept as `benchmarks/records/NAME.json`, and
+with `--figures` its figures become those of the session's README.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks import tables
+from courses import find_session
+from deploy.targets import TARGETS
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.record")
+    parser.add_argument("session")
+    parser.add_argument("--dataset", help="default: the session's own")
+    parser.add_argument("--figures", action="store_true", help="keep the figures for the README")
+    options = parser.parse_args()
+    session = find_session(options.session)
+    out = tables.ROOT / "runs" / f"record-{session.key}-{options.dataset or 'default'}"
+    command = [sys.executable, "-m", "courses", "run", session.key, "--out", str(out)]
+    command += ["--dataset", options.dataset] if options.dataset else []
+    for target in TARGETS:
+        command += ["--target", target]
+    subprocess.run(command, cwd=tables.ROOT, check=True)
+    keep(out, session.key, session.path / "figures" if options.figures else None)
+    return tables.main([])
+
+
+def keep(out: Path, session: str, figures: Path | None) -> None:
+    """Keep the record of the run in `out`, and its figures where `figures` is a folder."""
+    run = out / "metrics.json"
+    dataset = json.loads(run.read_text("utf-8"))["dataset"]
+    shutil.copyfile(run, tables.RECORDS / f"{session}-{dataset}.json")
+    if figures is not None:
+        shutil.rmtree(figures, ignore_errors=True)
+        shutil.copytree(out / "figures", figures)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""Write the tables of the documents from the recorded runs.
+
+    python -m benchmarks.tables            # writes them
+    python -m benchmarks.tables --check    # fails where a document is not what the records say
+
+A document marks the place of a table with `<!-- table: NAME -->` and `<!-- end -->`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import deploy
+
+ROOT = Path(__file__).parent.parent
+RECORDS = Path(__file__).parent / "records"
+DOCUMENTS = ("README.md", "courses/*/README.md", "benchmarks/README.md")
+_PLACE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def read_record(name: str) -> dict[str, Any]:
+    """The record `name`, as `benchmarks.record` or `benchmarks.commands` wrote it."""
+    return json.loads((RECORDS / f"{name}.json").read_text("utf-8"))
+
+
+def session_table(name: str) -> str:
+    """What a session's run gave: the training in one line, then a row a target."""
+    run = read_record(name)
+    examples = next(iter(run["targets"].values()))["quality"]["examples"]
+    return (
+        f"`{run['dataset']}`, seed {run['seed']}: {run['parameters']:,} parameters, "
+        f"{run['epochs']} epochs in {run['training_seconds']:.0f} s of training, "
+        f"{100 * run['test_accuracy']:.2f} % of {examples:,} test pictures right "
+        f"({run['cores']} cores, {run['cpu']}; "
+        f"Keras {run['versions']['keras']}, TensorFlow {run['versions']['tensorflow']}).\n\n"
+        + deploy.table(list(run["targets"].values()))
+    )
+
+
+def command_table(name: str) -> str:
+    """How long the README's commands took in a fresh clone."""
+    rows = [
+        f"| `{command}` | {row['prints']} | {row['seconds'] / 60:.1f} min |"
+        for command, row in read_record(name)["commands"].items()
+    ]
+    return "\n".join(["| command | what it prints in the end | time |", "|---|---|---|", *rows])
+
+
+TABLES: dict[str, Callable[[str], str]] = {
+    "s06-digits": session_table,
+    "s06-fashion_mnist": session_table,
+    "commands": command_table,
+}
+
+
+def filled(text: str) -> str:
+    """`text` with every marked table as the records say."""
+
+    def fill(match: re.Match[str]) -> str:
+        return f"{match[1]}{TABLES[match[2]](match[2])}\n{match[3]}"
+
+    return _PLACE.sub(fill, text)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.tables")
+    parser.add_argument("--check", action="store_true")
+    options = parser.parse_args(arguments)
+    stale = []
+    for document in sorted(path for pattern in DOCUMENTS for path in ROOT.glob(pattern)):
+        text = document.read_text("utf-8")
+        if filled(text) != text:
+            stale.append(str(document.relative_to(ROOT)))
+            if not options.check:
+                document.write_text(filled(text), "utf-8")
+    if stale:
+        print(f"{'not what the records say' if options.check else 'written'}: {', '.join(stale)}")
+    return 1 if stale and options.check else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
