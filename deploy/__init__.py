@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from deploy.errors import DeployError
 
 if TYPE_CHECKING:
+    from deploy.report import table
     from deploy.road import export
     from deploy.step5_verify import verify
     from deploy.step6_benchmark import benchmark
-    from deploy.step7_bundle import table
     from deploy.targets import TARGETS
 
 __all__ = ["TARGETS", "DeployError", "benchmark", "export", "table", "verify"]
@@ -23,7 +23,7 @@ _HOMES = {
     "export": "deploy.road",
     "verify": "deploy.step5_verify",
     "benchmark": "deploy.step6_benchmark",
-    "table": "deploy.step7_bundle",
+    "table": "deploy.report",
     "TARGETS": "deploy.targets",
 }
 

@@ -37,17 +37,24 @@ def count_operators(content: bytes) -> dict[str, int]:
     return dict(Counter(operator.name for operator in operators(content)).most_common())
 
 
-def macs(content: bytes) -> int:
-    """Multiply-accumulates of one inference, in the operators whose work they dominate."""
-    return sum(_macs(operator) for operator in operators(content))
+def macs(content: bytes) -> int | None:
+    """Multiply-accumulates of one inference, in the operators whose work they dominate; None where
+    a loop runs as often as its own condition says."""
+    found = operators(content)
+    if any(operator.name == "WHILE" for operator in found):
+        return None
+    return sum(_macs(operator) for operator in found)
 
 
 def _macs(operator: Operator) -> int:
     inputs, output = operator.inputs, operator.outputs[0] if operator.outputs else ()
     match operator.name:
-        case "CONV_2D" | "CONV_3D":
+        case "CONV_2D":
             # The kernel is (out, height, width, in): each output value sums over all but the first.
             return prod(output) * prod(inputs[1][1:])
+        case "CONV_3D":
+            # Here it is (depth, height, width, in, out).
+            return prod(output) * prod(inputs[1][:-1])
         case "DEPTHWISE_CONV_2D":
             return prod(output) * prod(inputs[1][1:3])
         case "TRANSPOSE_CONV":
@@ -56,7 +63,8 @@ def _macs(operator: Operator) -> int:
         case "FULLY_CONNECTED":
             return prod(inputs[0]) * inputs[1][0]
         case "BATCH_MATMUL":
-            return prod(output) * inputs[0][-1]
+            # The left matrix may be stored transposed; its side that is not a row count is summed.
+            return prod(output) * (inputs[0][-1] * inputs[0][-2] // output[-2])
         case "UNIDIRECTIONAL_SEQUENCE_LSTM":
             # Four gates: input-to-gate weights are inputs 1 to 4, state-to-gate weights 5 to 8.
             return inputs[0][1] * sum(prod(weights) for weights in inputs[1:9])

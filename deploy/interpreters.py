@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -30,16 +32,13 @@ class Run(NamedTuple):
     milliseconds: np.ndarray
 
 
-def run_litert(
-    content: bytes, inputs: Sequence[np.ndarray], threads: int = 1, progress: bool = False
-) -> Run:
+def run_litert(content: bytes, inputs: Sequence[np.ndarray], threads: int = 1) -> Run:
     """Run on LiteRT, through the very code that goes onto the device.
 
     Args:
         content: the flatbuffer.
         inputs: one (examples, …) array an input, in its integer dtype.
         threads: threads of the runtime.
-        progress: unused here, as thousands of inferences take seconds.
     """
     model = Model(content, {}, [], threads)
     rows, milliseconds = [], []
@@ -52,10 +51,8 @@ def run_litert(
     return Run(outputs, np.array(milliseconds))
 
 
-def run_micro(
-    content: bytes, inputs: Sequence[np.ndarray], threads: int = 1, progress: bool = False
-) -> Run:
-    """Run on the LiteRT Micro interpreter (reference kernels, on this computer); see `run_litert`.
+def run_micro(content: bytes, inputs: Sequence[np.ndarray], threads: int = 1) -> Run:
+    """Run on the LiteRT Micro interpreter (reference kernels, one thread); see `run_litert`.
 
     Raises:
         DeployError: LiteRT Micro lacks an operator of the model, or the model crashes it.
@@ -76,15 +73,15 @@ def run_micro(
                     outputs=len(Model(content, {}, []).card["outputs"]),
                 )
             except child.ChildError as error:
-                raise DeployError(f"LiteRT Micro can't run the model: {_reason(error)}") from error
+                raise _explain(error) from error
             with np.load(results, allow_pickle=False) as archive:
                 arrays = [archive[name] for name in archive.files]
             runs.append(Run(arrays[:-1], arrays[-1]))
-            if progress and len(inputs[0]) > _CHUNK:
-                done = min(start + _CHUNK, len(inputs[0]))
-                print(f"\r  LiteRT Micro: {done} of {len(inputs[0])} examples", end="", flush=True)
-    if progress and len(runs) > 1:
-        print()
+            done = min(start + _CHUNK, len(inputs[0]))
+            if len(inputs[0]) > _CHUNK:
+                end = "\n" if done == len(inputs[0]) else ""
+                text = f"\r  LiteRT Micro: {done} of {len(inputs[0])} examples"
+                print(text, end=end, file=sys.stderr, flush=True)
     outputs = [np.concatenate(parts) for parts in zip(*[run.outputs for run in runs], strict=True)]
     return Run(outputs, np.concatenate([run.milliseconds for run in runs]))
 
@@ -126,7 +123,7 @@ def micro_arena(content: bytes) -> int:
         try:
             return int(child.call("deploy.interpreters:micro_arena_in_child", model=str(model))[0])
         except child.ChildError as error:
-            raise DeployError(f"LiteRT Micro can't run the model: {_reason(error)}") from error
+            raise _explain(error) from error
 
 
 def micro_arena_in_child(model: str) -> int:
@@ -138,7 +135,7 @@ def micro_arena_in_child(model: str) -> int:
         process = os.fork()
         if process == 0:
             try:
-                runtime.Interpreter.from_file(model, arena_size=arena)
+                runtime.Interpreter.from_file(model, arena_size=arena).invoke()
                 os._exit(0)
             finally:
                 os._exit(1)
@@ -156,9 +153,22 @@ def micro_arena_in_child(model: str) -> int:
     return high
 
 
-def _reason(error: child.ChildError) -> str:
+def _explain(error: child.ChildError) -> DeployError:
     if "No module named 'tflite_micro'" in str(error):
-        return "the package tflite-micro is not installed; it comes for Linux on x86-64 only"
-    # The interpreter prints what is wrong and raises only that something is.
-    hints = [line for line in error.log.splitlines() if "Didn't find op" in line or "ailed" in line]
-    return f"{error} ({hints[0].strip()})" if hints else str(error)
+        return DeployError(
+            "expected the package tflite-micro, received an installation without it; it comes for "
+            "Linux on x86-64 only: export this target there"
+        )
+    missing = re.search(r"Didn't find op for builtin opcode '(\w+)'", error.log)
+    if missing:
+        return DeployError(
+            f"expected operators that LiteRT Micro has, received {missing[1]}, which it has not; "
+            "build the model without the layer that needs it"
+        )
+    hint = ""
+    if error.crashed:
+        hint = (
+            "; it aborts where a scale is too small to represent, as that of an activation which "
+            "is nearly constant: train the model, and calibrate with real examples"
+        )
+    return DeployError(f"LiteRT Micro can't run the model: {error}{hint}")

@@ -12,6 +12,23 @@ from deploy.runtime.model import to_probabilities
 from deploy.step1_load import Source
 
 
+def compare(
+    activation: str | None,
+    names: Sequence[str],
+    keras: Sequence[np.ndarray],
+    deployed: Sequence[np.ndarray],
+    targets: Any,
+    labels: Sequence[str],
+) -> dict[str, Any]:
+    """Both models' outputs on the same examples: `quality` where there are `targets`, `parity`, and
+    of a classifier the `agreement` class by class."""
+    return {
+        "parity": parity(names, keras, deployed),
+        "quality": None if targets is None else quality(activation, targets, keras, deployed),
+        "agreement": agreement(activation, labels, keras, deployed) if activation else None,
+    }
+
+
 def parity(
     names: Sequence[str], keras: Sequence[np.ndarray], deployed: Sequence[np.ndarray]
 ) -> dict[str, Any]:
@@ -21,18 +38,27 @@ def parity(
         `max_abs_error`, `mean_abs_error` and `sqnr_db` (10 log10 of the signal's energy over the
         error's; None where there is no error at all) over all outputs, the SQNR of the worst of
         them; `examples`; and `outputs`, the same for each.
+
+    Raises:
+        DeployError: the deployed model gives NaN or infinity.
     """
     outputs: list[dict[str, Any]] = []
     for name, expected, received in zip(names, keras, deployed, strict=True):
         signal = expected.astype(np.float64)
         error = received.astype(np.float64) - signal
+        if not np.isfinite(error).all():
+            raise DeployError(
+                f"expected finite outputs, received NaN or infinity from '{name}' of the deployed "
+                "model; use a target with more precision, or smaller weights"
+            )
         noise, energy = float((error**2).sum()), float((signal**2).sum())
         outputs.append(
             {
                 "name": name,
                 "max_abs_error": float(np.abs(error).max()),
                 "mean_abs_error": float(np.abs(error).mean()),
-                "sqnr_db": 10 * float(np.log10(energy / noise)) if noise and energy else None,
+                # A signal of nothing but zeros still has a ratio, if a very bad one.
+                "sqnr_db": 10 * float(np.log10(max(energy, 1e-30) / noise)) if noise else None,
             }
         )
     ratios = [entry["sqnr_db"] for entry in outputs if entry["sqnr_db"] is not None]
@@ -66,9 +92,10 @@ def quality(
         DeployError: targets of another length or shape, or class numbers outside the classes.
     """
     targets = np.asarray(targets)
-    if len(targets) != len(keras[0]):
+    if targets.ndim == 0 or len(targets) != len(keras[0]):
         raise DeployError(
-            f"expected a target y for each of the {len(keras[0])} examples, received {len(targets)}"
+            f"expected a target y for each of the {len(keras[0])} examples, received y of shape "
+            f"{targets.shape}"
         )
     if activation is not None:
         classes = to_probabilities(keras[0][:1], activation).shape[-1]
@@ -78,10 +105,13 @@ def quality(
         ]
         metric = "accuracy"
     else:
+        if len(keras) == 1 and (*targets.shape, 1) == keras[0].shape:
+            targets = targets[..., None]
         if len(keras) != 1 or targets.shape != keras[0].shape:
             raise DeployError(
                 f"expected targets y of the output's shape {keras[0].shape}, received "
-                f"{targets.shape}; a model of several outputs is compared without y"
+                f"{targets.shape}; give a classifier's class names with labels, and compare a "
+                "model of several outputs without y"
             )
         scores = [float(np.mean(np.abs(outputs[0] - targets))) for outputs in (keras, deployed)]
         metric = "mean_absolute_error"
@@ -128,23 +158,29 @@ def find_activation(
     Several classes whose outputs sum to one are a softmax; without labels, logits are not told
     from a regression, so they count as none.
 
+    Args:
+        source: the model; its last layer says what it ends in, where it has layers.
+        outputs: its outputs for the reference examples, which say it otherwise.
+        labels: the class names, if any.
+
     Raises:
-        DeployError: not as many labels as classes.
+        DeployError: labels for what is no classifier, or not as many as classes.
     """
     activation = None
     if len(outputs) == 1 and outputs[0].ndim == 2:
-        last = _last_activation(source)
-        classes = outputs[0].shape[1]
-        if classes == 1:
-            activation = "sigmoid" if last == "sigmoid" else "linear" if labels else None
-        elif (outputs[0] >= 0).all() and np.allclose(outputs[0].sum(axis=1), 1, atol=1e-3):
+        output, last = outputs[0], _last_activation(source)
+        shares = bool(((output >= 0) & (output <= 1)).all())
+        if output.shape[1] > 1 and shares and np.allclose(output.sum(axis=1), 1, atol=1e-3):
             activation = "softmax"
-        elif labels and last != "sigmoid":
+        elif output.shape[1] == 1 and (last == "sigmoid" or (labels and not last and shares)):
+            activation = "sigmoid"
+        elif labels and (last == "linear" or (not last and not shares)):
             activation = "linear"
     if labels and activation is None:
         raise DeployError(
-            "expected a classifier (one output of shape (batch, classes)) for the labels, received "
-            f"outputs of shapes {[output.shape for output in outputs]}; leave the labels out"
+            "expected a classifier (one output of shape (batch, classes), softmax or logits, or "
+            f"one sigmoid) for the labels, received outputs of shapes "
+            f"{[output.shape for output in outputs]}; leave the labels out"
         )
     expected = max(2, outputs[0].shape[-1])
     if labels and len(labels) != expected:
@@ -156,9 +192,10 @@ def find_activation(
 
 
 def _last_activation(source: Source) -> str | None:
-    layers = getattr(source.model, "layers", None)
-    activation = getattr(layers[-1], "activation", None) if layers else None
-    return getattr(activation, "__name__", None)
+    last = source.model
+    while getattr(last, "layers", None):
+        last = last.layers[-1]
+    return getattr(getattr(last, "activation", None), "__name__", None)
 
 
 def _class_numbers(targets: np.ndarray, classes: int) -> np.ndarray:

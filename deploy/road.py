@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-import contextlib
-import datetime
-import hashlib
 import io
 import os
-import platform
 import tempfile
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
+from deploy.card import describe
 from deploy.errors import DeployError
-from deploy.flatbuffer import count_operators, macs
-from deploy.quality import find_activation
-from deploy.runtime import Model
+from deploy.interpreters import Run
+from deploy.quality import compare, find_activation
+from deploy.report import score
 from deploy.runtime.quantization import quantize
 from deploy.step1_load import Source, digest
 from deploy.step1_load import load as load_source
 from deploy.step2_calibrate import Calibration, as_inputs, calibrate, first_scaling, read_npz
 from deploy.step3_convert import SCHEMES, convert
 from deploy.step4_compile import COMPILERS
-from deploy.step5_verify import compare, run_deployed
+from deploy.step5_verify import run_deployed
 from deploy.step6_benchmark import latency
-from deploy.step7_bundle import check_labels, check_output, score, write_bundle
+from deploy.step7_bundle import check_labels, check_output, write_bundle
 from deploy.targets import Target, find_target
 
+# Examples that a bundle carries, to be run again on the device.
 _RECORDED = 8
-_TOOLS = ("tensorflow", "keras", "ai-edge-litert", "tflite-micro", "numpy")
+
+_RANDOM = "random inputs"
 
 
 def export(
@@ -72,13 +70,9 @@ def export(
             is written then.
     """
     row, out = find_target(target), Path(out)
-    check_output(out, overwrite)
+    check_output(out, overwrite, model)
+    _check_options(row, calibration, seed)
     names = check_labels(labels)
-    if SCHEMES[row.scheme].calibrated and calibration is None:
-        raise DeployError(
-            f"expected calibration data for the target '{target}', which is quantized to "
-            f"{row.scheme}, received none; give a few hundred training examples"
-        )
 
     def say(text: str) -> None:
         if verbose:
@@ -88,95 +82,55 @@ def export(
     say(f"1 load       '{source.name}', {source.params:,} parameters")
     examples = None if calibration is None else calibrate(calibration, source, seed)
     say(f"2 calibrate  {_calibration_text(examples)}")
-    reference, targets, data = _reference(source, examples, test, seed)
-    recorded = [array[:_RECORDED] for array in (examples.arrays if examples else reference)]
-    activation = find_activation(source, source.predict(recorded), names)
+    arrays, targets, data = _reference(source, examples, test, seed)
+    expected = source.predict(arrays)
+    activation = find_activation(source, expected, names)
     content = convert(source, row.scheme, examples)
     say(f"3 convert    {row.scheme}, {len(content):,} bytes")
-    card = _describe(content, source, row, examples) | {"seed": seed}
+    card = describe(content, source, row, examples, None if data == _RANDOM else arrays)
     card |= {"task": "classification" if activation else "other", "activation": activation}
-    integers = [quantize(*pair) for pair in zip(recorded, card["inputs"], strict=True)]
     files = {"model.tflite": content}
     if row.compiler:
         made, facts = COMPILERS[row.compiler](content, source.name)
         files, card = files | made, card | facts
         say(f"4 compile    {', '.join(made)}")
-    card |= compare(source, content, card, reference, targets, names)
+    received, run = run_deployed(content, card, row.runtime, arrays)
+    card |= compare(activation, source.outputs, expected, received, targets, names)
     card["parity"]["data"] = data
-    card["selftest"], files["selftest.npz"] = _record(source, content, card, recorded)
     say(f"5 verify     {_verdict(card)}")
-    card["latency_ms"] = latency(content, row.runtime, integers)
+    recorded = _record(card, arrays, run, expected)
+    tolerances = _tolerances(row, run)
+    card["selftest"] = {"examples": len(recorded["input_0"]), "tolerance": tolerances}
+    inputs = [recorded[f"input_{index}"] for index in range(len(arrays))]
+    card["latency_ms"] = latency(content, row.runtime, inputs)
     say(f"6 benchmark  {card['latency_ms']['median']:.3f} ms, {card['latency_ms']['runtime']}")
     card["source"], kept = _origin(source, out)
-    write_bundle(out, card, names, files | kept)
+    card["seed"] = seed
+    write_bundle(out, card, names, files | kept | {"selftest.npz": _packed(recorded)})
     say(f"7 bundle     {out}")
     return card
 
 
-def _describe(
-    content: bytes, source: Source, row: Target, examples: Calibration | None
-) -> dict[str, Any]:
-    tensors = Model(content, {}, []).card
-    for kind, names in (
-        ("inputs", [entry.name for entry in source.inputs]),
-        ("outputs", source.outputs),
-    ):
-        tensors[kind] = [
-            tensor | {"name": name} for tensor, name in zip(tensors[kind], names, strict=True)
-        ]
-    for index, entry in enumerate(source.inputs):
-        if len(entry.shape) == 3 and entry.shape[2] in (1, 3):
-            tensors["inputs"][index]["pixels"] = _pixels(
-                examples.ranges[index] if examples else None
-            )
-    scheme = SCHEMES[row.scheme]
-    return {
-        "name": source.name,
-        "target": row.name,
-        "hardware": row.hardware,
-        "scheme": row.scheme,
-        "weights": scheme.weights,
-        "activations": scheme.activations,
-        "inputs": tensors["inputs"],
-        "outputs": tensors["outputs"],
-        "size_bytes": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "params": source.params,
-        "macs": macs(content),
-        "ops": count_operators(content),
-        "memory": None,
-        "npu": None,
-        "calibration": examples and {"examples": examples.examples, "ranges": examples.ranges},
-        "tools": {"python": platform.python_version()} | _versions(),
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    }
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for tool in _TOOLS:
-        # Not every tool exists for every computer.
-        with contextlib.suppress(PackageNotFoundError):
-            found[tool] = version(tool)
-    return found
-
-
-def _pixels(seen: tuple[float, float] | None) -> tuple[int, int]:
-    # Black and white in the model's units, so that the runtime can feed it a picture file.
-    if seen is None or seen[1] > 1:
-        return 0, 255
-    return (-1, 1) if seen[0] < 0 else (0, 1)
+def _check_options(row: Target, calibration: Any, seed: int) -> None:
+    if SCHEMES[row.scheme].calibrated and calibration is None:
+        raise DeployError(
+            f"expected calibration data for the target '{row.name}', which is quantized to "
+            f"{row.scheme}, received none; give a few hundred training examples"
+        )
+    if seed < 0:
+        raise DeployError(f"expected a seed of 0 or more, received {seed}")
 
 
 def _reference(
     source: Source, examples: Calibration | None, test: Any, seed: int
 ) -> tuple[list[np.ndarray], Any, str]:
     """The examples that both models are compared on, their targets (or None), and what they are."""
+    if isinstance(test, str | Path):
+        test = read_npz(Path(test), source)
     if test is not None:
-        x, y = read_npz(Path(test), source) if isinstance(test, str | Path) else test
-        if y is None:
-            raise DeployError(f"expected test data with y, received '{test}' without; add y to it")
-        return as_inputs(x, source, "test"), y, "test data"
+        if not isinstance(test, tuple | list) or len(test) != 2 or test[1] is None:
+            raise DeployError("expected test data with x and y, received no y; add the targets")
+        return as_inputs(test[0], source, "test"), test[1], "test data"
     if examples is not None:
         return list(examples.arrays), None, "calibration data"
     generator = np.random.default_rng(seed)
@@ -185,32 +139,39 @@ def _reference(
         generator.uniform(0, high, (32, *entry.shape)).astype(entry.dtype)
         for entry in source.inputs
     ]
-    return arrays, None, f"random inputs from 0 to {high}"
+    return arrays, None, _RANDOM
 
 
 def _record(
-    source: Source, content: bytes, card: dict[str, Any], arrays: list[np.ndarray]
-) -> tuple[dict[str, Any], bytes]:
-    """The facts for the card, and `selftest.npz`: what goes in (`input_0`, …), what came out
-    (`output_0`, …), both in the device's numbers, and what Keras gave (`keras_0`, …)."""
-    row = find_target(card["target"])
-    _, run = run_deployed(content, card, row.runtime, arrays)
-    given = [quantize(*pair) for pair in zip(arrays, card["inputs"], strict=True)]
-    archive = {
-        f"{kind}_{index}": array
-        for kind, column in (
-            ("input", given),
-            ("output", run.outputs),
-            ("keras", source.predict(arrays)),
-        )
-        for index, array in enumerate(column)
+    card: dict[str, Any],
+    arrays: Sequence[np.ndarray],
+    run: Run,
+    expected: Sequence[np.ndarray],
+) -> dict[str, np.ndarray]:
+    """Some of the examples for `selftest.npz`; see `runtime.selftest.read_recorded`."""
+    # Spread over the data, which may be sorted by class.
+    chosen = np.linspace(0, len(arrays[0]) - 1, min(_RECORDED, len(arrays[0]))).astype(int)
+    given = [quantize(a[chosen], entry) for a, entry in zip(arrays, card["inputs"], strict=True)]
+    columns = {
+        "input": given,
+        "output": [output[chosen] for output in run.outputs],
+        "keras": [output[chosen] for output in expected],
     }
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **archive)
+    return {f"{kind}_{k}": array for kind, some in columns.items() for k, array in enumerate(some)}
+
+
+def _tolerances(row: Target, run: Run) -> list[float]:
     tolerance = SCHEMES[row.scheme].tolerance
-    scales = [1.0 if out.dtype.kind in "iu" else float(np.abs(out).max()) for out in run.outputs]
-    facts = {"examples": len(arrays[0]), "tolerance": [tolerance * scale for scale in scales]}
-    return facts, buffer.getvalue()
+    return [
+        tolerance if output.dtype.kind in "iu" else tolerance * float(np.abs(output).max())
+        for output in run.outputs
+    ]
+
+
+def _packed(arrays: dict[str, np.ndarray]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
 
 
 def _origin(source: Source, out: Path) -> tuple[dict[str, str], dict[str, bytes]]:

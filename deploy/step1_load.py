@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ class Input:
 class Source:
     """A model to deploy, seen as one function from flat tensors to flat tensors.
 
-    `call` takes one tensor an input and returns one tensor an output, in inference mode.
+    `call` takes one tensor an input and returns one tensor an output, in inference mode. It is no
+    `tf.function`: each trace of it has the shapes of its own arguments, so batch 1 stays static.
     `model` is the Keras or tf_keras model behind it (None for a SavedModel), `file` where it was
     read from (None for a model in memory).
     """
@@ -45,8 +47,16 @@ class Source:
     model: Any = None
     file: Path | None = None
 
+    @cached_property
+    def _graph(self) -> Callable[..., Sequence[tf.Tensor]]:
+        return tf.function(self.call, reduce_retracing=True)
+
     def predict(self, arrays: Sequence[np.ndarray], batch_size: int = 256) -> list[np.ndarray]:
-        """The model's outputs, float32, for `arrays`: one (examples, …) array an input."""
+        """The model's outputs, float32, for `arrays`: one (examples, …) array an input.
+
+        Raises:
+            DeployError: outputs that are not finite.
+        """
         batches = []
         for start in range(0, len(arrays[0]), batch_size):
             stop = start + batch_size
@@ -54,8 +64,15 @@ class Source:
                 tf.constant(array[start:stop], dtype=entry.dtype)
                 for array, entry in zip(arrays, self.inputs, strict=True)
             ]
-            batches.append([np.asarray(output, np.float32) for output in self.call(*tensors)])
-        return [np.concatenate(parts) for parts in zip(*batches, strict=True)]
+            batches.append([np.asarray(output, np.float32) for output in self._graph(*tensors)])
+        outputs = [np.concatenate(parts) for parts in zip(*batches, strict=True)]
+        for name, output in zip(self.outputs, outputs, strict=True):
+            if not np.isfinite(output).all():
+                raise DeployError(
+                    f"expected finite outputs, received NaN or infinity from '{name}' of the Keras "
+                    "model; train it again, or check the units of its input"
+                )
+        return outputs
 
 
 def load(model: keras.Model | str | Path) -> Source:
@@ -100,9 +117,21 @@ def load(model: keras.Model | str | Path) -> Source:
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a model's file, or of the graph of a SavedModel folder."""
-    file = path / "saved_model.pb" if path.is_dir() else path
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+    """SHA-256 of a model's file, or of all the files of a SavedModel folder."""
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    sha = hashlib.sha256()
+    for file in files:
+        if file.is_file():
+            sha.update(file.read_bytes())
+    return sha.hexdigest()
+
+
+def distinct(names: Iterable[str]) -> tuple[str, ...]:
+    """`names`, with its position added to each that stands there more than once."""
+    given = list(names)
+    return tuple(
+        name if given.count(name) == 1 else f"{name}_{index}" for index, name in enumerate(given)
+    )
 
 
 def functional(model: Any, inputs: Any, outputs: Any) -> Any:
@@ -154,13 +183,13 @@ def _open(path: Path, reader: Callable[..., Any]) -> Any:
     except Exception as error:
         raise DeployError(
             f"expected a Keras model in '{path}', received one that does not load: "
-            f"{_first_line(error)}"
+            f"{_one_line(error)}"
         ) from error
 
 
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 400 else text[:400] + "…"
 
 
 def _from_keras(model: Any, file: Path | None) -> Source:
@@ -174,9 +203,15 @@ def _from_keras(model: Any, file: Path | None) -> Source:
             "keras.Input(shape) and keras.Model(inputs, outputs)"
         ) from None
     # Whatever structure the model's arguments have (dictionary, nest), this one takes a flat list.
+    halves = [layer.name for layer in model.layers if _computes_in_half(layer)]
+    if halves:
+        raise DeployError(
+            f"expected a model that computes in float32, received layer '{halves[0]}' in float16; "
+            "build it under keras.config.set_dtype_policy('float32') and copy the weights over "
+            "with set_weights(get_weights())"
+        )
     flat = functional(model, inputs, outputs)
 
-    @tf.function(reduce_retracing=True)
     def call(*tensors: tf.Tensor) -> list[tf.Tensor]:
         return tf.nest.flatten(flat(list(tensors), training=False))
 
@@ -185,14 +220,21 @@ def _from_keras(model: Any, file: Path | None) -> Source:
         inputs=tuple(
             _input(tensor.name, tensor.shape, tf.as_dtype(tensor.dtype).name) for tensor in inputs
         ),
-        outputs=tuple(flat.output_names),
+        outputs=distinct(flat.output_names),
         call=call,
         # TensorFlow tracks its own variables, which Keras 3 keeps inside its own.
-        variables=tuple(getattr(variable, "value", variable) for variable in model.variables),
+        variables=tuple(
+            variable.value if isinstance(variable, keras.Variable) else variable
+            for variable in model.variables
+        ),
         params=model.count_params(),
         model=model,
         file=file,
     )
+
+
+def _computes_in_half(layer: Any) -> bool:
+    return "float16" in str(getattr(layer, "compute_dtype", ""))
 
 
 def _from_saved_model(path: Path) -> Source:
@@ -206,7 +248,7 @@ def _from_saved_model(path: Path) -> Source:
     except Exception as error:
         raise DeployError(
             f"expected a SavedModel in '{path}', received one that does not load: "
-            f"{_first_line(error)}"
+            f"{_one_line(error)}"
         ) from error
     if "serving_default" not in loaded.signatures:
         raise DeployError(
@@ -237,7 +279,7 @@ def _input(name: str, shape: Sequence[int | None], dtype: str) -> Input:
     if shape[0] not in (None, 1):
         raise DeployError(
             f"expected a batch axis of None or 1, received {tuple(shape)} for input '{name}'; "
-            "rebuild the model without batch_size"
+            "build the model with keras.Input(shape), without a batch size"
         )
     dynamic = [axis for axis, size in enumerate(shape) if size is None and axis > 0]
     if dynamic:

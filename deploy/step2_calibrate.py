@@ -49,7 +49,7 @@ def calibrate(data: Any, source: Source, seed: int = 0) -> Calibration:
             range that the model was not trained on (0–1 where it takes 0–255).
     """
     if isinstance(data, str | Path):
-        data = _read(data, source)
+        data = _read(data, source, seed)
     if isinstance(data, tf.data.Dataset):
         arrays = _take(data, source)
     else:
@@ -100,8 +100,12 @@ def read_npz(path: Path, source: Source) -> tuple[Any, np.ndarray | None]:
     Raises:
         DeployError: no such file, no `.npz` archive, or no array for an input.
     """
-    if not path.is_file():
-        raise DeployError(f"expected an .npz file, received '{path}', which does not exist")
+    if not path.is_file() or path.suffix != ".npz":
+        state = "is none" if path.exists() else "does not exist"
+        raise DeployError(
+            f"expected an .npz file, received '{path}', which {state}; write it with "
+            "np.savez(path, x=…, y=…)"
+        )
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
@@ -117,7 +121,13 @@ def read_npz(path: Path, source: Source) -> tuple[Any, np.ndarray | None]:
 
 
 def _checked(array: Any, entry: Input, what: str) -> np.ndarray:
-    array = np.asarray(array)
+    try:
+        array = np.asarray(array)
+    except ValueError as error:
+        raise DeployError(
+            f"expected {what} examples of one shape for input '{entry.name}', received a ragged "
+            "list; pad or crop them to the model's shape"
+        ) from error
     expected = ("examples", *entry.shape)
     if array.dtype.kind not in "fiub" or (array.dtype.kind == "f" and entry.dtype[0] in "iub"):
         raise DeployError(
@@ -131,18 +141,20 @@ def _checked(array: Any, entry: Input, what: str) -> np.ndarray:
         )
     if len(array) == 0:
         raise DeployError(f"expected at least one {what} example, received none")
+    with np.errstate(over="ignore"):
+        array = array.astype(entry.dtype)
     if not np.isfinite(array).all():
         raise DeployError(
             f"expected finite {what} data for input '{entry.name}', received "
             f"{int((~np.isfinite(array)).sum())} values that are NaN or infinite; remove those "
             "examples"
         )
-    return array.astype(entry.dtype)
+    return array
 
 
 def _draw(arrays: list[np.ndarray], seed: int) -> list[np.ndarray]:
     count = len(arrays[0])
-    chosen = np.sort(np.random.default_rng(seed).permutation(count)[:EXAMPLES])
+    chosen = np.random.default_rng(seed).permutation(count)[:EXAMPLES]
     return [array[chosen] for array in arrays]
 
 
@@ -165,9 +177,9 @@ def _take(dataset: tf.data.Dataset, source: Source) -> list[np.ndarray]:
     return [np.concatenate(arrays)[:EXAMPLES] for arrays in zip(*parts, strict=True)]
 
 
-def _read(data: str | Path, source: Source) -> Any:
+def _read(data: str | Path, source: Source, seed: int) -> Any:
     path = Path(data)
-    if path.suffix == ".npz" or path.exists():
+    if path.suffix in (".npz", ".npy") or path.exists():
         return read_npz(path, source)[0]
     import tensorflow_datasets as tfds
 
@@ -177,6 +189,8 @@ def _read(data: str | Path, source: Source) -> Any:
             f"expected a training split, received '{data}': a model calibrated on test data can't "
             "be judged on it; use the training split"
         )
+    print(f"reading the TFDS data set '{name}' (downloaded where it is not prepared)", flush=True)
+    tfds.disable_progress_bar()
     try:
         dataset = tfds.load(name, split=split or "train", as_supervised=True)
     except Exception as error:
@@ -188,7 +202,7 @@ def _read(data: str | Path, source: Source) -> Any:
     shape = source.inputs[0].shape
     if len(shape) == 3:
         dataset = dataset.map(lambda image, _: tf.image.resize(image, shape[:2]))
-    return dataset.shuffle(10 * EXAMPLES, seed=0).take(EXAMPLES)
+    return dataset.shuffle(10 * EXAMPLES, seed=seed).take(EXAMPLES)
 
 
 def _check_values(arrays: Sequence[np.ndarray], source: Source) -> None:
@@ -198,11 +212,11 @@ def _check_values(arrays: Sequence[np.ndarray], source: Source) -> None:
                 f"expected calibration examples that differ, received the constant {array.min():g} "
                 f"for input '{entry.name}'"
             )
-    layer = first_scaling(source)
-    if layer is None:
+    found = first_scaling(source)
+    if found is None:
         return
-    scaling = functional(source.model, source.model.inputs, layer.output)
-    scaled = np.asarray(scaling([array[:64] for array in arrays]))
+    part, layer = found
+    scaled = np.asarray(functional(part, part.inputs, layer.output)([a[:64] for a in arrays]))
     low, high = float(scaled.min()), float(scaled.max())
     given = f"{min(a.min() for a in arrays):g} to {max(a.max() for a in arrays):g}"
     if high - low < _SMALLEST_SPREAD or max(-low, high) > _LARGEST_MAGNITUDE:
@@ -214,10 +228,22 @@ def _check_values(arrays: Sequence[np.ndarray], source: Source) -> None:
         )
 
 
-def first_scaling(source: Source) -> Any:
-    """The layer by which the model rescales or normalizes its input, or None."""
+def first_scaling(source: Source) -> tuple[Any, Any] | None:
+    """The layer by which the model rescales or normalizes its input, after the (nested) model that
+    it stands in; None where there is none."""
     shapes = [entry.shape for entry in source.inputs]
-    for layer in getattr(source.model, "layers", ()):
-        if type(layer).__name__ in ("Rescaling", "Normalization"):
-            return layer if tuple(layer.output.shape[1:]) in shapes else None
+    part = source.model
+    while part is not None:
+        for layer in part.layers:
+            kind = type(layer).__name__
+            if kind in ("Rescaling", "Normalization"):
+                return (part, layer) if tuple(layer.output.shape[1:]) in shapes else None
+            if hasattr(layer, "layers") and len(source.inputs) == 1:
+                part = layer
+                break
+            # Nothing but augmentation may come between, or the values are no longer the input's.
+            if kind != "InputLayer" and not kind.startswith("Random"):
+                return None
+        else:
+            return None
     return None

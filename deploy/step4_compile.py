@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -77,7 +78,7 @@ def c_array(content: bytes, name: str) -> Compiled:
     arena = micro_arena(content)
     methods = [resolver_method(operator) for operator in sorted(count_operators(content))]
     header = _HEADER.format(
-        name=name,
+        name=_in_comment(name),
         size=len(content),
         arena=arena,
         count=len(methods),
@@ -87,11 +88,16 @@ def c_array(content: bytes, name: str) -> Compiled:
         "    " + " ".join(f"0x{byte:02x}," for byte in content[start : start + 12])
         for start in range(0, len(content), 12)
     )
-    source = _SOURCE.format(name=name, rows="\n".join(rows))
+    source = _SOURCE.format(name=_in_comment(name), rows="\n".join(rows))
     return Compiled(
         files={"model_data.h": header.encode(), "model_data.cc": source.encode()},
         card={"memory": {"arena_bytes": arena}, "firmware": {"operators": methods}},
     )
+
+
+def _in_comment(name: str) -> str:
+    # A line break or a backslash at its end would carry on into the code.
+    return re.sub(r"[^\w .:-]", "_", name)
 
 
 def resolver_method(operator: str) -> str:

@@ -9,51 +9,33 @@ from typing import Any
 import keras
 import numpy as np
 
+from deploy import runtime
 from deploy.errors import DeployError
 from deploy.interpreters import RUNTIMES, Run
-from deploy.quality import agreement, loss_in_points, parity, quality
-from deploy.runtime import selftest
-from deploy.runtime.model import read_card, read_labels
+from deploy.quality import compare, loss_in_points
+from deploy.report import decibels, score
+from deploy.runtime.model import read_card
 from deploy.runtime.quantization import dequantize, quantize
-from deploy.step1_load import Source, digest, load
+from deploy.runtime.selftest import read_recorded
+from deploy.step1_load import digest, load
 from deploy.step2_calibrate import as_inputs, read_npz
-from deploy.step7_bundle import decibels, score
-from deploy.targets import TARGETS
+from deploy.targets import find_target
 
 
 def run_deployed(
-    content: bytes, card: dict[str, Any], runtime: str, arrays: Sequence[np.ndarray]
+    content: bytes, card: dict[str, Any], on: str, arrays: Sequence[np.ndarray]
 ) -> tuple[list[np.ndarray], Run]:
     """The deployed model's outputs in real numbers, and the run they come from.
 
     Args:
         content: the flatbuffer.
         card: its `inputs` and `outputs` say how to quantize and dequantize.
-        runtime: a key of `interpreters.RUNTIMES`.
+        on: a key of `interpreters.RUNTIMES`.
         arrays: one (examples, …) array an input, in the model's own units.
     """
     integers = [quantize(*pair) for pair in zip(arrays, card["inputs"], strict=True)]
-    run = RUNTIMES[runtime](content, integers, progress=True)
+    run = RUNTIMES[on](content, integers)
     return [dequantize(*pair) for pair in zip(run.outputs, card["outputs"], strict=True)], run
-
-
-def compare(
-    source: Source,
-    content: bytes,
-    card: dict[str, Any],
-    arrays: Sequence[np.ndarray],
-    targets: Any,
-    labels: Sequence[str],
-) -> dict[str, Any]:
-    """Both models on `arrays`: `quality` where there are `targets`, `parity` and, of a classifier,
-    the `agreement` class by class."""
-    expected, activation = source.predict(arrays), card["activation"]
-    received, _ = run_deployed(content, card, TARGETS[card["target"]].runtime, arrays)
-    return {
-        "quality": None if targets is None else quality(activation, targets, expected, received),
-        "parity": parity(source.outputs, expected, received),
-        "agreement": agreement(activation, labels, expected, received) if activation else None,
-    }
 
 
 def verify(
@@ -81,7 +63,9 @@ def verify(
         DeployError: a damaged bundle, a Keras model that is missing or another one, or bad data.
     """
     folder, card = Path(bundle), read_card(bundle)
-    report: dict[str, Any] = {"selftest": selftest(folder), "loss": None}
+    if data is None and model is not None:
+        raise DeployError("expected data to compare the Keras model on, received none; add --data")
+    report: dict[str, Any] = {"selftest": runtime.selftest(folder), "loss": None}
     failures = [
         f"output '{result['name']}' is {result['max_difference']:.3g} from its recorded value, "
         f"more than {result['tolerance']:.3g}"
@@ -89,21 +73,17 @@ def verify(
         if not result["passed"]
     ]
     if data is None:
-        report |= {"quality": None, "agreement": None, "parity": _recorded_parity(folder, card)}
+        report |= _compare_recorded(folder, card)
     else:
-        source = load(model if model is not None else _find_model(folder, card))
-        x, y = data if isinstance(data, tuple) else read_npz(Path(data), source)
-        content = (folder / "model.tflite").read_bytes()
-        arrays = as_inputs(x, source, "test")
-        report |= compare(source, content, card, arrays, y, read_labels(folder))
+        report |= _compare_on(folder, card, model, data)
     if report["quality"]:
         report["loss"] = loss_in_points(report["quality"])
-        if report["loss"] > tolerance:
+        if not report["loss"] <= tolerance:
             failures.append(
                 f"{report['quality']['metric']} loses {report['loss']:.2f}, more than {tolerance:g}"
             )
     ratio = report["parity"]["sqnr_db"]
-    if min_sqnr is not None and ratio is not None and ratio < min_sqnr:
+    if min_sqnr is not None and ratio is not None and not ratio >= min_sqnr:
         failures.append(f"SQNR is {ratio:.1f} dB, less than {min_sqnr:g} dB")
     return report | {"failures": failures, "passed": not failures}
 
@@ -136,23 +116,34 @@ def report_text(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _recorded_parity(folder: Path, card: dict[str, Any]) -> dict[str, Any]:
-    with np.load(folder / "selftest.npz", allow_pickle=False) as archive:
-        outputs = list(enumerate(card["outputs"]))
-        expected = [archive[f"keras_{index}"] for index, _ in outputs]
-        received = [dequantize(archive[f"output_{index}"], entry) for index, entry in outputs]
-    return parity([entry["name"] for entry in card["outputs"]], expected, received)
+def _compare_recorded(folder: Path, card: dict[str, Any]) -> dict[str, Any]:
+    model = runtime.load(folder)
+    arrays, outputs = read_recorded(folder, model), list(enumerate(model.card["outputs"]))
+    expected = [arrays[f"keras_{index}"] for index, _ in outputs]
+    received = [dequantize(arrays[f"output_{index}"], entry) for index, entry in outputs]
+    names = [entry["name"] for entry in model.card["outputs"]]
+    return compare(card["activation"], names, expected, received, None, model.labels)
+
+
+def _compare_on(folder: Path, card: dict[str, Any], model: Any, data: Any) -> dict[str, Any]:
+    source = load(model if model is not None else _find_model(folder, card))
+    x, y = data if isinstance(data, tuple) else read_npz(Path(data), source)
+    arrays, bundled = as_inputs(x, source, "test"), runtime.load(folder)
+    content, target = (folder / "model.tflite").read_bytes(), find_target(card["target"])
+    received, _ = run_deployed(content, bundled.card, target.runtime, arrays)
+    expected = source.predict(arrays)
+    return compare(card["activation"], source.outputs, expected, received, y, bundled.labels)
 
 
 def _find_model(folder: Path, card: dict[str, Any]) -> Path:
     origin = card["source"]
-    path = folder / origin["path"]
+    path = folder / str(origin.get("path"))
     if not path.exists():
         raise DeployError(
             f"expected the Keras model of the bundle at '{path}', received nothing there; name it "
             "with --model"
         )
-    if digest(path) != origin["sha256"]:
+    if digest(path) != origin.get("sha256"):
         raise DeployError(
             f"expected the Keras model that the bundle was made from, received another one at "
             f"'{path}'; export it again, or name the right one with --model"

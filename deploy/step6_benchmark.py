@@ -12,7 +12,8 @@ import numpy as np
 
 from deploy.interpreters import RUNTIMES
 from deploy.runtime.model import load
-from deploy.targets import TARGETS
+from deploy.runtime.selftest import read_recorded
+from deploy.targets import find_target
 
 _WARM_UP, _RUNS, _BUDGET_MS = 10, 200, 4000.0
 
@@ -54,11 +55,11 @@ def benchmark(bundle: str | Path, threads: int = 1) -> dict[str, Any]:
     Raises:
         DeployError: no bundle, or a damaged one.
     """
-    model = load(bundle)
-    with np.load(Path(bundle, "selftest.npz"), allow_pickle=False) as archive:
-        examples = [archive[f"input_{index}"] for index in range(len(model.card["inputs"]))]
+    model = load(bundle, threads)
+    arrays = read_recorded(bundle, model)
+    examples = [arrays[f"input_{index}"] for index in range(len(model.card["inputs"]))]
     content = Path(bundle, "model.tflite").read_bytes()
-    return latency(content, TARGETS[model.card["target"]].runtime, examples, threads)
+    return latency(content, find_target(model.card["target"]).runtime, examples, threads)
 
 
 def cpu_name() -> str:

@@ -3,35 +3,42 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from deploy.errors import DeployError
+from deploy.report import card_text
+from deploy.runtime.model import read_lines
 
 
-def check_output(out: Path, overwrite: bool) -> None:
+def check_output(out: Path, overwrite: bool, model: Any) -> None:
     """Fail early where the bundle could not be written in the end.
 
     Raises:
-        DeployError: `out` exists (and is no bundle to overwrite), or its parent can't be written.
+        DeployError: `out` exists (and is no bundle to overwrite), holds the file `model` itself, or
+            can't be made where it shall be.
     """
-    if out.exists() and not (overwrite and (out / "card.json").is_file()):
+    try:
+        exists = out.is_symlink() or out.exists()
+        bundle = not out.is_symlink() and (out / "card.json").is_file()
+        nearest = next(folder for folder in out.absolute().parents if folder.exists())
+        with tempfile.TemporaryDirectory(dir=nearest) as folder:
+            Path(folder, out.name).mkdir()
+    except (OSError, ValueError) as error:
+        raise DeployError(
+            f"expected a folder that can be written, received '{out}': {error}"
+        ) from error
+    if exists and not (overwrite and bundle):
         raise DeployError(
             f"expected a new folder for the bundle, received '{out}', which exists; choose "
             "another, or overwrite an earlier bundle with --overwrite (overwrite=True)"
         )
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out.parent):
-            pass
-    except OSError as error:
+    if isinstance(model, str | Path) and out.resolve() in Path(model).resolve().parents:
         raise DeployError(
-            f"expected a folder that can be written, received '{out}': {error.strerror}"
-        ) from error
+            f"expected a model outside the bundle to overwrite, received '{model}'; move it first"
+        )
 
 
 def check_labels(labels: Sequence[str] | str | Path | None) -> list[str]:
@@ -41,12 +48,9 @@ def check_labels(labels: Sequence[str] | str | Path | None) -> list[str]:
         DeployError: no such file, no text, or a name with a line break or twice.
     """
     if isinstance(labels, str | Path):
-        try:
-            labels = Path(labels).read_text("utf-8").rstrip("\n").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise DeployError(
-                f"expected a text file with one label a line, received '{labels}': {error}"
-            ) from error
+        path, labels = labels, read_lines(Path(labels))
+        if not labels:
+            raise DeployError(f"expected one label a line, received '{path}', which is empty")
     names = [str(label).strip() for label in labels or ()]
     doubtful = [name for name in names if not name or "\n" in name or names.count(name) > 1]
     if doubtful:
@@ -72,151 +76,15 @@ def write_bundle(
     if labels:
         texts["labels.txt"] = "\n".join(labels) + "\n"
     contents = {name: text.encode() for name, text in texts.items()} | dict(files)
-    partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    try:
-        # A temporary folder is private to its maker; a bundle is as readable as other files.
-        partial.chmod(0o777 & ~_umask())
-        for name, content in contents.items():
-            (partial / name).write_bytes(content)
-        if out.exists():
-            shutil.rmtree(out)
-        partial.rename(out)
-    except OSError as error:
-        raise DeployError(f"could not write the bundle '{out}': {error}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def table(cards: Sequence[Mapping[str, Any]]) -> str:
-    """The bundles' figures side by side, as Markdown that reads well in a terminal too."""
-    metric = next((c["quality"]["metric"] for c in cards if c["quality"]), "quality")
-    header = [
-        "target",
-        "scheme",
-        f"Keras {metric}",
-        "deployed",
-        "model",
-        "latency on this CPU",
-        "arena",
-    ]
-    rows = [header, *[_row(card) for card in cards]]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
-    lines = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in rows]
-    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    return "\n".join(lines)
-
-
-def _row(card: Mapping[str, Any]) -> list[str]:
-    measured = card["quality"]
-    return [
-        card["target"],
-        card["scheme"],
-        score(measured, "keras") if measured else "–",
-        score(measured, "deployed") if measured else "–",
-        _kilobytes(card["size_bytes"]),
-        f"{card['latency_ms']['median']:.3f} ms",
-        _kilobytes(card["memory"]["arena_bytes"]) if card["memory"] else "–",
-    ]
-
-
-def score(measured: Mapping[str, Any], which: str) -> str:
-    """One score of a `quality`, with its unit."""
-    value = measured[which]
-    return f"{100 * value:.2f} %" if measured["metric"] == "accuracy" else f"{value:.4g}"
-
-
-def decibels(ratio: float | None) -> str:
-    """A signal to quantization noise ratio with its unit; None stands for no noise at all."""
-    return "without error" if ratio is None else f"{ratio:.1f} dB"
-
-
-def _kilobytes(count: int) -> str:
-    return f"{count / 1000:.1f} kB"
-
-
-def card_text(card: Mapping[str, Any]) -> str:
-    """The card for people, in Markdown."""
-    parity, latency, calibration = card["parity"], card["latency_ms"], card["calibration"]
-    lines = [
-        f"# {card['name']} for `{card['target']}`",
-        "",
-        f"Hardware: {card['hardware']}. Weights {card['weights']}; activations "
-        f"{card['activations']}. Made {card['created']}, seed {card['seed']}.",
-        "",
-        table([card]),
-        "",
-        "## Inputs and outputs",
-        "",
-        "| | name | shape | dtype | scale | zero point |",
-        "|---|---|---|---|---|---|",
-        *[_tensor_line("input", entry) for entry in card["inputs"]],
-        *[_tensor_line("output", entry) for entry in card["outputs"]],
-        "",
-        "real = scale · (integer − zero point)",
-        "",
-        "## Quality",
-        "",
-        f"- Keras against deployed over {parity['examples']} examples ({parity['data']}): largest "
-        f"error {parity['max_abs_error']:.3g}, mean error {parity['mean_abs_error']:.3g}, signal "
-        f"to quantization noise {decibels(parity['sqnr_db'])}.",
-        *_quality_lines(card["quality"]),
-        f"- Calibration: {calibration['examples']} examples, values from "
-        + ", ".join(f"{low:g} to {high:g}" for low, high in calibration["ranges"])
-        + "."
-        if calibration
-        else "- Calibration: none, the scheme needs none.",
-        "",
-        "## Cost",
-        "",
-        f"- {card['size_bytes']:,} bytes of model; {card['params']:,} parameters; "
-        f"{card['macs']:,} multiply-accumulates an inference.",
-        f"- Latency {latency['median']:.3f} ms (median), {latency['p95']:.3f} ms (95th percentile) "
-        f"over {latency['runs']} runs with {latency['threads']} thread(s): {latency['runtime']} on "
-        f"{latency['cpu']}.",
-        *_target_lines(card),
-        "- Operators: " + ", ".join(f"{name} × {n}" for name, n in card["ops"].items()) + ".",
-        "",
-        "## Check it",
-        "",
-        "    python -m deploy.runtime selftest .      # on the device: the recorded outputs again",
-        "    python -m deploy verify . --data FILE.npz # beside the Keras model: the metric again",
-        "",
-        "Tools: " + ", ".join(f"{name} {number}" for name, number in card["tools"].items()) + ".",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _tensor_line(kind: str, entry: Mapping[str, Any]) -> str:
-    shape = " × ".join(map(str, entry["shape"]))
-    scale = "–" if entry["scale"] is None else f"{entry['scale']:.6g}"
-    zero_point = "–" if entry["zero_point"] is None else entry["zero_point"]
-    return f"| {kind} | {entry['name']} | {shape} | {entry['dtype']} | {scale} | {zero_point} |"
-
-
-def _quality_lines(measured: Mapping[str, Any] | None) -> list[str]:
-    if not measured:
-        return ["- No labelled test data was given, so the task's metric was not measured."]
-    return [
-        f"- {measured['metric'].replace('_', ' ').capitalize()} over {measured['examples']} test "
-        f"examples: Keras {score(measured, 'keras')}, deployed {score(measured, 'deployed')}."
-    ]
-
-
-def _target_lines(card: Mapping[str, Any]) -> list[str]:
-    lines = []
-    if card["memory"]:
-        lines.append(
-            f"- Arena {card['memory']['arena_bytes']:,} bytes: the smallest in which LiteRT Micro "
-            "ran the model on a 64-bit computer."
-        )
-    if card.get("firmware"):
-        lines.append(
-            "- Register in the firmware: " + ", ".join(card["firmware"]["operators"]) + "."
-        )
-    return lines
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".bundle-", dir=out.parent) as folder:
+        new, old = Path(folder, "new"), Path(folder, "old")
+        try:
+            new.mkdir()
+            for name, content in contents.items():
+                (new / name).write_bytes(content)
+            if out.exists():
+                out.rename(old)
+            new.rename(out)
+        except OSError as error:
+            raise DeployError(f"could not write the bundle '{out}': {error}") from error

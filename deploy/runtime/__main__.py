@@ -38,22 +38,24 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(model: Model, inputs: list[str], draw: str | None) -> int:
+    if draw is not None:
+        _check_drawing(model, inputs, Path(draw))
     drawings = []
     for path in inputs:
-        if Path(path).suffix in (".npy", ".npz"):
+        if _is_array_file(path):
             answers = model.predict(_read_array(path))
             answers = answers if isinstance(answers, list) else [answers]
             names = [f"{path}[{index}]" for index in range(len(answers))]
         else:
             picture = open_picture(path)
             answers, names = [model.predict(picture)], [path]
-            if draw and model.card["task"] == "classification":
+            if draw is not None:
                 drawings.append(
                     draw_classification(picture, answers[0]["probabilities"], model.label)
                 )
         for name, answer in zip(names, answers, strict=True):
             print(f"{name}: {_shown(answer)}")
-    if draw:
+    if draw is not None:
         _save(drawings, Path(draw))
     return 0
 
@@ -79,9 +81,18 @@ def _read_array(path: str) -> np.ndarray:
         ) from error
 
 
+def _check_drawing(model: Model, inputs: list[str], path: Path) -> None:
+    if model.card["task"] != "classification" or all(map(_is_array_file, inputs)):
+        raise DeployError("expected pictures and a classifier to draw, received others")
+    if path.is_dir() or (path.exists() and not path.is_file()) or not path.parent.is_dir():
+        raise DeployError(f"expected a PNG file that can be written, received '{path}'")
+
+
+def _is_array_file(path: str) -> bool:
+    return Path(path).suffix in (".npy", ".npz")
+
+
 def _save(drawings: list[Any], path: Path) -> None:
-    if not drawings:
-        raise DeployError("expected pictures and a classifier to draw, received neither")
     partial = path.with_name(f".{path.name}.partial")
     try:
         side_by_side(drawings).save(partial, format="PNG")

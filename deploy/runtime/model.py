@@ -15,6 +15,19 @@ from deploy.errors import DeployError
 from deploy.runtime.pictures import is_picture, open_picture, to_array
 from deploy.runtime.quantization import dequantize, quantize
 
+# What of the card the runtime needs, and its type.
+_CARD = {
+    "target": str,
+    "task": str,
+    "activation": str | None,
+    "inputs": list,
+    "outputs": list,
+    "size_bytes": int,
+    "sha256": str,
+    "selftest": dict,
+    "source": dict,
+}
+
 
 class Model:
     """A model on the device, with everything between the user's units and the integers inside.
@@ -24,6 +37,8 @@ class Model:
     """
 
     def __init__(self, content: bytes, card: dict[str, Any], labels: list[str], threads: int = 1):
+        if not 1 <= threads <= 256:
+            raise DeployError(f"expected 1 to 256 threads, received {threads}")
         try:
             self._interpreter = Interpreter(model_content=content, num_threads=threads)
             self._interpreter.allocate_tensors()
@@ -33,15 +48,14 @@ class Model:
                 f"expected a TFLite model, received {len(content)} bytes that LiteRT refuses "
                 f"({reason}); the file may be truncated: copy or export it again"
             ) from error
-        given = self._interpreter.get_input_details(), self._interpreter.get_output_details()
-        self.card = card or {
-            "task": "other",
-            "inputs": [_tensor(detail) for detail in given[0]],
-            "outputs": [_tensor(detail) for detail in given[1]],
-        }
+        inputs = self._interpreter.get_input_details()
+        outputs = self._interpreter.get_output_details()
+        self._inputs = [detail["index"] for detail in inputs]
+        self._outputs = [detail["index"] for detail in outputs]
         self.labels = labels
-        self._inputs = [detail["index"] for detail in given[0]]
-        self._outputs = [detail["index"] for detail in given[1]]
+        self.card = {"task": "other"} | card
+        self.card["inputs"] = _tensors(inputs, card.get("inputs"))
+        self.card["outputs"] = _tensors(outputs, card.get("outputs"))
 
     def invoke(self, integers: Sequence[np.ndarray]) -> list[np.ndarray]:
         """One inference on the model's own integers: one (1, …) array an input."""
@@ -96,10 +110,9 @@ class Model:
         if isinstance(example, str | Path):
             example = open_picture(example)
         if is_picture(example, tuple(entries[0]["shape"][1:])):
-            shape, pixels = tuple(entries[0]["shape"][1:]), entries[0].get("pixels") or (0, 255)
-            example = to_array(example, shape, pixels)
+            example = to_array(example, tuple(entries[0]["shape"][1:]), self._pixels())
         given = example if len(entries) > 1 and isinstance(example, list | tuple) else [example]
-        arrays = [np.asarray(array) for array in given]
+        arrays = [_numbers(array) for array in given]
         shapes = [tuple(entry["shape"][1:]) for entry in entries]
         single = [array.shape for array in arrays] == shapes
         if single:
@@ -115,6 +128,16 @@ class Model:
             raise DeployError("expected at least one example, received none")
         return arrays, not single
 
+    def _pixels(self) -> tuple[float, float]:
+        # A bare file says nothing of its units; a card may say that they are not known.
+        pixels = self.card["inputs"][0].get("pixels", (0, 255))
+        if pixels is None:
+            raise DeployError(
+                "expected an array, received a picture: what the model takes for black and white "
+                "is not known; give arrays in its units, or export it with calibration data"
+            )
+        return pixels[0], pixels[1]
+
     def _answer(self, outputs: list[np.ndarray]) -> dict[str, Any]:
         if self.card["task"] != "classification":
             names = [entry["name"] for entry in self.card["outputs"]]
@@ -126,6 +149,20 @@ class Model:
     def label(self, index: int) -> str:
         """The name of class `index`, or its number where it has none."""
         return self.labels[index] if index < len(self.labels) else str(index)
+
+
+def _numbers(example: Any) -> np.ndarray:
+    try:
+        array = np.asarray(example)
+        usable = array.dtype.kind in "fiub" and bool(np.isfinite(array).all())
+    except ValueError:
+        usable = False
+    if not usable:
+        raise DeployError(
+            "expected an array of finite real numbers, received "
+            f"{getattr(example, 'dtype', type(example).__name__)} or NaN; clean the data first"
+        )
+    return array
 
 
 def to_probabilities(output: np.ndarray, activation: str) -> np.ndarray:
@@ -170,7 +207,22 @@ def load(path: str | Path, threads: int = 1) -> Model:
 def read_labels(folder: Path) -> list[str]:
     """The class names of the bundle `folder`; none where it has no `labels.txt`."""
     path = folder / "labels.txt"
-    return path.read_text("utf-8").splitlines() if path.exists() else []
+    return read_lines(path) if path.exists() else []
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a UTF-8 text file, without the empty ones at its end.
+
+    Raises:
+        DeployError: no such file, or none in UTF-8.
+    """
+    try:
+        text = path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DeployError(
+            f"expected a UTF-8 text file with one label a line, received '{path}': {error}"
+        ) from error
+    return [line.removesuffix("\r") for line in text.rstrip("\r\n").split("\n")] if text else []
 
 
 def read_card(folder: str | Path) -> dict[str, Any]:
@@ -186,12 +238,38 @@ def read_card(folder: str | Path) -> dict[str, Any]:
         )
     try:
         card = json.loads(path.read_text("utf-8"))
-        missing = {"inputs", "outputs", "task", "sha256", "size_bytes", "selftest"} - card.keys()
-    except (ValueError, AttributeError) as error:
+    except ValueError as error:
         raise DeployError(f"expected JSON in '{path}', received a damaged file: {error}") from error
-    if missing:
-        raise DeployError(f"expected a card with {sorted(missing)}, received '{path}' without")
+    wrong = [
+        key
+        for key, kind in _CARD.items()
+        if not isinstance(card, dict) or not isinstance(card.get(key), kind)
+    ]
+    if wrong:
+        raise DeployError(
+            f"expected a card with {', '.join(wrong)}, received '{path}' without; copy or export "
+            "the bundle again"
+        )
     return card
+
+
+def _tensors(
+    details: list[dict[str, Any]], entries: list[dict[str, Any]] | None
+) -> list[dict[str, Any]]:
+    """The card's entries of the inputs or outputs; what the model itself says of them counts."""
+    found = [_tensor(detail) for detail in details]
+    if entries is None:
+        return found
+    known = [entry.get("name") for entry in entries if isinstance(entry, dict)]
+    if len(known) != len(found) or None in known:
+        raise DeployError(
+            f"expected a card with the {len(found)} inputs or outputs of its model, received "
+            f"{len(known)}; copy or export the bundle again"
+        )
+    return [
+        entry | tensor | {"name": entry["name"]}
+        for entry, tensor in zip(entries, found, strict=True)
+    ]
 
 
 def _tensor(detail: dict[str, Any]) -> dict[str, Any]:

@@ -63,6 +63,14 @@ def to_array(
     height, width, channels = shape
     if isinstance(picture, np.ndarray):
         picture = fromarray(picture[..., 0] if picture.shape[2:] == (1,) else picture)
+    if picture.mode == "F":
+        raise DeployError(
+            "expected a picture of 8 or 16 bits a pixel, received one of floating-point numbers; "
+            "give it as an array in the model's units"
+        )
+    if picture.mode.startswith("I"):
+        # Sixteen bits a pixel, which Pillow would cut off at 255.
+        picture = fromarray((np.asarray(picture) / 257).round().clip(0, 255).astype("uint8"))
     picture = picture.convert("L" if channels == 1 else "RGB")
     if picture.size != (width, height):
         picture = picture.resize((width, height), Resampling.BILINEAR)

@@ -21,10 +21,10 @@ def selftest(path: str | Path) -> list[dict[str, object]]:
         DeployError: no bundle at `path`, a damaged model, or no recorded inputs.
     """
     model = load(path)
-    recorded = _read(Path(path) / "selftest.npz", model)
-    names = [f"input_{index}" for index in range(len(model.card["inputs"]))]
-    examples = len(recorded[names[0]])
-    rows = [model.invoke([recorded[name][k : k + 1] for name in names]) for k in range(examples)]
+    recorded = read_recorded(path, model)
+    inputs = [recorded[f"input_{index}"] for index in range(len(model.card["inputs"]))]
+    examples = len(inputs[0])
+    rows = [model.invoke([array[k : k + 1] for array in inputs]) for k in range(examples)]
     results: list[dict[str, object]] = []
     for index, (entry, column) in enumerate(
         zip(model.card["outputs"], zip(*rows, strict=True), strict=True)
@@ -44,11 +44,33 @@ def selftest(path: str | Path) -> list[dict[str, object]]:
     return results
 
 
-def _read(path: Path, model: Model) -> dict[str, np.ndarray]:
-    if "selftest" not in model.card or not path.is_file():
-        raise DeployError(f"expected a bundle with recorded inputs, received none at '{path}'")
+def read_recorded(path: str | Path, model: Model) -> dict[str, np.ndarray]:
+    """The arrays of the bundle's `selftest.npz`: what went in (`input_0`, …) and came out
+    (`output_0`, …), both in the device's numbers, and what Keras gave (`keras_0`, …).
+
+    Raises:
+        DeployError: no such file, a damaged one, or one of another model.
+    """
+    file = Path(path) / "selftest.npz"
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+        with np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
     except Exception as error:
-        raise DeployError(f"expected an .npz archive, received '{path}': {error}") from error
+        raise DeployError(
+            f"expected recorded inputs and outputs in '{file}', received none: {error}"
+        ) from error
+    tolerances = model.card["selftest"].get("tolerance")
+    whole = isinstance(tolerances, list) and len(tolerances) == len(model.card["outputs"])
+    count = len(np.atleast_1d(arrays.get("input_0", [])))
+    for kind, tensors in (("input", "inputs"), ("output", "outputs"), ("keras", "outputs")):
+        for index, entry in enumerate(model.card[tensors]):
+            array = arrays.get(f"{kind}_{index}", np.empty(()))
+            whole &= array.ndim > 0 and 0 < len(array) == count
+            whole &= list(array.shape[1:]) == entry["shape"][1:]
+            whole &= kind == "keras" or array.dtype == entry["dtype"]
+    if not whole:
+        raise DeployError(
+            f"expected the recorded inputs and outputs of this model, received others in '{file}'; "
+            "copy or export the bundle again"
+        )
+    return arrays

@@ -7,7 +7,8 @@ import keras
 import pytest
 
 import deploy
-from deploy.step7_bundle import check_labels, check_output, table, write_bundle
+from deploy.report import table
+from deploy.step7_bundle import check_labels, check_output, write_bundle
 
 
 @pytest.fixture
@@ -35,6 +36,30 @@ def test_an_existing_folder_is_kept_unless_it_is_a_bundle_to_overwrite(model, tm
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle", "mine"]
 
 
+def test_a_model_is_never_overwritten_by_its_own_bundle(model, tmp_path):
+    export(model, tmp_path / "bundle")
+    with pytest.raises(deploy.DeployError, match="a model outside the bundle"):
+        export(tmp_path / "bundle" / "model.keras", tmp_path / "bundle", overwrite=True)
+    assert (tmp_path / "bundle" / "model.keras").is_file()
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "nul\0", "file/deeper/still"])
+def test_a_name_that_no_folder_can_have_is_refused_and_nothing_is_made(name, model, tmp_path):
+    (tmp_path / "file").write_text("a file, no folder")
+    with pytest.raises(deploy.DeployError, match="that can be written"):
+        export(model, tmp_path / name)
+    with pytest.raises(deploy.DeployError, match="expected a seed"):
+        export(model, tmp_path / "deep" / "deeper" / "bundle", seed=-1)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_link_is_never_replaced(model, tmp_path):
+    export(model, tmp_path / "bundle")
+    (tmp_path / "link").symlink_to(tmp_path / "bundle")
+    with pytest.raises(deploy.DeployError, match="which exists"):
+        export(model, tmp_path / "link", overwrite=True)
+
+
 @pytest.mark.parametrize("parent", ["file", "file/deeper"])
 def test_a_folder_that_cannot_be_written_is_refused_first(parent, model, tmp_path):
     (tmp_path / "file").write_text("a file, no folder")
@@ -46,7 +71,7 @@ def test_a_folder_that_cannot_be_written_is_refused_first(parent, model, tmp_pat
 def test_a_folder_without_permission_is_refused(tmp_path):
     (tmp_path / "locked").mkdir(mode=0o500)
     with pytest.raises(deploy.DeployError, match="that can be written"):
-        check_output(tmp_path / "locked" / "bundle", overwrite=False)
+        check_output(tmp_path / "locked" / "bundle", overwrite=False, model=None)
 
 
 def test_a_failure_leaves_nothing(model, exported, tmp_path):
@@ -72,9 +97,18 @@ def test_doubtful_labels_are_refused(labels, message):
         check_labels(labels)
 
 
-def test_labels_come_from_a_file(tmp_path):
-    (tmp_path / "labels.txt").write_text("bouée\nchat noir\n", "utf-8")
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_labels_come_from_a_file(mark, end, tmp_path):
+    (tmp_path / "labels.txt").write_bytes(f"{mark}bouée{end}chat noir{end}".encode())
     assert check_labels(str(tmp_path / "labels.txt")) == ["bouée", "chat noir"]
+
+
+@pytest.mark.parametrize("content", [b"", "bouée".encode("latin-1")])
+def test_a_file_without_labels_is_refused(content, tmp_path):
+    (tmp_path / "labels.txt").write_bytes(content)
+    with pytest.raises(deploy.DeployError, match="one label a line"):
+        check_labels(tmp_path / "labels.txt")
 
 
 def test_the_table_lines_up():

@@ -66,7 +66,7 @@ BAD = {
     "an unknown target": (dict(target="cortexm"), "did you mean 'cortex-m'?"),
     "an existing folder": (dict(out="exists"), "which exists"),
     "a file in the way": (dict(out="x.npz/bundle"), "that can be written"),
-    "no test targets": (dict(test="x.npz"), "with y"),
+    "no test targets": (dict(test="x.npz"), "x and y, received no y"),
 }
 
 

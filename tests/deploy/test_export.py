@@ -6,6 +6,7 @@ from collections import Counter
 import keras
 import numpy as np
 import pytest
+import tf_keras
 
 import deploy
 from deploy import runtime
@@ -53,14 +54,22 @@ def test_the_deployed_model_gives_what_keras_gives(case, trained, digits):
     assert card["parity"]["max_abs_error"] <= error
 
 
+def multiply_accumulates(layer):
+    """Of a Keras layer, from its shapes: each output value sums over its kernel."""
+    if not hasattr(layer, "kernel"):
+        return 0
+    values = np.prod(layer.output.shape[1:])
+    return int(values * np.prod(layer.kernel.shape[:-1]))
+
+
 def test_the_card_tells_all(case, digits):
     builder, target, folder, card = case
-    model = (folder / "model.tflite").read_bytes()
+    model = BUILDERS[builder]((8, 8, 1), 10)
     assert card["target"] == target
     assert card["scheme"] == TARGETS[target].scheme
-    assert card["size_bytes"] == len(model)
-    assert card["params"] == BUILDERS[builder]((8, 8, 1), 10).count_params()
-    assert card["macs"] > card["params"]
+    assert card["size_bytes"] == (folder / "model.tflite").stat().st_size
+    assert card["params"] == model.count_params()
+    assert card["macs"] == sum(map(multiply_accumulates, model.layers))
     assert card["ops"]["CONV_2D"] >= 3
     assert card["seed"] == 0
     assert card["latency_ms"].keys() >= {"median", "p95", "threads", "runtime", "cpu"}
@@ -152,6 +161,105 @@ def test_what_the_model_ends_in_is_understood(build, labels, activation, tmp_pat
     assert [answer["label"] for answer in answers] == [labels[index] for index in y]
     np.testing.assert_allclose([a["probabilities"].sum() for a in answers], 1, atol=1e-6)
     assert len(Counter(answer["label"] for answer in answers)) > 1
+
+
+RECURRENT = {"LSTM": keras.layers.LSTM, "GRU": keras.layers.GRU}
+
+
+@pytest.mark.parametrize("layer", RECURRENT.values(), ids=RECURRENT)
+@pytest.mark.parametrize("target", ["cpu-float", "cpu-dynamic"])
+def test_a_recurrent_model_goes_where_it_can(layer, target, tmp_path):
+    keras.utils.set_random_seed(5)
+    model = keras.Sequential([keras.Input((6, 4)), layer(8), keras.layers.Dense(2)])
+    card = deploy.export(model, target, out=tmp_path / "bundle", verbose=0)
+    assert card["parity"]["sqnr_db"] > 30 and card["macs"] is None
+    assert runtime.selftest(tmp_path / "bundle")[0]["passed"]
+
+
+def test_a_recurrent_model_is_refused_in_int8_with_its_layer(tmp_path):
+    model = keras.Sequential([keras.Input((6, 4)), keras.layers.LSTM(8, name="memory")])
+    data = np.random.default_rng(0).normal(size=(20, 6, 4))
+    with pytest.raises(deploy.DeployError, match=r"'memory' \(LSTM\).*use the target cpu-float"):
+        deploy.export(model, "cpu", out=tmp_path / "bundle", calibration=data, verbose=0)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_keras_2_file_goes_all_the_way(tmp_path):
+    tf_keras.utils.set_random_seed(6)
+    model = tf_keras.Sequential(
+        [
+            tf_keras.layers.InputLayer((6, 6, 1)),
+            tf_keras.layers.DepthwiseConv2D(3),
+            tf_keras.layers.Flatten(),
+            tf_keras.layers.Dense(3),
+        ]
+    )
+    model.save(tmp_path / "old.h5")
+    data = np.random.default_rng(0).normal(size=(80, 6, 6, 1)).astype("float32")
+    for given, out in ((tmp_path / "old.h5", "file"), (model, "memory")):
+        card = deploy.export(given, "cpu", out=tmp_path / out, calibration=data, verbose=0)
+        assert card["parity"]["sqnr_db"] > 25 and card["params"] == 10 + 16 * 3 + 3
+        assert deploy.verify(tmp_path / out, (data, None))["passed"]
+
+
+@pytest.mark.parametrize("units", [1, 3])
+def test_a_saved_model_goes_all_the_way(units, tmp_path):
+    keras.utils.set_random_seed(7)
+    activation = "sigmoid" if units == 1 else "softmax"
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(units, activation=activation)])
+    model.export(tmp_path / "saved", verbose=False)
+    x = np.random.default_rng(0).normal(size=(60, 4)).astype("float32")
+    out = model.predict(x, verbose=0)
+    y = (out[:, 0] > 0.5).astype(int) if units == 1 else out.argmax(1)
+    card = deploy.export(
+        tmp_path / "saved",
+        "cpu",
+        out=tmp_path / "bundle",
+        calibration=x,
+        test=(x, y),
+        labels=["a", "b", "c"][: max(2, units)],
+        verbose=0,
+    )
+    assert card["activation"] == activation
+    assert card["quality"]["keras"] == 1.0
+    assert deploy.verify(tmp_path / "bundle", (x, y), tolerance=10)["passed"]
+    (tmp_path / "saved" / "variables" / "extra").write_text("changed")
+    with pytest.raises(deploy.DeployError, match="received another one"):
+        deploy.verify(tmp_path / "bundle", (x, y))
+
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3)).astype("float32")
+RESCALING = keras.layers.Rescaling
+
+
+@pytest.mark.parametrize(
+    ("layers", "calibration", "pixels"),
+    [
+        ([RESCALING(1 / 255)], None, [0, 255]),
+        ([keras.Sequential([keras.Input((8, 8, 3)), RESCALING(1 / 255)])], None, [0, 255]),
+        ([], PIXELS, [0, 255]),
+        ([], PIXELS / 255, [0, 1]),
+        ([], PIXELS / 127.5 - 1, [-1, 1]),
+        ([], PIXELS - 120, None),
+        ([], None, None),
+    ],
+)
+def test_the_units_of_a_picture_are_known_or_pictures_refused(
+    layers, calibration, pixels, tmp_path
+):
+    model = keras.Sequential([keras.Input((8, 8, 3)), *layers, keras.layers.Conv2D(2, 3)])
+    out = tmp_path / "bundle"
+    deploy.export(model, "cpu-float", out=out, calibration=calibration, verbose=0)
+    device = runtime.load(out)
+    assert device.card["inputs"][0]["pixels"] == pixels
+    frame = np.full((20, 20, 3), 255, "uint8")
+    if pixels is None:
+        with pytest.raises(deploy.DeployError, match="black and white is not known"):
+            device.predict(frame)
+        return
+    answer = device.predict(frame)["outputs"].values()
+    expected = model.predict(np.full((1, 8, 8, 3), float(pixels[1])), verbose=0)
+    np.testing.assert_allclose(next(iter(answer)), expected[0], rtol=1e-4, atol=1e-4)
 
 
 def test_a_model_of_several_inputs_goes_all_the_way(tmp_path):

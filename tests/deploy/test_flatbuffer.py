@@ -15,6 +15,12 @@ CASES = {
     "depthwise": ([L.DepthwiseConv2D(3, padding="valid")], 8 * 10 * 3 * 9, "DEPTHWISE_CONV_2D"),
     "dense": ([L.Flatten(), L.Dense(7)], 10 * 12 * 3 * 7, "FULLY_CONNECTED"),
     "transposed": ([L.Conv2DTranspose(4, 2, strides=2)], 10 * 12 * 3 * 4 * 4, "TRANSPOSE_CONV"),
+    "grouped": ([L.Conv2D(6, 3, groups=3)], 8 * 10 * 6 * 9, "CONV_2D"),
+    "volume": (
+        [L.Reshape((10, 12, 3, 1)), L.Conv3D(2, 3)],
+        8 * 10 * 1 * 2 * 27,
+        "CONV_3D",
+    ),
     "pooling": ([L.MaxPooling2D(2)], 0, "MAX_POOL_2D"),
 }
 
@@ -24,3 +30,20 @@ def test_multiply_accumulates(layers, expected, operator):
     content = convert(load(keras.Sequential([keras.Input((10, 12, 3)), *layers])), "float32", None)
     assert macs(content) == expected
     assert count_operators(content)[operator] == 1
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_multiply_accumulates_of_a_matrix_product(transposed):
+    left = keras.Input((4, 6) if transposed else (6, 4))
+    right = keras.Input((4, 5))
+    turned = keras.ops.transpose(left, (0, 2, 1)) if transposed else left
+    model = keras.Model([left, right], keras.ops.matmul(turned, right))
+    content = convert(load(model), "float32", None)
+    assert count_operators(content)["BATCH_MATMUL"] == 1
+    assert macs(content) == 6 * 5 * 4
+
+
+def test_multiply_accumulates_of_a_loop_are_not_known():
+    model = keras.Sequential([keras.Input((5, 3)), L.LSTM(4)])
+    content = convert(load(model), "float32", None)
+    assert "WHILE" in count_operators(content) and macs(content) is None

@@ -164,3 +164,10 @@ def test_a_saved_model_needs_its_signature_and_its_graph(tmp_path):
     shutil.rmtree(tmp_path / "plain" / "variables")
     with pytest.raises(DeployError, match="does not load"):
         load(tmp_path / "plain")
+
+
+def test_outputs_that_are_not_finite_are_refused():
+    model = keras.Sequential([keras.Input((2,)), L.Dense(1, name="broken")])
+    model.layers[-1].set_weights([np.full((2, 1), np.nan), np.zeros(1)])
+    with pytest.raises(DeployError, match="received NaN or infinity from 'broken'"):
+        load(model).predict([np.ones((3, 2), "float32")])

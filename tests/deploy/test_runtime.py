@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import deploy
 from deploy import DeployError, runtime
 from deploy.runtime.__main__ import main
 from deploy.runtime.model import to_probabilities
-from deploy.runtime.pictures import to_array
+from deploy.runtime.pictures import open_picture, to_array
 from deploy.runtime.quantization import dequantize, quantize
 
 
@@ -53,6 +54,21 @@ def test_a_picture_in_the_models_units(pixels, white):
     assert array[0, 1].tolist() == [white] * 3
     assert array[0, 0, 0] == pixels[0]
     assert to_array(picture, (6, 4, 1), pixels).shape == (6, 4, 1)
+
+
+@pytest.mark.parametrize("mode", ["I;16", "RGBA", "P", "CMYK", "LA", "1"])
+def test_every_kind_of_picture_comes_in(mode, tmp_path):
+    grey = Image.fromarray(np.array([[0, 128], [255, 64]], "uint8"))
+    if mode == "I;16":
+        wide = np.asarray(grey).astype("uint16") * 257
+        Image.fromarray(wide).save(tmp_path / "picture.png")
+    else:
+        kind = "JPEG" if mode == "CMYK" else "PNG"
+        grey.convert(mode).save(tmp_path / "picture.png", format=kind)
+    array = to_array(open_picture(tmp_path / "picture.png"), (2, 2, 1), (0, 255))
+    exact = mode in ("I;16", "RGBA", "LA", "P")
+    assert np.abs(array[..., 0] - np.asarray(grey, "float32")).max() <= (1 if exact else 128)
+    assert array[1, 0, 0] > array[0, 0, 0]
 
 
 @pytest.fixture(scope="module")
@@ -126,8 +142,20 @@ DAMAGE = {
     "no card": (lambda f: (f / "card.json").unlink(), "with card.json"),
     "a torn card": (lambda f: (f / "card.json").write_text("{"), "damaged file"),
     "an empty card": (lambda f: (f / "card.json").write_text("{}"), "expected a card with"),
-    "a list for a card": (lambda f: (f / "card.json").write_text("[]"), "damaged file"),
+    "a list for a card": (lambda f: (f / "card.json").write_text("[]"), "expected a card with"),
+    "no inputs": (lambda f: change_card(f, inputs=[]), "inputs or outputs of its model"),
+    "inputs of numbers": (lambda f: change_card(f, inputs=[3]), "inputs or outputs of its model"),
+    "no target": (lambda f: change_card(f, target=None), "expected a card with target"),
+    "labels in another code": (
+        lambda f: (f / "labels.txt").write_bytes("é".encode("latin-1")),
+        "UTF-8",
+    ),
 }
+
+
+def change_card(folder, **changes):
+    card = json.loads((folder / "card.json").read_text("utf-8"))
+    (folder / "card.json").write_text(json.dumps(card | changes), "utf-8")
 
 
 @pytest.mark.parametrize("name", DAMAGE)
@@ -138,6 +166,36 @@ def test_a_damaged_bundle_is_refused(name, copy, capsys):
         runtime.load(copy)
     assert main(["selftest", str(copy)]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_what_the_model_says_of_its_tensors_counts(copy, digits):
+    expected = runtime.load(copy).predict(digits.test[0][0])["probabilities"]
+    card = json.loads((copy / "card.json").read_text("utf-8"))
+    entry = {"name": "image", "scale": 3.0, "dtype": "bogus", "shape": "none"}
+    change_card(copy, inputs=[card["inputs"][0] | entry])
+    received = runtime.load(copy).predict(digits.test[0][0])["probabilities"]
+    np.testing.assert_array_equal(received, expected)
+
+
+RECORDED = {
+    "no inputs": lambda arrays: {"output_0": arrays["output_0"], "keras_0": arrays["keras_0"]},
+    "no outputs": lambda arrays: {"input_0": arrays["input_0"], "keras_0": arrays["keras_0"]},
+    "another shape": lambda arrays: arrays | {"input_0": arrays["input_0"][:, 1:]},
+    "another number": lambda arrays: arrays | {"output_0": arrays["output_0"][1:]},
+    "another dtype": lambda arrays: arrays | {"input_0": arrays["input_0"].astype("float32")},
+    "a number": lambda arrays: arrays | {"keras_0": np.array(3.0)},
+    "nothing": lambda arrays: {name: array[:0] for name, array in arrays.items()},
+}
+
+
+@pytest.mark.parametrize("change", RECORDED.values(), ids=RECORDED)
+def test_recorded_arrays_of_another_model_are_refused(change, copy):
+    with np.load(copy / "selftest.npz") as archive:
+        arrays = dict(archive)
+    np.savez(copy / "selftest.npz", **change(arrays))
+    for check in (runtime.selftest, deploy.verify, deploy.benchmark):
+        with pytest.raises(DeployError, match="received others"):
+            check(copy)
 
 
 @pytest.mark.parametrize("size", [0, 4, 100, 5000])
@@ -183,6 +241,12 @@ def test_run_takes_array_files(bundle, digits, tmp_path, capsys):
         (["text.png"], "expected a picture that Pillow reads"),
         (["text.npy"], "expected an .npy array"),
         (["picture.png", "--draw", "no/such/folder.png"], "can be written"),
+        (["picture.png", "--draw", "."], "can be written"),
+        (["picture.png", "--draw", ""], "can be written"),
+        (["nan.npy", "--draw", "out.png"], "expected pictures and a classifier"),
+        (["nan.npy"], "finite real numbers"),
+        (["words.npy"], "finite real numbers"),
+        (["complex.npy"], "finite real numbers"),
     ],
 )
 def test_bad_input_is_told_in_one_line(inputs, message, bundle, tmp_path, capsys, monkeypatch):
@@ -190,6 +254,9 @@ def test_bad_input_is_told_in_one_line(inputs, message, bundle, tmp_path, capsys
     for name in ("text.png", "text.npy"):
         (tmp_path / name).write_text("hello")
     Image.new("L", (8, 8), 128).save("picture.png")
+    np.save("nan.npy", np.full((8, 8, 1), np.nan))
+    np.save("words.npy", np.full((8, 8, 1), "a"))
+    np.save("complex.npy", np.ones((8, 8, 1), complex))
     assert main(["run", str(bundle), *inputs]) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1

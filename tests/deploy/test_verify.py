@@ -9,7 +9,6 @@ import pytest
 
 import deploy
 from deploy.quality import agreement, loss_in_points, parity, quality
-from deploy.step6_benchmark import latency
 
 
 def test_parity_by_hand():
@@ -63,7 +62,7 @@ def test_agreement_by_hand():
 @pytest.mark.parametrize(
     ("activation", "targets", "message"),
     [
-        ("softmax", [0, 1], "for each of the 4 examples, received 2"),
+        ("softmax", [0, 1], r"for each of the 4 examples, received y of shape \(2,\)"),
         ("softmax", [0, 1, 2, 0], "from 0 to 1"),
         ("softmax", [0, -1, 1, 0], "from 0 to 1"),
         ("softmax", [0.5, 1, 1, 0], "from 0 to 1"),
@@ -73,6 +72,21 @@ def test_agreement_by_hand():
 def test_targets_that_fit_nothing_are_refused(activation, targets, message):
     with pytest.raises(deploy.DeployError, match=message):
         quality(activation, targets, KERAS, DEPLOYED)
+
+
+def test_a_signal_of_zeros_has_no_perfect_ratio():
+    result = parity(["a"], [np.zeros((1, 2))], [np.ones((1, 2))])
+    assert result["sqnr_db"] < -200
+
+
+def test_outputs_that_are_not_finite_are_refused():
+    with pytest.raises(deploy.DeployError, match="NaN or infinity from 'a' of the deployed"):
+        parity(["a"], [np.zeros((1, 2))], [np.array([[0.0, np.nan]])])
+
+
+def test_regression_targets_may_lack_the_last_axis():
+    measured = quality(None, np.zeros(2), [np.full((2, 1), 2.0)], [np.full((2, 1), 3.0)])
+    assert (measured["keras"], measured["deployed"]) == (2.0, 3.0)
 
 
 @pytest.mark.parametrize("target", ["cpu", "cortex-m"])
@@ -101,6 +115,7 @@ def test_a_tolerance_that_is_broken_fails(exported, digits):
     assert not report["passed"]
     assert "accuracy loses" in report["failures"][0]
     assert not deploy.verify(bundle, (x, y), min_sqnr=100)["passed"]
+    assert not deploy.verify(bundle, (x, y), tolerance=float("nan"))["passed"]
 
 
 @pytest.fixture
@@ -141,15 +156,8 @@ def test_recorded_outputs_that_differ_fail(copy):
 
 def test_latency_says_what_it_measured(exported):
     speed = deploy.benchmark(exported("convnet", "cpu"), threads=2)
-    assert speed["threads"] == 2 and speed["runs"] == 200
+    assert speed["threads"] == 2 and 20 <= speed["runs"] <= 200
     assert speed["runtime"].startswith("ai-edge-litert ") and speed["cpu"]
     assert 0 < speed["median"] <= speed["p95"]
     micro = deploy.benchmark(exported("convnet", "cortex-m"))
     assert micro["runtime"].startswith("tflite-micro ") and micro["threads"] == 1
-
-
-def test_latency_uses_the_examples_in_turn(exported):
-    bundle = exported("convnet", "cpu-float")
-    content = (bundle / "model.tflite").read_bytes()
-    examples = [np.zeros((3, 8, 8, 1), "float32")]
-    assert latency(content, "litert", examples)["runs"] == 200

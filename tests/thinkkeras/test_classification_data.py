@@ -123,9 +123,9 @@ def ramp(name: str, shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray
     ("name", "shape", "margin", "mirrors"),
     [
         ("digits", (8, 8, 1), 1, False),
-        ("mnist", (28, 28, 1), 2, False),
+        ("mnist", (28, 28, 1), 1, False),
         ("svhn_cropped", (32, 32, 3), 2, False),
-        ("fashion_mnist", (28, 28, 1), 2, True),
+        ("fashion_mnist", (28, 28, 1), 1, True),
         ("cifar10:3.0.2", (32, 32, 3), 2, True),
     ],
 )

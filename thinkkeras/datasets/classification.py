@@ -221,13 +221,13 @@ def _shuffled(dataset: tf.data.Dataset, info: DatasetInfo, seed: int) -> tf.data
 
 
 def _augmented(dataset: tf.data.Dataset, info: DatasetInfo, seed: int) -> tf.data.Dataset:
-    """Shifts whole batches by up to a twelfth of their side, and mirrors where that is safe.
+    """Shifts whole batches by up to a sixteenth of their side, and mirrors where that is safe.
 
     Source: He et al., "Deep Residual Learning for Image Recognition", CVPR 2016, section 4.2
     (padding with zeros, random crop, horizontal flip).
     """
     height, width, channels = info.input_shape
-    margin = max(1, min(height, width) // 12)
+    margin = max(1, min(height, width) // 16)
     mirrors = info.name.split("/")[0].split(":")[0] in MIRRORED_KEEPS_CLASS
 
     def augment(

@@ -45,7 +45,9 @@ def conv_block(
         kernel_initializer="he_normal",
         name=f"{name}_conv",
     )(x)
-    x = keras.layers.BatchNormalization(name=f"{name}_bn")(x)
+    # Keras's 0.99 averages over a hundred batches: more than a small set has in an epoch, so that
+    # the first epochs' validation would run on statistics of the untrained network.
+    x = keras.layers.BatchNormalization(momentum=0.9, name=f"{name}_bn")(x)
     return keras.layers.Activation(activation, name=f"{name}_{activation}")(x)
 
 

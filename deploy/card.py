@@ -1,0 +1,90 @@
+"""What a bundle says of itself: the figures of `card.json`, and the same for people."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import hashlib
+import platform
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+
+from deploy.flatbuffer import count_operators, macs
+from deploy.runtime import Model
+from deploy.step1_load import Source
+from deploy.step2_calibrate import Calibration, first_scaling
+from deploy.step3_convert import SCHEMES
+from deploy.targets import Target
+
+_TOOLS = ("tensorflow", "keras", "ai-edge-litert", "tflite-micro", "numpy")
+
+
+def describe(
+    content: bytes,
+    source: Source,
+    row: Target,
+    examples: Calibration | None,
+    shown: Sequence[np.ndarray] | None,
+) -> dict[str, Any]:
+    """What is known of the converted model before it runs; `shown` are examples of the user's own
+    for each input, None where there are none."""
+    tensors = Model(content, {}, []).card
+    for kind, names in (
+        ("inputs", [entry.name for entry in source.inputs]),
+        ("outputs", source.outputs),
+    ):
+        tensors[kind] = [
+            tensor | {"name": name} for tensor, name in zip(tensors[kind], names, strict=True)
+        ]
+    for index, entry in enumerate(source.inputs):
+        if len(entry.shape) == 3 and entry.shape[2] in (1, 3):
+            tensors["inputs"][index]["pixels"] = _pixels(
+                source, None if shown is None else shown[index]
+            )
+    scheme = SCHEMES[row.scheme]
+    return {
+        "name": source.name,
+        "target": row.name,
+        "hardware": row.hardware,
+        "scheme": row.scheme,
+        "weights": scheme.weights,
+        "activations": scheme.activations,
+        "inputs": tensors["inputs"],
+        "outputs": tensors["outputs"],
+        "size_bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "params": source.params,
+        "macs": macs(content),
+        "ops": count_operators(content),
+        "memory": None,
+        "npu": None,
+        "calibration": examples and {"examples": examples.examples, "ranges": examples.ranges},
+        "tools": {"python": platform.python_version()} | _versions(),
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for tool in _TOOLS:
+        # Not every tool exists for every computer.
+        with contextlib.suppress(PackageNotFoundError):
+            found[tool] = version(tool)
+    return found
+
+
+def _pixels(source: Source, shown: np.ndarray | None) -> tuple[int, int] | None:
+    # Black and white in the model's units, so that the runtime can feed it a picture file; None
+    # where the examples are no pixels, or there are none.
+    if first_scaling(source):
+        return 0, 255
+    if shown is None:
+        return None
+    low, high = float(shown.min()), float(shown.max())
+    for black, white in ((0, 1), (-1, 1), (0, 255)):
+        if black <= low and high <= white:
+            return black, white
+    return None

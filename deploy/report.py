@@ -1,0 +1,142 @@
+"""The figures of a card for people: one table for several bundles, one text for each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def table(cards: Sequence[Mapping[str, Any]]) -> str:
+    """The bundles' figures side by side, as Markdown that reads well in a terminal too."""
+    metric = next((c["quality"]["metric"] for c in cards if c["quality"]), "quality")
+    header = [
+        "target",
+        "scheme",
+        f"Keras {metric}",
+        "deployed",
+        "model",
+        "latency on this CPU",
+        "arena",
+    ]
+    rows = [header, *[_row(card) for card in cards]]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
+    lines = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in rows]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join(lines)
+
+
+def _row(card: Mapping[str, Any]) -> list[str]:
+    measured = card["quality"]
+    return [
+        card["target"],
+        card["scheme"],
+        score(measured, "keras") if measured else "–",
+        score(measured, "deployed") if measured else "–",
+        _kilobytes(card["size_bytes"]),
+        f"{card['latency_ms']['median']:.3f} ms",
+        _kilobytes(card["memory"]["arena_bytes"]) if card["memory"] else "–",
+    ]
+
+
+def score(measured: Mapping[str, Any], which: str) -> str:
+    """One score of a `quality`, with its unit."""
+    value = measured[which]
+    return f"{100 * value:.2f} %" if measured["metric"] == "accuracy" else f"{value:.4g}"
+
+
+def decibels(ratio: float | None) -> str:
+    """A signal to quantization noise ratio with its unit; None stands for no noise at all."""
+    return "without error" if ratio is None else f"{ratio:.1f} dB"
+
+
+def _kilobytes(count: int) -> str:
+    return f"{count / 1000:.1f} kB"
+
+
+def card_text(card: Mapping[str, Any]) -> str:
+    """The card for people, in Markdown."""
+    parity, latency, calibration = card["parity"], card["latency_ms"], card["calibration"]
+    lines = [
+        f"# {card['name']} for `{card['target']}`",
+        "",
+        f"Hardware: {card['hardware']}. Weights {card['weights']}; activations "
+        f"{card['activations']}. Made {card['created']}, seed {card['seed']}.",
+        "",
+        table([card]),
+        "",
+        "## Inputs and outputs",
+        "",
+        "| | name | shape | dtype | scale | zero point |",
+        "|---|---|---|---|---|---|",
+        *[_tensor_line("input", entry) for entry in card["inputs"]],
+        *[_tensor_line("output", entry) for entry in card["outputs"]],
+        "",
+        "real = scale · (integer − zero point)",
+        "",
+        "## Quality",
+        "",
+        f"- Keras against deployed over {parity['examples']} examples ({parity['data']}): largest "
+        f"error {parity['max_abs_error']:.3g}, mean error {parity['mean_abs_error']:.3g}, signal "
+        f"to quantization noise {decibels(parity['sqnr_db'])}.",
+        *_quality_lines(card["quality"]),
+        f"- Calibration: {calibration['examples']} examples, values from "
+        + ", ".join(f"{low:g} to {high:g}" for low, high in calibration["ranges"])
+        + "."
+        if calibration
+        else "- Calibration: none, the scheme needs none.",
+        "",
+        "## Cost",
+        "",
+        f"- {card['size_bytes']:,} bytes of model; {card['params']:,} parameters; "
+        f"{_count(card['macs'])} multiply-accumulates an inference.",
+        f"- Latency {latency['median']:.3f} ms (median), {latency['p95']:.3f} ms (95th percentile) "
+        f"over {latency['runs']} runs with {latency['threads']} thread(s): {latency['runtime']} on "
+        f"{latency['cpu']}.",
+        *_target_lines(card),
+        "- Operators: " + ", ".join(f"{name} × {n}" for name, n in card["ops"].items()) + ".",
+        "",
+        "## Check it",
+        "",
+        "    python -m deploy.runtime selftest .      # on the device: the recorded outputs again",
+        "    python -m deploy verify . --data FILE.npz # beside the Keras model: the metric again",
+        "",
+        f"The Keras model: `{card['source']['path']}` as seen from here, SHA-256 "
+        f"{card['source']['sha256'][:16]}…; where it has moved, name it with `--model`.",
+        "",
+        "Tools: " + ", ".join(f"{name} {number}" for name, number in card["tools"].items()) + ".",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _count(number: int | None) -> str:
+    return "an unknown number of" if number is None else f"{number:,}"
+
+
+def _tensor_line(kind: str, entry: Mapping[str, Any]) -> str:
+    shape = " × ".join(map(str, entry["shape"]))
+    scale = "–" if entry["scale"] is None else f"{entry['scale']:.6g}"
+    zero_point = "–" if entry["zero_point"] is None else entry["zero_point"]
+    return f"| {kind} | {entry['name']} | {shape} | {entry['dtype']} | {scale} | {zero_point} |"
+
+
+def _quality_lines(measured: Mapping[str, Any] | None) -> list[str]:
+    if not measured:
+        return ["- No labelled test data was given, so the task's metric was not measured."]
+    return [
+        f"- {measured['metric'].replace('_', ' ').capitalize()} over {measured['examples']} test "
+        f"examples: Keras {score(measured, 'keras')}, deployed {score(measured, 'deployed')}."
+    ]
+
+
+def _target_lines(card: Mapping[str, Any]) -> list[str]:
+    lines = []
+    if card["memory"]:
+        lines.append(
+            f"- Arena {card['memory']['arena_bytes']:,} bytes: the smallest in which LiteRT Micro "
+            "ran the model on a 64-bit computer."
+        )
+    if card.get("firmware"):
+        lines.append(
+            "- Register in the firmware: " + ", ".join(card["firmware"]["operators"]) + "."
+        )
+    return lines
