@@ -60,9 +60,11 @@ TABLES: dict[str, Callable[[str], str]] = {
 
 
 def filled(text: str) -> str:
-    """`text` with every marked table as the records say."""
+    """`text` with every marked table as the records say; what has no record yet stays as it is."""
 
     def fill(match: re.Match[str]) -> str:
+        if not (RECORDS / f"{match[2]}.json").exists():
+            return match[0]
         return f"{match[1]}{TABLES[match[2]](match[2])}\n{match[3]}"
 
     return _PLACE.sub(fill, text)

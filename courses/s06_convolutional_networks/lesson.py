@@ -130,11 +130,11 @@ steps = epochs * len(train)
 learning_rate = keras.optimizers.schedules.CosineDecay(
     initial_learning_rate=0.0,
     decay_steps=steps - steps // 10,
-    warmup_target=3e-3,
+    warmup_target=8e-3,
     warmup_steps=steps // 10,
 )
 model.compile(
-    optimizer=keras.optimizers.AdamW(learning_rate, weight_decay=1e-2),
+    optimizer=keras.optimizers.AdamW(learning_rate, weight_decay=0.05),
     loss="sparse_categorical_crossentropy",
     metrics=["accuracy"],
     jit_compile=False,  # on a CPU, XLA makes convolutions slower

@@ -29,11 +29,11 @@ def multiply_accumulates(model: keras.Model) -> int:
 
 def test_default_size_is_the_documented_one():
     model = convnet()
-    assert model.count_params() == 126_746 == counted_by_hand(1, [16, 32, 32, 64, 64, 96], 10)
-    # 28x28 x 9x16, then 14x14, 7x7 and 3x3 for the deeper stages, then 96 x 10.
-    by_hand = 784 * 144 + 196 * (4608 + 9216) + 49 * (18432 + 36864) + 9 * 55296 + 960
-    assert multiply_accumulates(model) == by_hand == 6_030_528
-    for figure in ("126,746", "6.03 million"):
+    assert model.count_params() == 140_738 == counted_by_hand(1, [24, 40, 40, 64, 64, 96], 10)
+    # 28x28 x 9x24, then 14x14, 7x7 and 3x3 for the deeper stages, then 96 x 10.
+    by_hand = 784 * 216 + 196 * (8640 + 14400) + 49 * (23040 + 36864) + 9 * 55296 + 960
+    assert multiply_accumulates(model) == by_hand == 8_119_104
+    for figure in ("140,738", "8.12 million"):
         assert figure in convnet.__doc__
 
 

@@ -55,7 +55,7 @@ def convnet(
     input_shape: tuple[int, int, int] = (28, 28, 1),
     classes: int = 10,
     *,
-    filters: Sequence[int | Sequence[int]] = (16, (32, 32), (64, 64), 96),
+    filters: Sequence[int | Sequence[int]] = (24, (40, 40), (64, 64), 96),
     dropout: float = 0.1,
     classifier_activation: str | None = "softmax",
     name: str = "convnet",
@@ -64,7 +64,7 @@ def convnet(
 
     Like LeNet-5 it alternates convolution and subsampling, then classifies. Batch normalization,
     ReLU, max pooling and a global average replace scaled tanh, trained subsampling and the dense
-    layers. The default arguments give 126,746 parameters and 6.03 million multiply-accumulates.
+    layers. The default arguments give 140,738 parameters and 8.12 million multiply-accumulates.
 
     Args:
         input_shape: `(height, width, channels)` of the images, pixels in 0-255.
