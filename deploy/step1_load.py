@@ -6,7 +6,6 @@ import hashlib
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +46,6 @@ class Source:
     model: Any = None
     file: Path | None = None
 
-    @cached_property
-    def _graph(self) -> Callable[..., Sequence[tf.Tensor]]:
-        return tf.function(self.call, reduce_retracing=True)
-
     def predict(self, arrays: Sequence[np.ndarray], batch_size: int = 256) -> list[np.ndarray]:
         """The model's outputs, float32, for `arrays`: one (examples, …) array an input.
 
@@ -64,7 +59,7 @@ class Source:
                 tf.constant(array[start:stop], dtype=entry.dtype)
                 for array, entry in zip(arrays, self.inputs, strict=True)
             ]
-            batches.append([np.asarray(output, np.float32) for output in self._graph(*tensors)])
+            batches.append([np.asarray(output, np.float32) for output in self.call(*tensors)])
         outputs = [np.concatenate(parts) for parts in zip(*batches, strict=True)]
         for name, output in zip(self.outputs, outputs, strict=True):
             if not np.isfinite(output).all():
