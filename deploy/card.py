@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import hashlib
 import platform
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -54,8 +53,6 @@ def describe(
         "activations": scheme.activations,
         "inputs": tensors["inputs"],
         "outputs": tensors["outputs"],
-        "size_bytes": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
         "params": source.params,
         "macs": macs(content),
         "ops": count_operators(content),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import tempfile
@@ -91,8 +92,9 @@ def export(
     card |= {"task": "classification" if activation else "other", "activation": activation}
     files = {"model.tflite": content}
     if row.compiler:
-        made, facts = COMPILERS[row.compiler](content, source.name)
+        made, facts = COMPILERS[row.compiler](content, card, names)
         files, card = files | made, card | facts
+        content = files["model.tflite"]
         say(f"4 compile    {', '.join(made)}")
     received, run = run_deployed(content, card, row.runtime, arrays)
     card |= compare(activation, source.outputs, expected, received, targets, names)
@@ -105,6 +107,7 @@ def export(
     card["latency_ms"] = latency(content, row.runtime, inputs)
     say(f"6 benchmark  {card['latency_ms']['median']:.3f} ms, {card['latency_ms']['runtime']}")
     card["source"], kept = _origin(source, out)
+    card |= {"size_bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     card["seed"] = seed
     write_bundle(out, card, names, files | kept | {"selftest.npz": _packed(recorded)})
     say(f"7 bundle     {out}")
