@@ -11,13 +11,25 @@ from typing import TYPE_CHECKING, Any
 from deploy.errors import DeployError
 
 if TYPE_CHECKING:
+    from deploy.compression import cluster, prune, quantize_aware, strip
     from deploy.report import table
     from deploy.road import export
     from deploy.step5_verify import verify
     from deploy.step6_benchmark import benchmark
     from deploy.targets import TARGETS
 
-__all__ = ["TARGETS", "DeployError", "benchmark", "export", "table", "verify"]
+__all__ = [
+    "TARGETS",
+    "DeployError",
+    "benchmark",
+    "cluster",
+    "export",
+    "prune",
+    "quantize_aware",
+    "strip",
+    "table",
+    "verify",
+]
 
 _HOMES = {
     "export": "deploy.road",
@@ -25,6 +37,10 @@ _HOMES = {
     "benchmark": "deploy.step6_benchmark",
     "table": "deploy.report",
     "TARGETS": "deploy.targets",
+    "prune": "deploy.compression",
+    "cluster": "deploy.compression",
+    "quantize_aware": "deploy.compression",
+    "strip": "deploy.compression",
 }
 
 

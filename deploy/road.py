@@ -72,7 +72,8 @@ def export(
     """
     row, out = find_target(target), Path(out)
     check_output(out, overwrite, model)
-    _check_options(row, calibration, seed)
+    if seed < 0:
+        raise DeployError(f"expected a seed of 0 or more, received {seed}")
     names = check_labels(labels)
 
     def say(text: str) -> None:
@@ -80,6 +81,7 @@ def export(
             print(f"[{target}] {text}", flush=True)
 
     source = load_source(model)
+    _check_calibration(row, source, calibration)
     say(f"1 load       '{source.name}', {source.params:,} parameters")
     examples = None if calibration is None else calibrate(calibration, source, seed)
     say(f"2 calibrate  {_calibration_text(examples)}")
@@ -114,14 +116,12 @@ def export(
     return card
 
 
-def _check_options(row: Target, calibration: Any, seed: int) -> None:
-    if SCHEMES[row.scheme].calibrated and calibration is None:
+def _check_calibration(row: Target, source: Source, calibration: Any) -> None:
+    if SCHEMES[row.scheme].calibrated and not source.trained_weights and calibration is None:
         raise DeployError(
             f"expected calibration data for the target '{row.name}', which is quantized to "
             f"{row.scheme}, received none; give a few hundred training examples"
         )
-    if seed < 0:
-        raise DeployError(f"expected a seed of 0 or more, received {seed}")
 
 
 def _reference(

@@ -34,7 +34,8 @@ class Source:
     `call` takes one tensor an input and returns one tensor an output, in inference mode. It is no
     `tf.function`: each trace of it has the shapes of its own arguments, so batch 1 stays static.
     `model` is the Keras or tf_keras model behind it (None for a SavedModel), `file` where it was
-    read from (None for a model in memory).
+    read from (None for a model in memory). `trained_weights` says how the weights of a
+    quantization-aware model are to be stored (None for any other model).
     """
 
     name: str
@@ -45,6 +46,7 @@ class Source:
     params: int
     model: Any = None
     file: Path | None = None
+    trained_weights: str | None = None
 
     def predict(self, arrays: Sequence[np.ndarray], batch_size: int = 256) -> list[np.ndarray]:
         """The model's outputs, float32, for `arrays`: one (examples, …) array an input.
@@ -166,8 +168,11 @@ def _open_h5(path: Path) -> Any:
         # Keras 2 wrote arguments that Keras 3 refuses, DepthwiseConv2D(groups=…) among them.
         import tf_keras
 
+        from deploy import compression
+
         try:
-            return _open(path, tf_keras.models.load_model)
+            with compression.scope():
+                return _open(path, tf_keras.models.load_model)
         except DeployError:
             raise keras_3_error from None
 
@@ -188,6 +193,13 @@ def _one_line(error: Exception) -> str:
 
 
 def _from_keras(model: Any, file: Path | None) -> Source:
+    trained_weights = None
+    if not isinstance(model, keras.Model) and hasattr(model, "layers"):
+        from deploy import compression
+
+        model = compression.strip(model)
+        if compression.is_quantize_aware(model):
+            trained_weights = compression.trained_weights(model)
     try:
         inputs, outputs = list(model.inputs), list(model.outputs)
     except (AttributeError, TypeError, ValueError):
@@ -225,6 +237,7 @@ def _from_keras(model: Any, file: Path | None) -> Source:
         params=model.count_params(),
         model=model,
         file=file,
+        trained_weights=trained_weights,
     )
 
 

@@ -46,11 +46,18 @@ def convert(source: Source, scheme: str, calibration: Calibration | None) -> byt
         DeployError: an operator that TFLite has not, with the layer it comes from; a crash of the
             converter, with the step and the layers it is known to happen with.
     """
+    if source.trained_weights and SCHEMES[scheme].activations != "int8":
+        raise DeployError(
+            f"expected a target with int8 activations for the quantization-aware model "
+            f"'{source.name}', received the scheme {scheme}; export the model from before "
+            "quantize_aware"
+        )
     with tempfile.TemporaryDirectory(prefix="deploy-") as folder:
         saved_model, examples = Path(folder, "saved_model"), Path(folder, "calibration.npz")
         output = Path(folder, "model.tflite")
         _save(source, saved_model)
-        shown = calibration if SCHEMES[scheme].calibrated else None
+        # A quantization-aware model brings the ranges that it was trained with.
+        shown = None if source.trained_weights or not SCHEMES[scheme].calibrated else calibration
         if shown:
             np.savez(examples, *shown.arrays)
         try:
@@ -81,9 +88,10 @@ def convert_saved_model(
     if scheme == "float16":
         converter.target_spec.supported_types = [tf.float16]
     if scheme == "int8":
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = converter.inference_output_type = tf.int8
-        with np.load(str(examples), allow_pickle=False) as archive:
+    if examples:
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        with np.load(examples, allow_pickle=False) as archive:
             arrays = {name: archive[f"arr_{index}"] for index, name in enumerate(names[0])}
         converter.representative_dataset = lambda: _one_by_one(arrays)
     child.step("converting the graph")
