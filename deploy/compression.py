@@ -270,9 +270,9 @@ def strip(model: Any) -> Any:
         if isinstance(wrapper, PruneLowMagnitude):
             _finish_pruning(wrapper)
     if any(isinstance(layer, PruneLowMagnitude) for layer in layers):
-        return tfmot.sparsity.keras.strip_pruning(model)
+        return _rebuilt(tfmot.sparsity.keras.strip_pruning(model), _copy)
     if any(isinstance(layer, ClusterWeights) for layer in layers):
-        return tfmot.clustering.keras.strip_clustering(model)
+        return _rebuilt(tfmot.clustering.keras.strip_clustering(model), _copy)
     return model
 
 
