@@ -143,19 +143,31 @@ class _KerasOperation(tf_keras.layers.Layer):
         return super().get_config() | self._config
 
 
-@tf_keras.saving.register_keras_serializable("deploy", "WholeLSTM")
-class _WholeLSTM(tf_keras.layers.LSTM):
-    """An LSTM for the converter, whose output can be joined with other tensors.
+def _free_scale(tensor: Any) -> Any:
+    """`tensor`, such that it can be joined with others after the int8 converter.
 
     Where a concatenation demands one scale of its inputs, the converter changes the scale of the
-    fused operator's output but not that of its state, which the kernel takes for the same: the
-    values come out wrong. A multiplication between them keeps the scales apart; a factor of 1
-    would be folded away, this one leaves every int8 value as it is.
+    operator before it, but not that of a fused LSTM's state, which the kernel takes for the same,
+    nor that of what a reversal takes in: the values come out wrong. A multiplication keeps the
+    scales apart; a factor of 1 would be folded away, this one leaves every int8 value as it is.
     """
+    return tensor * float(np.nextafter(np.float32(1), np.float32(0)))
 
+
+@tf_keras.saving.register_keras_serializable("deploy", "FreeLSTM")
+class _FreeLSTM(tf_keras.layers.LSTM):
     def call(self, inputs: Any, mask: Any = None, training: Any = None) -> Any:
-        factor = float(np.nextafter(np.float32(1), np.float32(0)))
-        return factor * super().call(inputs, mask=mask, training=training)
+        return _free_scale(super().call(inputs, mask=mask, training=training))
+
+
+@tf_keras.saving.register_keras_serializable("deploy", "FreeBidirectional")
+class _FreeBidirectional(tf_keras.layers.Bidirectional):
+    """Concatenates its directions; `merge_mode` is None, so that they come apart."""
+
+    def call(self, inputs: Any, training: Any = None, mask: Any = None, **state: Any) -> Any:
+        forward, backward, *states = super().call(inputs, training=training, mask=mask, **state)
+        output = tf_keras.backend.concatenate([_free_scale(forward), _free_scale(backward)])
+        return [output, *states] if states else output
 
 
 def _register_activations() -> None:
@@ -389,31 +401,39 @@ def _fixed(layer: Any) -> Any:
             "it gets a time mask; leave out Masking and mask_zero=True, and train and deploy with "
             "one length, padded in front",
         )
+    alone = len(tensors) == 1
     if isinstance(layer, tf_keras.layers.RNN):
-        return _fixed_recurrent(layer, whole=len(tensors) == 1)
-    return tf_keras.layers.Bidirectional(
-        _fixed_recurrent(layer.forward_layer, whole=len(tensors) == 1),
-        backward_layer=_fixed_recurrent(layer.backward_layer, whole=len(tensors) == 1),
-        merge_mode=layer.merge_mode,
+        fuses = alone and _fuses(layer)
+        return _fixed_recurrent(layer, _FreeLSTM if fuses else type(layer), fuses)
+    joined = layer.merge_mode == "concat"
+    forward, backward = (
+        _fixed_recurrent(part, type(part), alone and _fuses(part))
+        for part in (layer.forward_layer, layer.backward_layer)
+    )
+    return (_FreeBidirectional if joined else type(layer))(
+        forward,
+        backward_layer=backward,
+        merge_mode=None if joined else layer.merge_mode,
         name=layer.name,
     )
 
 
-def _fixed_recurrent(layer: Any, whole: bool) -> Any:
-    config = layer.get_config() | {
-        "name": layer.name.removeprefix("forward_").removeprefix("backward_")
-    }
-    config |= {key: 0.0 for key in ("dropout", "recurrent_dropout") if key in config}
-    whole = (
-        whole
-        and isinstance(layer, tf_keras.layers.LSTM)
+def _fuses(layer: Any) -> bool:
+    """Whether the converter makes one operator of this recurrent layer."""
+    return (
+        isinstance(layer, tf_keras.layers.LSTM)
         and layer.activation is tf_keras.activations.tanh
         and layer.recurrent_activation is tf_keras.activations.sigmoid
         and layer.use_bias
         and not layer.return_state
     )
-    kind = _WholeLSTM if whole else type(layer)
-    return kind.from_config(config | {"unroll": not whole})
+
+
+def _fixed_recurrent(layer: Any, kind: Any, fuses: bool) -> Any:
+    config = layer.get_config() | {"unroll": not fuses}
+    config["name"] = layer.name.removeprefix("forward_").removeprefix("backward_")
+    config |= {key: 0.0 for key in ("dropout", "recurrent_dropout") if key in config}
+    return kind.from_config(config)
 
 
 def _no_form(layer: Any, advice: str) -> DeployError:
