@@ -46,8 +46,6 @@ _LAMBDA = keras.layers.Lambda
 
 _TENSOR = tf_keras.__internal__.KerasTensor
 
-_RECURRENT = ("GRU", "LSTM", "RNN", "SimpleRNN")
-
 
 def to_tf_keras(model: Any, batch_size: int | None = None) -> Any:
     """`model` as a flat functional tf_keras model that computes the same.
@@ -64,8 +62,11 @@ def to_tf_keras(model: Any, batch_size: int | None = None) -> Any:
     Raises:
         DeployError: a layer that has no equivalent, by its name and class.
     """
-    if not isinstance(model, keras.Model):
-        return model if batch_size is None else _fix_batch(model, batch_size)
+    twin = _rebuild(model) if isinstance(model, keras.Model) else model
+    return twin if batch_size is None else _fix_batch(twin, batch_size)
+
+
+def _rebuild(model: Any) -> Any:
     twins: dict[int, tuple[Any, Any]] = {}
     names = {tensor.name for tensor in model.inputs}
 
@@ -75,7 +76,7 @@ def to_tf_keras(model: Any, batch_size: int | None = None) -> Any:
             while name in names:
                 name += "_1"
             names.add(name)
-            twins[id(operation)] = operation, _twin(operation, name, batch_size, arguments)
+            twins[id(operation)] = operation, _twin(operation, name, arguments)
         return twins[id(operation)][1]
 
     def run(part: Any, inputs: Sequence[Any], prefix: str, training: bool | None) -> Any:
@@ -87,9 +88,8 @@ def to_tf_keras(model: Any, batch_size: int | None = None) -> Any:
                 return run(operation, flat, f"{prefix}{operation.name}_", mode)
             if _is_augmentation(operation):
                 return args[0]
-            return _call(
-                operation, twin_of(operation, prefix, (args, given)), args, given, training
-            )
+            twin = twin_of(operation, prefix, (args, given))
+            return _call(operation, twin, args, given, training)
 
         def bound(operation: Any) -> Callable[..., Any]:
             return lambda *args, **kwargs: call(operation, *args, **kwargs)
@@ -99,7 +99,7 @@ def to_tf_keras(model: Any, batch_size: int | None = None) -> Any:
     inputs = [
         tf_keras.Input(
             tuple(tensor.shape[1:]),
-            batch_size=batch_size or tensor.shape[0],
+            batch_size=tensor.shape[0],
             name=tensor.name,
             dtype=tensor.dtype,
         )
@@ -110,14 +110,6 @@ def to_tf_keras(model: Any, batch_size: int | None = None) -> Any:
         if isinstance(operation, keras.Layer) and not isinstance(twin, _KerasOperation):
             _copy_weights(operation, twin)
     return result
-
-
-def has_recurrent(model: Any) -> bool:
-    """Whether there is a recurrent layer in `model` (of Keras 3 or tf_keras), however nested."""
-    return any(
-        hasattr(layer, "cell") or hasattr(layer, "forward_layer") or has_recurrent(layer)
-        for layer in getattr(model, "layers", ())
-    )
 
 
 @tf_keras.saving.register_keras_serializable("deploy", "KerasOperation")
@@ -149,6 +141,33 @@ class _KerasOperation(tf_keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | self._config
+
+
+def _free_scale(tensor: Any) -> Any:
+    """`tensor`, such that it can be joined with others after the int8 converter.
+
+    Where a concatenation demands one scale of its inputs, the converter changes the scale of the
+    operator before it, but not that of a fused LSTM's state, which the kernel takes for the same,
+    nor that of what a reversal takes in: the values come out wrong. A multiplication keeps the
+    scales apart; a factor of 1 would be folded away, this one leaves every int8 value as it is.
+    """
+    return tensor * float(np.nextafter(np.float32(1), np.float32(0)))
+
+
+@tf_keras.saving.register_keras_serializable("deploy", "FreeLSTM")
+class _FreeLSTM(tf_keras.layers.LSTM):
+    def call(self, inputs: Any, mask: Any = None, training: Any = None) -> Any:
+        return _free_scale(super().call(inputs, mask=mask, training=training))
+
+
+@tf_keras.saving.register_keras_serializable("deploy", "FreeBidirectional")
+class _FreeBidirectional(tf_keras.layers.Bidirectional):
+    """Concatenates its directions; `merge_mode` is None, so that they come apart."""
+
+    def call(self, inputs: Any, training: Any = None, mask: Any = None, **state: Any) -> Any:
+        forward, backward, *states = super().call(inputs, training=training, mask=mask, **state)
+        output = tf_keras.backend.concatenate([_free_scale(forward), _free_scale(backward)])
+        return [output, *states] if states else output
 
 
 def _register_activations() -> None:
@@ -192,12 +211,12 @@ def _flat_inputs(model: Any, inputs: Any, **options: Any) -> list[Any]:
     return keras.tree.flatten(inputs)
 
 
-def _twin(operation: Any, name: str, batch_size: int | None, arguments: tuple) -> Any:
+def _twin(operation: Any, name: str, arguments: tuple) -> Any:
     """The tf_keras layer for one Keras 3 operation; `arguments` are those of its first call."""
     if not isinstance(operation, keras.Layer):
         return _operation_twin(operation, name, arguments)
     try:
-        return _layer_twin(operation, name, batch_size)
+        return _layer_twin(operation, name)
     except DeployError:
         if operation.variables or not _is_built_in(operation) or isinstance(operation, _LAMBDA):
             raise
@@ -208,7 +227,7 @@ def _is_built_in(operation: Any) -> bool:
     return type(operation).__module__.startswith("keras.src.")
 
 
-def _layer_twin(layer: Any, name: str, batch_size: int | None) -> Any:
+def _layer_twin(layer: Any, name: str) -> Any:
     kind = getattr(tf_keras.layers, type(layer).__name__, None)
     if kind is None or not _is_built_in(layer) or isinstance(layer, _LAMBDA):
         raise _no_twin(layer, "build that part from Keras' own layers or keras.ops")
@@ -218,36 +237,21 @@ def _layer_twin(layer: Any, name: str, batch_size: int | None) -> Any:
     for key in ("layer", "forward_layer", "backward_layer", "cell"):
         inner = getattr(layer, key, None)
         if isinstance(inner, keras.Layer) and (key in config or key == "forward_layer"):
-            config["layer" if key == "forward_layer" else key] = _inner_twin(inner, batch_size)
+            config["layer" if key == "forward_layer" else key] = _inner_twin(inner)
     if "cells" in config:
-        config["cells"] = [_inner_twin(cell, batch_size) for cell in layer.cells]
-    if batch_size is not None and type(layer).__name__ in _RECURRENT:
-        config |= _deployed(layer, config)
+        config["cells"] = [_inner_twin(cell) for cell in layer.cells]
     try:
         return kind(**config)
     except Exception as error:
         raise _no_twin(layer, f"tf_keras does not take its arguments: {error}") from error
 
 
-def _inner_twin(layer: Any, batch_size: int | None) -> Any:
+def _inner_twin(layer: Any) -> Any:
     if _is_model(layer):
-        return to_tf_keras(layer, batch_size)
+        return to_tf_keras(layer)
     # Bidirectional puts the prefixes before the names itself, here as there.
     name = layer.name.removeprefix("forward_").removeprefix("backward_")
-    return _layer_twin(layer, name, batch_size)
-
-
-def _deployed(layer: Any, config: Mapping[str, Any]) -> dict[str, Any]:
-    if layer.stateful:
-        raise _no_twin(layer, "build it with stateful=False and pass the state as an input")
-    # What the converter fuses: the LSTM of tf_keras in its cuDNN form.
-    fuses = (
-        type(layer).__name__ == "LSTM"
-        and (config["activation"], config["recurrent_activation"]) == ("tanh", "sigmoid")
-        and layer.use_bias
-    )
-    dropout = {"dropout": 0.0, "recurrent_dropout": 0.0} if "dropout" in config else {}
-    return {"unroll": not fuses} | dropout
+    return _layer_twin(layer, name)
 
 
 def _translate(layer: Any, kind: Any) -> dict[str, Any]:
@@ -371,22 +375,72 @@ def _copy_weights(layer: Any, twin: Any) -> None:
 
 
 def _fix_batch(model: Any, batch_size: int) -> Any:
-    """The tf_keras `model` with a fixed batch; recurrent layers as in `to_tf_keras`."""
-
-    def clone(layer: Any) -> Any:
-        config = layer.get_config()
-        if type(layer).__name__ in ("GRU", "RNN", "SimpleRNN"):
-            config["unroll"] = True
-        return type(layer).from_config(config)
-
+    """The tf_keras `model` with a fixed batch, its recurrent layers ready for the converter."""
+    flat = tf_keras.Model(model.inputs, model.outputs, name=model.name)
     inputs = [
         tf_keras.Input(tuple(t.shape[1:]), batch_size=batch_size, name=name, dtype=t.dtype)
-        for t, name in zip(model.inputs, model.input_names, strict=True)
+        for t, name in zip(flat.inputs, flat.input_names, strict=True)
     ]
-    flat = tf_keras.Model(model.inputs, model.outputs, name=model.name)
-    result = tf_keras.models.clone_model(flat, input_tensors=inputs, clone_function=clone)
-    result.set_weights(model.get_weights())
+    result = tf_keras.models.clone_model(flat, input_tensors=inputs, clone_function=_fixed)
+    result.set_weights(flat.get_weights())
     return result
+
+
+def _fixed(layer: Any) -> Any:
+    if type(layer).__name__.startswith("ConvLSTM"):
+        raise _no_form(layer, "use convolutions over time")
+    if not isinstance(layer, tf_keras.layers.RNN | tf_keras.layers.Bidirectional):
+        return type(layer).from_config(layer.get_config())
+    if layer.stateful:
+        raise _no_form(layer, "build it with stateful=False and pass the state as an input")
+    tensors = layer.inbound_nodes[0].keras_inputs
+    masked = getattr(tensors[0], "_keras_mask", None) is not None
+    if masked or "mask" in layer.inbound_nodes[0].call_kwargs:
+        raise _no_form(
+            layer,
+            "it gets a time mask; leave out Masking and mask_zero=True, and train and deploy with "
+            "one length, padded in front",
+        )
+    alone = len(tensors) == 1
+    if isinstance(layer, tf_keras.layers.RNN):
+        fuses = alone and _fuses(layer)
+        return _fixed_recurrent(layer, _FreeLSTM if fuses else type(layer), fuses)
+    joined = layer.merge_mode == "concat"
+    forward, backward = (
+        _fixed_recurrent(part, type(part), alone and _fuses(part))
+        for part in (layer.forward_layer, layer.backward_layer)
+    )
+    return (_FreeBidirectional if joined else type(layer))(
+        forward,
+        backward_layer=backward,
+        merge_mode=None if joined else layer.merge_mode,
+        name=layer.name,
+    )
+
+
+def _fuses(layer: Any) -> bool:
+    """Whether the converter makes one operator of this recurrent layer."""
+    return (
+        isinstance(layer, tf_keras.layers.LSTM)
+        and layer.activation is tf_keras.activations.tanh
+        and layer.recurrent_activation is tf_keras.activations.sigmoid
+        and layer.use_bias
+        and not layer.return_state
+    )
+
+
+def _fixed_recurrent(layer: Any, kind: Any, fuses: bool) -> Any:
+    config = layer.get_config() | {"unroll": not fuses}
+    config["name"] = layer.name.removeprefix("forward_").removeprefix("backward_")
+    config |= {key: 0.0 for key in ("dropout", "recurrent_dropout") if key in config}
+    return kind.from_config(config)
+
+
+def _no_form(layer: Any, advice: str) -> DeployError:
+    return DeployError(
+        f"expected layers that TFLite can quantize, received '{layer.name}' "
+        f"({type(layer).__name__}); {advice}"
+    )
 
 
 def _no_twin(operation: Any, advice: str) -> DeployError:
