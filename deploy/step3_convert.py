@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -14,7 +15,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 from deploy import child
 from deploy.errors import DeployError
-from deploy.step1_load import Source, distinct
+from deploy.step1_load import Source, distinct, load
 from deploy.step2_calibrate import Calibration
 
 
@@ -43,9 +44,11 @@ def convert(source: Source, scheme: str, calibration: Calibration | None) -> byt
     """`source` as a TFLite flatbuffer with batch 1 and built-in operators only.
 
     Raises:
-        DeployError: an operator that TFLite has not, with the layer it comes from; a crash of the
-            converter, with the step and the layers it is known to happen with.
+        DeployError: an operator that TFLite has not, with the layer it comes from; a recurrent
+            layer that can't be quantized; a crash of the converter, with the step.
     """
+    if SCHEMES[scheme].calibrated and _has_recurrent(source.model):
+        source = _with_whole_recurrent_layers(source)
     with tempfile.TemporaryDirectory(prefix="deploy-") as folder:
         saved_model, examples = Path(folder, "saved_model"), Path(folder, "calibration.npz")
         output = Path(folder, "model.tflite")
@@ -137,11 +140,6 @@ def _save(source: Source, folder: Path) -> None:
 
 
 def _explain(error: child.ChildError, source: Source, scheme: str) -> DeployError:
-    recurrent = [
-        f"'{layer.name}' ({type(layer).__name__})"
-        for layer in getattr(source.model, "layers", ())
-        if hasattr(layer, "cell") or hasattr(layer, "forward_layer")
-    ]
     failed = re.findall(r'"([^"@]*)@[^"]*"\] at .*error: \'(tf\.\w+)\' op is neither', error.log)
     if failed:
         layers = sorted({_layer_of(path, source) for path, _ in failed})
@@ -152,16 +150,24 @@ def _explain(error: child.ChildError, source: Source, scheme: str) -> DeployErro
             f"needs {', '.join(operators)}; replace it, or leave it to the program around the model"
         )
     message = " ".join(str(error).split())
-    if recurrent and scheme == "int8":
-        return DeployError(
-            f"expected a model that the int8 quantizer can run, received the recurrent "
-            f"{'layer' if len(recurrent) == 1 else 'layers'} {', '.join(recurrent)}, which Keras 3 "
-            f"turns into a loop ({message[:160]}); use the target cpu-float or cpu-dynamic, or a "
-            "convolution over time in its place"
-        )
     return DeployError(
         f"conversion of '{source.name}' to {scheme} failed while {error.step}: {message[:400]}"
     )
+
+
+def _has_recurrent(model: Any) -> bool:
+    return any(
+        hasattr(layer, "cell") or hasattr(layer, "forward_layer") or _has_recurrent(layer)
+        for layer in getattr(model, "layers", ())
+    )
+
+
+def _with_whole_recurrent_layers(source: Source) -> Source:
+    # The converter's calibration crashes on the loops that Keras 3 makes of recurrent layers.
+    from deploy.bridge import to_tf_keras
+
+    rebuilt = load(to_tf_keras(source.model, batch_size=1))
+    return replace(rebuilt, name=source.name, inputs=source.inputs, outputs=source.outputs)
 
 
 def _layer_of(path: str, source: Source) -> str:
