@@ -6,20 +6,24 @@ from collections import Counter
 from math import prod
 from typing import NamedTuple
 
-from tensorflow.lite.python import schema_py_generated as schema
+from ai_edge_litert import schema_py_generated as schema
 
 
 class Operator(NamedTuple):
-    """One operator: its name in the schema, and the shapes of its inputs and outputs."""
+    """One operator: its name in the schema, the shapes of its inputs and outputs, and the names of
+    its output tensors and of its constant inputs, which tell the layer it comes from."""
 
     name: str
     inputs: tuple[tuple[int, ...], ...]
     outputs: tuple[tuple[int, ...], ...]
+    tensors: tuple[str, ...]
+    constants: tuple[str, ...]
 
 
-_NAMES = {
-    code: name for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")
+_CODES = {
+    name: code for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")
 }
+_NAMES = {code: name for name, code in _CODES.items()}
 
 
 def operators(content: bytes) -> list[Operator]:
@@ -30,6 +34,22 @@ def operators(content: bytes) -> list[Operator]:
         for graph in (model.Subgraphs(k) for k in range(model.SubgraphsLength()))
         for index in range(graph.OperatorsLength())
     ]
+
+
+def code_of(operator: str) -> int:
+    """The schema's number of a built-in operator's name; -1 for a custom one."""
+    return _CODES.get(operator, -1)
+
+
+def computes_in_float(content: bytes) -> bool:
+    """Whether any tensor of the model holds floats."""
+    model = schema.Model.GetRootAs(content, 0)
+    graphs = [model.Subgraphs(index) for index in range(model.SubgraphsLength())]
+    return any(
+        graph.Tensors(index).Type() == schema.TensorType.FLOAT32
+        for graph in graphs
+        for index in range(graph.TensorsLength())
+    )
 
 
 def count_operators(content: bytes) -> dict[str, int]:
@@ -78,16 +98,21 @@ def _operator(model: schema.Model, graph: schema.SubGraph, operator: schema.Oper
     if name == "CUSTOM":
         name = code.CustomCode().decode()
 
-    def shapes(indices: list[int]) -> tuple[tuple[int, ...], ...]:
-        return tuple(
-            tuple(graph.Tensors(k).ShapeAsNumpy().tolist())
-            if k >= 0 and graph.Tensors(k).ShapeLength()
-            else ()
-            for k in indices
-        )
-
+    inputs = [graph.Tensors(k) for k in _inputs(operator) if k >= 0]
+    outputs = [graph.Tensors(operator.Outputs(k)) for k in range(operator.OutputsLength())]
     return Operator(
         name,
-        shapes([operator.Inputs(k) for k in range(operator.InputsLength())]),
-        shapes([operator.Outputs(k) for k in range(operator.OutputsLength())]),
+        # An input that is left out has the number -1, and keeps its place here.
+        tuple(_shape(graph.Tensors(k)) if k >= 0 else () for k in _inputs(operator)),
+        tuple(map(_shape, outputs)),
+        tuple(tensor.Name().decode() for tensor in outputs),
+        tuple(t.Name().decode() for t in inputs if model.Buffers(t.Buffer()).DataLength()),
     )
+
+
+def _shape(tensor: schema.Tensor) -> tuple[int, ...]:
+    return tuple(tensor.ShapeAsNumpy().tolist()) if tensor.ShapeLength() else ()
+
+
+def _inputs(operator: schema.Operator) -> list[int]:
+    return [operator.Inputs(index) for index in range(operator.InputsLength())]
