@@ -10,11 +10,13 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 
 class Operator(NamedTuple):
-    """One operator: its name in the schema, and the shapes of its inputs and outputs."""
+    """One operator: its name in the schema, the shapes of its inputs and outputs, and the name of
+    its first output tensor, by which the layer that it comes from is known."""
 
     name: str
     inputs: tuple[tuple[int, ...], ...]
     outputs: tuple[tuple[int, ...], ...]
+    layer: str
 
 
 _NAMES = {
@@ -90,4 +92,5 @@ def _operator(model: schema.Model, graph: schema.SubGraph, operator: schema.Oper
         name,
         shapes([operator.Inputs(k) for k in range(operator.InputsLength())]),
         shapes([operator.Outputs(k) for k in range(operator.OutputsLength())]),
+        graph.Tensors(operator.Outputs(0)).Name().decode() if operator.OutputsLength() else "",
     )
