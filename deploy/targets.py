@@ -30,6 +30,7 @@ _ROWS = (
     Target("cpu-dynamic", "the same, int8 weights only", "dynamic", "litert"),
     Target("gpu", "mobile GPU delegate", "float16", "litert"),
     Target("cortex-m", "microcontrollers, LiteRT Micro", "int8", "tflite-micro", "c-array"),
+    Target("coral", "Edge TPU", "int8", "litert", "edgetpu"),
 )
 TARGETS = {target.name: target for target in _ROWS}
 
