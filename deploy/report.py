@@ -139,4 +139,40 @@ def _target_lines(card: Mapping[str, Any]) -> list[str]:
         lines.append(
             "- Register in the firmware: " + ", ".join(card["firmware"]["operators"]) + "."
         )
+    return lines + _coral_lines(card)
+
+
+def _coral_lines(card: Mapping[str, Any]) -> list[str]:
+    if not card.get("coral"):
+        return []
+    coral = card["coral"]
+    by = "its compiler" if coral["compiled"] else "the published rules of its compiler"
+    lines = [
+        f"- Edge TPU, by {by}: {coral['on_tpu']} of {coral['on_tpu'] + coral['on_cpu']} operators "
+        f"run on it, {coral['on_cpu']} on the CPU. The model is {coral['note']}."
+    ]
+    if coral["compiled"]:
+        report = coral["report"]
+        left = [
+            f"{row['operator']} × {row['count']} ({row['status']})"
+            for row in report["operators"]
+            if not row["tpu"]
+        ]
+        sizes = {
+            "used": report["on_chip_used_bytes"],
+            "remaining": report["on_chip_remaining_bytes"],
+            "streamed from outside": report["off_chip_bytes"],
+        }
+        known = [f"{_kilobytes(size)} {what}" for what, size in sizes.items() if size is not None]
+        if known:
+            lines.append(f"- Memory for parameters on the Edge TPU: {', '.join(known)}.")
+    else:
+        left = [
+            f"{row['operator']} '{row['layer']}' {row['reason']}"
+            for row in coral["operators"]
+            if not row["tpu"]
+        ]
+    if left:
+        more = f"; and {len(left) - 3} more, as card.json says" if len(left) > 3 else ""
+        lines.append(f"- On the CPU: {'; '.join(left[:3])}{more}.")
     return lines

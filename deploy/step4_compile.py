@@ -12,4 +12,9 @@ from deploy.compilers.vela import vela
 COMPILERS: dict[str, Callable[[bytes, dict[str, Any], Sequence[str]], Compiled]] = {
     "c-array": c_array,
     "vela": vela,
+from deploy.compilers.edgetpu import edgetpu
+
+COMPILERS: dict[str, Callable[[bytes, dict[str, Any], Sequence[str]], Compiled]] = {
+    "c-array": c_array,
+    "edgetpu": edgetpu,
 }

@@ -148,13 +148,12 @@ def _left_on_cpu(found: Sequence[Operator], log: str) -> list[dict[str, str]]:
     return [
         {
             "operator": operator.name,
-            "layer": operator.layer,
-            "reason": " ".join(
-                reasons.get((operator.name, operator.layer), "Vela gives no reason").split()
-            ),
+            "layer": layer,
+            "reason": " ".join(reasons.get((operator.name, layer), "no reason given").split()),
         }
         for operator in found
         if operator.name != _CUSTOM
+        for layer in [operator.results[0].name if operator.results else ""]
     ]
 
 
