@@ -34,3 +34,32 @@ _ROWS = (
     Target("gpu", "mobile GPU delegate", "float16", "litert"),
     Target("cortex-m", "microcontrollers, LiteRT Micro", "int8", "tflite-micro", "c-array"),
     Target("coral", "Edge TPU", "int8", "litert", "edgetpu"),
+    *(
+        Target(
+            f"ethos-u{model}-{size}",
+            f"Arm Ethos-U{model}, {size} MACs a cycle",
+            "int8",
+            "litert",
+            "vela",
+        )
+        for model, sizes in _ETHOS_U.items()
+        for size in sizes
+    ),
+)
+TARGETS = {target.name: target for target in _ROWS}
+
+
+def find_target(name: str) -> Target:
+    """The row called `name`.
+
+    Raises:
+        DeployError: no such target; the message suggests the nearest name.
+    """
+    if name in TARGETS:
+        return TARGETS[name]
+    near = difflib.get_close_matches(name, TARGETS, n=1, cutoff=0.4)
+    suggestion = f"did you mean '{near[0]}'? " if near else ""
+    raise DeployError(
+        f"expected a target of `python -m deploy targets`, received '{name}'; {suggestion}"
+        f"known: {', '.join(TARGETS)}"
+    )
