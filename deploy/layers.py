@@ -94,7 +94,8 @@ def operator_layers(found: Sequence[Operator], source: Source) -> list[str]:
     layer, say), the layer before it."""
     names: list[str] = []
     for operator in found:
-        told = [layer_name(path, source) for path in (*operator.tensors, *operator.constants)]
+        constants = [t for t in operator.operands if t and t.values is not None]
+        told = [layer_name(tensor.name, source) for tensor in (*operator.results, *constants)]
         names.append(next(filter(None, told), names[-1] if names else operator.name))
     return names
 
@@ -112,7 +113,7 @@ class _Tensors:
         self._details = {entry["name"]: entry for entry in self._interpreter.get_tensor_details()}
 
     def has(self, operator: Operator) -> bool:
-        return bool(operator.tensors) and operator.tensors[0] in self._details
+        return bool(operator.results) and operator.results[0].name in self._details
 
     def run(self, arrays: Sequence[np.ndarray]) -> None:
         for entry, array in zip(self._interpreter.get_input_details(), arrays, strict=True):
@@ -120,7 +121,7 @@ class _Tensors:
         self._interpreter.invoke()
 
     def output(self, operator: Operator) -> np.ndarray:
-        entry = self._details[operator.tensors[0]]
+        entry = self._details[operator.results[0].name]
         values = self._interpreter.get_tensor(entry["index"]).astype(np.float64)
         scale, zero_point = entry["quantization"]
         return (values - zero_point) * scale if scale else values
@@ -145,7 +146,7 @@ def costs(
     reference = run_litert(floats, chosen).outputs
     found = []
     for operator in filter(knows, operators(floats)):
-        content = quantize(floats, "float32", ranges, {operator: scheme})
+        content = quantize(floats, "float32", ranges, {operator.results[0].name: scheme})
         ratio = parity([""] * len(reference), reference, run_litert(content, chosen).outputs)
         found.append((operator, np.inf if ratio["sqnr_db"] is None else ratio["sqnr_db"]))
     return sorted(found, key=lambda entry: entry[1])

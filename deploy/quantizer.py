@@ -20,7 +20,7 @@ from litert_quantizer.recipe_manager import RecipeManager
 from litert_quantizer.utils.qsv_utils import min_max_update
 from litert_quantizer.utils.tfl_flatbuffer_utils import TFL_OP_CODE_TO_NAME
 
-from deploy.flatbuffer import Operator, code_of, computes_in_float, operators
+from deploy.flatbuffer import Operator, code_of, computes_in_float, operators, pack
 
 # What each scheme asks of the library: a method of its RecipeManager, and that method's arguments.
 _RECIPES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -69,7 +69,9 @@ def find_ranges(content: bytes, arrays: Mapping[str, np.ndarray]) -> dict[str, A
         qsv_update_func=min_max_update,
     )
     (signature,) = calibrator.get_signature_list()
-    calibrator.calibrate({signature: list(one_by_one(arrays))}, _recipe("int8", {}))
+    manager = RecipeManager()
+    _add(manager, ".*", TFLOperationName.ALL_SUPPORTED, "int8")
+    calibrator.calibrate({signature: list(one_by_one(arrays))}, manager)
     return calibrator.get_model_qsvs()
 
 
@@ -77,7 +79,7 @@ def quantize(
     content: bytes,
     scheme: str,
     ranges: dict[str, Any] | None = None,
-    exceptions: Mapping[Operator, str] | None = None,
+    exceptions: Mapping[str, str] | None = None,
 ) -> bytes:
     """The float model `content` in the numbers of `scheme`.
 
@@ -85,11 +87,20 @@ def quantize(
         content: the float flatbuffer.
         scheme: a key of `step3_convert.SCHEMES`.
         ranges: of `find_ranges`, for the schemes with integer activations.
-        exceptions: the scheme of single operators of `content`, "float32" among them.
+        exceptions: the scheme of single operators, "float32" among them, by the name of the
+            operator's first output.
     """
     if scheme == "float32" and not exceptions:
         return content
-    quantizer = Quantizer(content, _recipe(scheme, exceptions or {}).get_quantization_recipe())
+    manager = RecipeManager()
+    _add(manager, ".*", TFLOperationName.ALL_SUPPORTED, scheme)
+    for operator in filter(knows, operators(content)):
+        names = [tensor.name for tensor in operator.results]
+        if names[0] in (exceptions or {}):
+            # The library finds an operator by the names of its outputs.
+            pattern = f"^{re.escape(';'.join(names))};$"
+            _add(manager, pattern, TFL_OP_CODE_TO_NAME[code_of(operator.name)], exceptions[names[0]])
+    quantizer = Quantizer(content, manager.get_quantization_recipe())
     made = quantizer.quantize(
         ranges if quantizer.need_calibration else None, enable_progress_report=False
     )
@@ -99,17 +110,6 @@ def quantize(
 def knows(operator: Operator) -> bool:
     """Whether the library can quantize such an operator at all."""
     return code_of(operator.name) in TFL_OP_CODE_TO_NAME
-
-
-def _recipe(scheme: str, exceptions: Mapping[Operator, str]) -> RecipeManager:
-    manager = RecipeManager()
-    _add(manager, ".*", TFLOperationName.ALL_SUPPORTED, scheme)
-    for operator, other in exceptions.items():
-        kind = TFL_OP_CODE_TO_NAME.get(code_of(operator.name))
-        if kind:
-            # The library knows an operator by the names of its outputs.
-            _add(manager, f"^{re.escape(';'.join(operator.tensors))};$", kind, other)
-    return manager
 
 
 def _add(manager: RecipeManager, names: str, kind: TFLOperationName, scheme: str) -> None:
@@ -128,5 +128,4 @@ def one_by_one(arrays: Mapping[str, np.ndarray]) -> Iterator[dict[str, np.ndarra
 def _with_weights_inside(content: bytes) -> bytes:
     # From 256 KiB on the library stores weights behind the flatbuffer. LiteRT Micro does not look
     # there and computes with zeros.
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    return pack(flatbuffer_utils.read_model_from_bytearray(bytearray(content)))
