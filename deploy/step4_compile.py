@@ -7,7 +7,9 @@ from typing import Any
 
 from deploy.compilers import Compiled
 from deploy.compilers.c_array import c_array
+from deploy.compilers.mediapipe_tasks import mediapipe_tasks
 
 COMPILERS: dict[str, Callable[[bytes, dict[str, Any], Sequence[str]], Compiled]] = {
     "c-array": c_array,
+    "mediapipe": mediapipe_tasks,
 }
