@@ -7,6 +7,7 @@ from collections.abc import Callable
 from math import prod
 from typing import Any, NamedTuple
 
+import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
@@ -89,6 +90,22 @@ def macs(content: bytes) -> int | None:
     if any(operator.name == "WHILE" for operator in found):
         return None
     return sum(_macs(operator) for operator in found)
+
+
+def pack(model: schema.ModelT) -> bytes:
+    """`model` as a flatbuffer whose buffers start at multiples of 16 bytes, as TFLite's schema
+    asks; `ModelT.Pack` alone, and with it TensorFlow's own converter, starts them anywhere."""
+    model.buffers = [_AlignedBuffer(b.data, b.offset, b.size) for b in model.buffers]
+    builder = flatbuffers.Builder()
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+class _AlignedBuffer(schema.BufferT):
+    def Pack(self, builder: flatbuffers.Builder) -> int:
+        if self.data is not None:
+            builder.Prep(16, len(self.data))
+        return super().Pack(builder)
 
 
 def _macs(operator: Operator) -> int:

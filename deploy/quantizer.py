@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from ai_edge_litert.tools import flatbuffer_utils
 from litert_quantizer.algorithm_manager import AlgorithmName
 from litert_quantizer.calibrator import CalibrationMode, Calibrator
 from litert_quantizer.qtyping import QuantGranularity, TFLOperationName
@@ -20,7 +19,7 @@ from litert_quantizer.recipe_manager import RecipeManager
 from litert_quantizer.utils.qsv_utils import min_max_update
 from litert_quantizer.utils.tfl_flatbuffer_utils import TFL_OP_CODE_TO_NAME
 
-from deploy.flatbuffer import Operator, code_of, computes_in_float, operators, pack
+from deploy.flatbuffer import Operator, code_of, computes_in_float, operators
 
 # What each scheme asks of the library: a method of its RecipeManager, and that method's arguments.
 _RECIPES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -99,12 +98,14 @@ def quantize(
         if names[0] in (exceptions or {}):
             # The library finds an operator by the names of its outputs.
             pattern = f"^{re.escape(';'.join(names))};$"
-            _add(manager, pattern, TFL_OP_CODE_TO_NAME[code_of(operator.name)], exceptions[names[0]])
+            _add(
+                manager, pattern, TFL_OP_CODE_TO_NAME[code_of(operator.name)], exceptions[names[0]]
+            )
     quantizer = Quantizer(content, manager.get_quantization_recipe())
     made = quantizer.quantize(
         ranges if quantizer.need_calibration else None, enable_progress_report=False
     )
-    return _with_weights_inside(bytes(made.quantized_model or b""))
+    return bytes(made.quantized_model)
 
 
 def knows(operator: Operator) -> bool:
@@ -123,9 +124,3 @@ def _add(manager: RecipeManager, names: str, kind: TFLOperationName, scheme: str
 def one_by_one(arrays: Mapping[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
     for index in range(len(next(iter(arrays.values())))):
         yield {name: array[index : index + 1] for name, array in arrays.items()}
-
-
-def _with_weights_inside(content: bytes) -> bytes:
-    # From 256 KiB on the library stores weights behind the flatbuffer. LiteRT Micro does not look
-    # there and computes with zeros.
-    return pack(flatbuffer_utils.read_model_from_bytearray(bytearray(content)))

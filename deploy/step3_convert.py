@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.tools import flatbuffer_utils
 
 from deploy import child, quantizer
 from deploy.errors import DeployError
+from deploy.flatbuffer import pack
 from deploy.layers import layer_name
 from deploy.step1_load import Source, distinct
 from deploy.step2_calibrate import Calibration
@@ -127,19 +128,18 @@ def _quantized_by_converter(
 
 
 def _in_order(content: bytes, inputs: list[str], outputs: list[str]) -> bytes:
-    # The converter lists inputs and outputs in an order of its own. Writing the vectors anew in
-    # place keeps the alignment of the weights, which packing the whole model again would lose.
-    patched = bytearray(content)
-    model = schema.Model.GetRootAs(patched, 0)
-    signature, graph = model.SignatureDefs(0), model.Subgraphs(0)
-    for names, vector, length, entry in (
-        (inputs, graph.InputsAsNumpy(), signature.InputsLength(), signature.Inputs),
-        (outputs, graph.OutputsAsNumpy(), signature.OutputsLength(), signature.Outputs),
+    # The converter lists inputs and outputs in an order of its own. The quantizer puts the weights
+    # of larger models behind the flatbuffer, where LiteRT Micro does not look; reading it so
+    # brings them back.
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    (signature,), graph = model.signatureDefs, model.subgraphs[0]
+    for names, maps, which in (
+        (inputs, signature.inputs, "inputs"),
+        (outputs, signature.outputs, "outputs"),
     ):
-        maps = [entry(index) for index in range(length)]
-        tensors = {item.Name().decode(): item.TensorIndex() for item in maps}
-        vector[:] = [tensors[name] for name in names]
-    return bytes(patched)
+        tensors = {item.name.decode(): item.tensorIndex for item in maps}
+        setattr(graph, which, [tensors[name] for name in names])
+    return pack(model)
 
 
 def _names(names: Iterable[str]) -> list[str]:

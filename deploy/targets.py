@@ -32,6 +32,7 @@ _ROWS = (
     Target("cpu-float", "the same, unquantized", "float32", "litert"),
     Target("cpu-dynamic", "the same, int8 weights only", "dynamic", "litert"),
     Target("gpu", "mobile GPU delegate", "float16", "litert"),
+    Target("mobile", "Android, iOS, web: MediaPipe Tasks", "float32", "litert", "mediapipe"),
     Target("cortex-m", "microcontrollers, LiteRT Micro", "int8", "tflite-micro", "c-array"),
     Target("coral", "Edge TPU", "int8", "litert", "edgetpu"),
     *(
