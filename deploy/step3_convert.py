@@ -63,7 +63,7 @@ def convert(source: Source, scheme: str, calibration: Calibration | None) -> Con
             layer that can't be quantized; a crash of the converter, with the step.
     """
     if SCHEMES[scheme].calibrated and _has_recurrent(source.model):
-        source = _with_whole_recurrent_layers(source)
+        source = _with_recurrent_layers_of_tf_keras(source, unroll=scheme == "int16")
     with tempfile.TemporaryDirectory(prefix="deploy-") as folder:
         saved_model, examples = Path(folder, "saved_model"), Path(folder, "calibration.npz")
         _save(source, saved_model)
@@ -193,9 +193,10 @@ def _has_recurrent(model: Any) -> bool:
     )
 
 
-def _with_whole_recurrent_layers(source: Source) -> Source:
-    # The converter's calibration crashes on the loops that Keras 3 makes of recurrent layers.
+def _with_recurrent_layers_of_tf_keras(source: Source, unroll: bool) -> Source:
+    # The converter's calibration crashes on the loops that Keras 3 makes of recurrent layers, and
+    # has no int16 form of a whole LSTM.
     from deploy.bridge import to_tf_keras
 
-    rebuilt = load(to_tf_keras(source.model, batch_size=1))
+    rebuilt = load(to_tf_keras(source.model, batch_size=1, unroll=unroll))
     return replace(rebuilt, name=source.name, inputs=source.inputs, outputs=source.outputs)
