@@ -15,6 +15,8 @@ from deploy.errors import DeployError
 from deploy.quiet import load_tensorflow
 from deploy.targets import TARGETS, find_target
 
+_TRUST = "run the code that the Keras model's file holds, of Lambda layers, say"
+
 
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
@@ -45,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--out", required=True, metavar="DIR")
     export.add_argument("--seed", type=int, default=0)
     export.add_argument("--overwrite", action="store_true", help="replace an earlier bundle")
+    export.add_argument("--trust", action="store_true", help=_TRUST)
 
     verify = commands.add_parser("verify", help="a bundle against its recorded outputs and Keras")
     verify.set_defaults(action=_verify)
@@ -58,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="POINTS",
         help="how much the metric may lose: points of accuracy, percent of error (default 0.5)",
     )
+    verify.add_argument("--trust", action="store_true", help=_TRUST)
     verify.add_argument("--min-sqnr", type=float, metavar="DB", help="least SQNR of every output")
 
     benchmark = commands.add_parser("benchmark", help="latency on this computer")
@@ -88,6 +92,7 @@ def _export(options: argparse.Namespace) -> int:
         test=options.test,
         seed=options.seed,
         overwrite=options.overwrite,
+        trust=options.trust,
     )
     return 0
 
@@ -102,6 +107,7 @@ def _verify(options: argparse.Namespace) -> int:
         model=options.model,
         tolerance=options.tolerance,
         min_sqnr=options.min_sqnr,
+        trust=options.trust,
     )
     print(report_text(report))
     return 0 if report["passed"] else 1

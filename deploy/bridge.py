@@ -47,7 +47,7 @@ _LAMBDA = keras.layers.Lambda
 _TENSOR = tf_keras.__internal__.KerasTensor
 
 
-def to_tf_keras(model: Any, batch_size: int | None = None) -> Any:
+def to_tf_keras(model: Any, batch_size: int | None = None, unroll: bool = False) -> Any:
     """`model` as a flat functional tf_keras model that computes the same.
 
     Nested models are flattened (the names of their layers get the model's as a prefix), random
@@ -58,12 +58,13 @@ def to_tf_keras(model: Any, batch_size: int | None = None) -> Any:
         model: a functional or Sequential Keras 3 model; one of tf_keras is returned as it is.
         batch_size: fixes the batch axis, for deployment: LSTM layers stay whole, as the converter
             fuses them, and other recurrent layers are unrolled over time.
+        unroll: with `batch_size`, unroll LSTM layers as well.
 
     Raises:
         DeployError: a layer that has no equivalent, by its name and class.
     """
     twin = _rebuild(model) if isinstance(model, keras.Model) else model
-    return twin if batch_size is None else _fix_batch(twin, batch_size)
+    return twin if batch_size is None else _fix_batch(twin, batch_size, unroll)
 
 
 def _rebuild(model: Any) -> Any:
@@ -374,19 +375,21 @@ def _copy_weights(layer: Any, twin: Any) -> None:
             target.assign(np.asarray(weight))
 
 
-def _fix_batch(model: Any, batch_size: int) -> Any:
+def _fix_batch(model: Any, batch_size: int, unroll: bool) -> Any:
     """The tf_keras `model` with a fixed batch, its recurrent layers ready for the converter."""
     flat = tf_keras.Model(model.inputs, model.outputs, name=model.name)
     inputs = [
         tf_keras.Input(tuple(t.shape[1:]), batch_size=batch_size, name=name, dtype=t.dtype)
         for t, name in zip(flat.inputs, flat.input_names, strict=True)
     ]
-    result = tf_keras.models.clone_model(flat, input_tensors=inputs, clone_function=_fixed)
+    result = tf_keras.models.clone_model(
+        flat, input_tensors=inputs, clone_function=lambda layer: _fixed(layer, unroll)
+    )
     result.set_weights(flat.get_weights())
     return result
 
 
-def _fixed(layer: Any) -> Any:
+def _fixed(layer: Any, unroll: bool) -> Any:
     if type(layer).__name__.startswith("ConvLSTM"):
         raise _no_form(layer, "use convolutions over time")
     if not isinstance(layer, tf_keras.layers.RNN | tf_keras.layers.Bidirectional):
@@ -401,13 +404,13 @@ def _fixed(layer: Any) -> Any:
             "it gets a time mask; leave out Masking and mask_zero=True, and train and deploy with "
             "one length, padded in front",
         )
-    alone = len(tensors) == 1
+    may_fuse = not unroll and len(tensors) == 1
     if isinstance(layer, tf_keras.layers.RNN):
-        fuses = alone and _fuses(layer)
+        fuses = may_fuse and _fuses(layer)
         return _fixed_recurrent(layer, _FreeLSTM if fuses else type(layer), fuses)
     joined = layer.merge_mode == "concat"
     forward, backward = (
-        _fixed_recurrent(part, type(part), alone and _fuses(part))
+        _fixed_recurrent(part, type(part), may_fuse and _fuses(part))
         for part in (layer.forward_layer, layer.backward_layer)
     )
     return (_FreeBidirectional if joined else type(layer))(

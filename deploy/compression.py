@@ -28,7 +28,7 @@ from tensorflow_model_optimization.python.core.sparsity.keras.pruning_wrapper im
     PruneLowMagnitude,
 )
 
-from deploy.bridge import has_recurrent, to_tf_keras
+from deploy.bridge import to_tf_keras
 from deploy.errors import DeployError
 
 # Bits of the weights, and whether each output channel has a scale of its own.
@@ -115,11 +115,12 @@ def quantize_aware(model: Any, *, scheme: str = "int8") -> Any:
     if scheme not in SCHEMES:
         raise DeployError(f"expected a scheme of {', '.join(SCHEMES)}, received '{scheme}'")
     model = _folded(_plain(model))
-    if has_recurrent(model):
-        raise DeployError(
-            f"expected layers that can be trained quantized, received recurrent ones in "
-            f"'{model.name}'; export it as it is: its ranges are calibrated then"
-        )
+    for layer in model.layers:
+        if isinstance(layer, _layers.RNN | _layers.Bidirectional):
+            raise DeployError(
+                f"expected layers that can be trained quantized, received the recurrent "
+                f"'{layer.name}'; export the model as it is: its ranges are calibrated then"
+            )
     bits, per_channel = SCHEMES[scheme]
     consumers = _consumers(model)
 
@@ -271,9 +272,14 @@ def strip(model: Any) -> Any:
             _finish_pruning(wrapper)
     if any(isinstance(layer, PruneLowMagnitude) for layer in layers):
         return _rebuilt(tfmot.sparsity.keras.strip_pruning(model), _copy)
-    if any(isinstance(layer, ClusterWeights) for layer in layers):
+    if is_clustered(model):
         return _rebuilt(tfmot.clustering.keras.strip_clustering(model), _copy)
     return model
+
+
+def is_clustered(model: Any) -> bool:
+    """Whether `model` comes from `cluster` and is not stripped yet."""
+    return any(isinstance(layer, ClusterWeights) for layer in getattr(model, "layers", ()))
 
 
 def is_quantize_aware(model: Any) -> bool:

@@ -45,6 +45,7 @@ def export(
     test: tuple[Any, Any] | str | Path | None = None,
     seed: int = 0,
     overwrite: bool = False,
+    trust: bool = False,
     verbose: int = 1,
 ) -> dict[str, Any]:
     """Quantize, convert, compile, verify and measure `model`, and write the bundle `out`.
@@ -61,6 +62,7 @@ def export(
             of both models is measured.
         seed: draws the calibration examples and, without calibration, the recorded inputs.
         overwrite: replace an earlier bundle at `out`.
+        trust: run the code that the model's file holds (of Lambda layers, say).
         verbose: 1 prints a line a step, 0 nothing.
 
     Returns:
@@ -80,7 +82,7 @@ def export(
         if verbose:
             print(f"[{target}] {text}", flush=True)
 
-    source = load_source(model)
+    source = load_source(model, trust)
     _check_calibration(row, source, calibration)
     say(f"1 load       '{source.name}', {source.params:,} parameters")
     examples = None if calibration is None else calibrate(calibration, source, seed)
@@ -88,7 +90,7 @@ def export(
     arrays, targets, data = _reference(source, examples, test, seed)
     expected = source.predict(arrays)
     activation = find_activation(source, expected, names)
-    content = convert(source, row.scheme, examples)
+    content, floats, quantizer = convert(source, row.scheme, examples)
     say(f"3 convert    {row.scheme}, {len(content):,} bytes")
     card = describe(content, source, row, examples, None if data == _RANDOM else arrays)
     card |= {"task": "classification" if activation else "other", "activation": activation}
