@@ -42,6 +42,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     export.add_argument("--labels", metavar="FILE", help="class names, one a line")
     export.add_argument("--test", metavar="FILE.npz", help="x and y: the metric before and after")
+    export.add_argument("--scheme", metavar="S", help="another one of the target's schemes")
+    export.add_argument(
+        "--tolerance",
+        type=float,
+        default=0.5,
+        metavar="POINTS",
+        help="how much the metric may lose before the costliest operators are named (default 0.5)",
+    )
+    export.add_argument(
+        "--fix", action="store_true", help="leave those operators in numbers of more bits"
+    )
     export.add_argument("--out", required=True, metavar="DIR")
     export.add_argument("--seed", type=int, default=0)
     export.add_argument("--overwrite", action="store_true", help="replace an earlier bundle")
@@ -86,6 +97,9 @@ def _export(options: argparse.Namespace) -> int:
         calibration=options.calibration,
         labels=options.labels,
         test=options.test,
+        scheme=options.scheme,
+        tolerance=options.tolerance,
+        fix=options.fix,
         seed=options.seed,
         overwrite=options.overwrite,
     )

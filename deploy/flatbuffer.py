@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.tools import flatbuffer_utils
 
 
 class Tensor(NamedTuple):
@@ -90,6 +91,22 @@ def macs(content: bytes) -> int | None:
     if any(operator.name == "WHILE" for operator in found):
         return None
     return sum(_macs(operator) for operator in found)
+
+
+def in_order(content: bytes, inputs: Sequence[str], outputs: Sequence[str]) -> bytes:
+    """The model with its inputs and outputs in the order of these names of its signature (the
+    converter has an order of its own), its weights inside the flatbuffer and aligned.
+
+    LiteRT's quantizer puts the weights of larger models behind the flatbuffer, where LiteRT Micro
+    does not look; reading the model so brings them back.
+    """
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    (signature,), graph = model.signatureDefs, model.subgraphs[0]
+    tensors = {item.name.decode(): item.tensorIndex for item in signature.inputs}
+    graph.inputs = [tensors[name] for name in inputs]
+    tensors = {item.name.decode(): item.tensorIndex for item in signature.outputs}
+    graph.outputs = [tensors[name] for name in outputs]
+    return pack(model)
 
 
 def pack(model: schema.ModelT) -> bytes:

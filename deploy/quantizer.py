@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ from litert_quantizer.utils.qsv_utils import min_max_update
 from litert_quantizer.utils.tfl_flatbuffer_utils import TFL_OP_CODE_TO_NAME
 
 from deploy.flatbuffer import Operator, code_of, computes_in_float, operators
+
+PACKAGE = "litert-quantizer"
 
 # What each scheme asks of the library: a method of its RecipeManager, and that method's arguments.
 _RECIPES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -78,7 +81,7 @@ def quantize(
     content: bytes,
     scheme: str,
     ranges: dict[str, Any] | None = None,
-    exceptions: Mapping[str, str] | None = None,
+    exceptions: Mapping[str, str] = MappingProxyType({}),
 ) -> bytes:
     """The float model `content` in the numbers of `scheme`.
 
