@@ -1,26 +1,57 @@
-"""What a TFLite flatbuffer says of itself: its operators and their multiply-accumulates."""
+"""What a TFLite flatbuffer says of itself: operators, tensors, multiply-accumulates."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import flatbuffers
-from tensorflow.lite.python import schema_py_generated as schema
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+
+class Tensor(NamedTuple):
+    """One tensor: `dtype` as the schema calls it, in lower case; `values` of a constant, None of
+    what is computed; `state` for one that lives from one inference to the next; `dynamic` where a
+    size is known only when the model runs."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    zero_point: int
+    values: np.ndarray | None
+    state: bool
+    dynamic: bool
 
 
 class Operator(NamedTuple):
-    """One operator: its name in the schema, and the shapes of its inputs and outputs."""
+    """One operator: its name in the schema, its tensors (None for an input left out) and its
+    options by their names in the schema, in camel case."""
 
     name: str
-    inputs: tuple[tuple[int, ...], ...]
-    outputs: tuple[tuple[int, ...], ...]
+    operands: tuple[Tensor | None, ...]
+    results: tuple[Tensor, ...]
+    options: dict[str, Any]
+
+    @property
+    def inputs(self) -> tuple[tuple[int, ...], ...]:
+        """The shapes of the inputs; () for one left out."""
+        return tuple(tensor.shape if tensor else () for tensor in self.operands)
+
+    @property
+    def outputs(self) -> tuple[tuple[int, ...], ...]:
+        """The shapes of the outputs."""
+        return tuple(tensor.shape for tensor in self.results)
 
 
-_NAMES = {
-    code: name for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")
-}
+def _names(enumeration: type) -> dict[int, str]:
+    return {code: name for name, code in vars(enumeration).items() if not name.startswith("_")}
+
+
+_NAMES, _TYPES = _names(schema.BuiltinOperator), _names(schema.TensorType)
+_CODES = {name: code for code, name in _NAMES.items()}
 
 
 def operators(content: bytes) -> list[Operator]:
@@ -31,6 +62,20 @@ def operators(content: bytes) -> list[Operator]:
         for graph in (model.Subgraphs(k) for k in range(model.SubgraphsLength()))
         for index in range(graph.OperatorsLength())
     ]
+
+
+def code_of(operator: str) -> int:
+    """The schema's number of a built-in operator's name; -1 for a custom one."""
+    return _CODES.get(operator, -1)
+
+
+def computes_in_float(content: bytes) -> bool:
+    """Whether any operator of the model takes or gives floats."""
+    return any(
+        tensor is not None and tensor.dtype.startswith("float")
+        for operator in operators(content)
+        for tensor in (*operator.operands, *operator.results)
+    )
 
 
 def count_operators(content: bytes) -> dict[str, int]:
@@ -95,16 +140,41 @@ def _operator(model: schema.Model, graph: schema.SubGraph, operator: schema.Oper
     if name == "CUSTOM":
         name = code.CustomCode().decode()
 
-    def shapes(indices: list[int]) -> tuple[tuple[int, ...], ...]:
-        return tuple(
-            tuple(graph.Tensors(k).ShapeAsNumpy().tolist())
-            if k >= 0 and graph.Tensors(k).ShapeLength()
-            else ()
-            for k in indices
-        )
+    def tensors(count: int, index: Callable[[int], int]) -> tuple[Tensor | None, ...]:
+        indices = map(index, range(count))
+        return tuple(_tensor(model, graph.Tensors(k)) if k >= 0 else None for k in indices)
 
+    results = tensors(operator.OutputsLength(), operator.Outputs)
+    options = schema.OperatorT.InitFromObj(operator).builtinOptions
     return Operator(
         name,
-        shapes([operator.Inputs(k) for k in range(operator.InputsLength())]),
-        shapes([operator.Outputs(k) for k in range(operator.OutputsLength())]),
+        tensors(operator.InputsLength(), operator.Inputs),
+        tuple(tensor for tensor in results if tensor),
+        vars(options) if options else {},
     )
+
+
+def _tensor(model: schema.Model, tensor: schema.Tensor) -> Tensor:
+    shape = tuple(tensor.ShapeAsNumpy().tolist()) if tensor.ShapeLength() else ()
+    signature = tensor.ShapeSignatureAsNumpy() if tensor.ShapeSignatureLength() else ()
+    dtype, scaling = _TYPES[tensor.Type()].lower(), tensor.Quantization()
+    return Tensor(
+        name=tensor.Name().decode(),
+        shape=shape,
+        dtype=dtype,
+        zero_point=scaling.ZeroPoint(0) if scaling and scaling.ZeroPointLength() else 0,
+        values=_values(model.Buffers(tensor.Buffer()), dtype, shape),
+        state=tensor.IsVariable(),
+        dynamic=-1 in signature,
+    )
+
+
+def _values(buffer: schema.Buffer, dtype: str, shape: tuple[int, ...]) -> np.ndarray | None:
+    if not buffer.DataLength():
+        return None
+    data = buffer.DataAsNumpy()
+    try:
+        return data.view(dtype).reshape(shape)
+    except (TypeError, ValueError):
+        # Two values a byte (int4), strings, sparse matrices: bytes are all there is.
+        return data

@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 
 def table(cards: Sequence[Mapping[str, Any]]) -> str:
     """The bundles' figures side by side, as Markdown that reads well in a terminal too."""
     metric = next((c["quality"]["metric"] for c in cards if c["quality"]), "quality")
-    header = [
-        "target",
-        "scheme",
-        f"Keras {metric}",
-        "deployed",
-        "model",
-        "latency on this CPU",
-        "arena",
+    columns = [
+        (title.format(metric=metric), [cell(card) for card in cards]) for title, cell in _COLUMNS
     ]
-    rows = [header, *[_row(card) for card in cards]]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
+    # What no bundle has needs no column.
+    shown = [(title, cells) for title, cells in columns if any(cells)]
+    rows = [
+        [title for title, _ in shown],
+        *([cells[index] or "–" for _, cells in shown] for index in range(len(cards))),
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in rows]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(lines)
-
-
-def _row(card: Mapping[str, Any]) -> list[str]:
-    measured = card["quality"]
-    return [
-        card["target"],
-        card["scheme"],
-        score(measured, "keras") if measured else "–",
-        score(measured, "deployed") if measured else "–",
-        _kilobytes(card["size_bytes"]),
-        f"{card['latency_ms']['median']:.3f} ms",
-        _kilobytes(card["memory"]["arena_bytes"]) if card["memory"] else "–",
-    ]
 
 
 def score(measured: Mapping[str, Any], which: str) -> str:
@@ -51,6 +37,19 @@ def decibels(ratio: float | None) -> str:
 
 def _kilobytes(count: int) -> str:
     return f"{count / 1000:.1f} kB"
+
+
+# The table's columns: title, and the text of a card's cell (None: the bundle has no such figure).
+_COLUMNS: tuple[tuple[str, Callable[[Mapping[str, Any]], str | None]], ...] = (
+    ("target", lambda card: card["target"]),
+    ("scheme", lambda card: card["scheme"]),
+    ("Keras {metric}", lambda card: card["quality"] and score(card["quality"], "keras")),
+    ("deployed", lambda card: card["quality"] and score(card["quality"], "deployed")),
+    ("model", lambda card: _kilobytes(card["size_bytes"])),
+    ("latency on this CPU", lambda card: f"{card['latency_ms']['median']:.3f} ms"),
+    ("arena", lambda card: card["memory"] and _kilobytes(card["memory"]["arena_bytes"])),
+    ("NPU cycles", lambda card: card.get("npu") and f"{card['npu']['cycles']:,}"),
+)
 
 
 def card_text(card: Mapping[str, Any]) -> str:
@@ -131,12 +130,68 @@ def _quality_lines(measured: Mapping[str, Any] | None) -> list[str]:
 def _target_lines(card: Mapping[str, Any]) -> list[str]:
     lines = []
     if card["memory"]:
-        lines.append(
-            f"- Arena {card['memory']['arena_bytes']:,} bytes: the smallest in which LiteRT Micro "
-            "ran the model on a 64-bit computer."
+        by = (
+            "of the tensors, by Vela; LiteRT Micro's own structures come on top"
+            if card.get("npu")
+            else "the smallest in which LiteRT Micro ran the model on a 64-bit computer"
         )
+        lines.append(f"- Arena {card['memory']['arena_bytes']:,} bytes: {by}.")
     if card.get("firmware"):
         lines.append(
             "- Register in the firmware: " + ", ".join(card["firmware"]["operators"]) + "."
         )
+    return lines + _npu_lines(card) + _coral_lines(card)
+
+
+def _npu_lines(card: Mapping[str, Any]) -> list[str]:
+    if not card.get("npu"):
+        return []
+    npu = card["npu"]
+    memories = {"SRAM": "sram_bytes", "DRAM": "dram_bytes", "flash": "flash_bytes"}
+    left = npu["cpu_ops"]
+    return [
+        f"- NPU {npu['accelerator']}: {npu['cycles']:,} cycles an inference, "
+        f"{npu['inferences_per_second']:,.0f} inferences/s at {npu['clock_hz'] / 1e6:g} MHz; "
+        + ", ".join(f"{name} {npu[key]:,} bytes" for name, key in memories.items() if npu[key])
+        + f": the estimate of Vela {npu['vela']} for {npu['system_config']}, "
+        f"{npu['memory_mode']}, without the time of operators on the CPU.",
+        f"- Operators on the NPU: {npu['npu_ops']} of {npu['npu_ops'] + len(left)}"
+        + ("; on the CPU:" if left else "."),
+        *(f"    - {each['operator']} `{each['layer']}`: {each['reason']}" for each in left),
+    ]
+
+
+def _coral_lines(card: Mapping[str, Any]) -> list[str]:
+    if not card.get("coral"):
+        return []
+    coral = card["coral"]
+    by = "its compiler" if coral["compiled"] else "the published rules of its compiler"
+    lines = [
+        f"- Edge TPU, by {by}: {coral['on_tpu']} of {coral['on_tpu'] + coral['on_cpu']} operators "
+        f"run on it, {coral['on_cpu']} on the CPU. The model is {coral['note']}."
+    ]
+    if coral["compiled"]:
+        report = coral["report"]
+        left = [
+            f"{row['operator']} × {row['count']} ({row['status']})"
+            for row in report["operators"]
+            if not row["tpu"]
+        ]
+        sizes = {
+            "used": report["on_chip_used_bytes"],
+            "remaining": report["on_chip_remaining_bytes"],
+            "streamed from outside": report["off_chip_bytes"],
+        }
+        known = [f"{_kilobytes(size)} {what}" for what, size in sizes.items() if size is not None]
+        if known:
+            lines.append(f"- Memory for parameters on the Edge TPU: {', '.join(known)}.")
+    else:
+        left = [
+            f"{row['operator']} '{row['layer']}' {row['reason']}"
+            for row in coral["operators"]
+            if not row["tpu"]
+        ]
+    if left:
+        more = f"; and {len(left) - 3} more, as card.json says" if len(left) > 3 else ""
+        lines.append(f"- On the CPU: {'; '.join(left[:3])}{more}.")
     return lines

@@ -86,7 +86,7 @@ def export(
     arrays, targets, data = _reference(source, examples, test, seed)
     expected = source.predict(arrays)
     activation = find_activation(source, expected, names)
-    content = convert(source, row.scheme, examples)
+    content, floats, quantizer = convert(source, row.scheme, examples)
     say(f"3 convert    {row.scheme}, {len(content):,} bytes")
     card = describe(content, source, row, examples, None if data == _RANDOM else arrays)
     card |= {"task": "classification" if activation else "other", "activation": activation}

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.lite.python import schema_py_generated as schema
+from ai_edge_litert.tools import flatbuffer_utils
 
-from deploy import child
+from deploy import child, quantizer
 from deploy.errors import DeployError
+from deploy.flatbuffer import pack
+from deploy.layers import layer_name
 from deploy.step1_load import Source, distinct
 from deploy.step2_calibrate import Calibration
 
 
 @dataclass(frozen=True)
 class Scheme:
-    """How numbers are stored. `tolerance` is how far the same model may be from its recorded
-    outputs on another processor, whose kernels round differently: in steps of the integers, where
-    a softmax makes several of a probability out of one of a logit; for float outputs as a share of
-    the largest recorded value."""
+    """How numbers are stored. `calibrated`: activations are integers, whose ranges examples show.
+    `tolerance` is how far the same model may be from its recorded outputs on another processor,
+    whose kernels round differently: in steps of the integers, where a softmax makes several of a
+    probability out of one of a logit; for float outputs as a share of the largest recorded value.
+    """
 
     weights: str
     activations: str
@@ -35,11 +39,23 @@ SCHEMES = {
     "float32": Scheme("float32", "float32", calibrated=False, tolerance=1e-4),
     "float16": Scheme("float16", "float32 or float16", calibrated=False, tolerance=1e-2),
     "dynamic": Scheme("int8, per channel", "float32", calibrated=False, tolerance=1e-2),
+    "int4": Scheme("int4, per channel", "float32", calibrated=False, tolerance=1e-2),
     "int8": Scheme("int8, per channel", "int8", calibrated=True, tolerance=12.0),
+    "int8-per-tensor": Scheme("int8, per tensor", "int8", calibrated=True, tolerance=12.0),
+    "int16": Scheme("int8, per channel", "int16", calibrated=True, tolerance=64.0),
 }
 
 
-def convert(source: Source, scheme: str, calibration: Calibration | None) -> bytes:
+class Converted(NamedTuple):
+    """`content`: the flatbuffer; `floats`: the same before quantization; `quantizer`: the package
+    that quantized it."""
+
+    content: bytes
+    floats: bytes
+    quantizer: str
+
+
+def convert(source: Source, scheme: str, calibration: Calibration | None) -> Converted:
     """`source` as a TFLite flatbuffer with batch 1 and built-in operators only.
 
     Raises:
@@ -48,68 +64,82 @@ def convert(source: Source, scheme: str, calibration: Calibration | None) -> byt
     """
     with tempfile.TemporaryDirectory(prefix="deploy-") as folder:
         saved_model, examples = Path(folder, "saved_model"), Path(folder, "calibration.npz")
-        output = Path(folder, "model.tflite")
         _save(source, saved_model)
         shown = calibration if SCHEMES[scheme].calibrated else None
+        names = [_names(entry.name for entry in source.inputs), _names(source.outputs)]
         if shown:
-            np.savez(examples, *shown.arrays)
+            np.savez(examples, allow_pickle=False, **dict(zip(names[0], shown.arrays, strict=True)))
         try:
-            child.call(
+            quantizer, _ = child.call(
                 "deploy.step3_convert:convert_saved_model",
                 saved_model=str(saved_model),
                 scheme=scheme,
                 examples=str(examples) if shown else None,
-                output=str(output),
-                names=[_names(entry.name for entry in source.inputs), _names(source.outputs)],
+                names=names,
+                folder=folder,
             )
         except child.ChildError as error:
             raise _explain(error, source, scheme) from error
-        return output.read_bytes()
+        content, floats = (Path(folder, name).read_bytes() for name in _FILES)
+        return Converted(content, floats, quantizer)
+
+
+_FILES = ("model.tflite", "floats.tflite")
 
 
 def convert_saved_model(
-    saved_model: str, scheme: str, examples: str | None, output: str, names: list[list[str]]
-) -> None:
-    """Convert the SavedModel folder into the file `output`; runs in the child.
+    saved_model: str, scheme: str, examples: str | None, names: list[list[str]], folder: str
+) -> str:
+    """Convert the SavedModel folder into the files `_FILES` of `folder`; runs in the child.
 
-    `names` are those of the signature's inputs and outputs, in the order the file shall have.
+    `names` are those of the signature's inputs and outputs, in the order the files shall have.
+    Returns the name of the package that quantized.
     """
-    child.step("reading the model")
-    converter = tf.lite.TFLiteConverter.from_saved_model(saved_model)
-    if scheme != "float32":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if scheme == "float16":
-        converter.target_spec.supported_types = [tf.float16]
-    if scheme == "int8":
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = converter.inference_output_type = tf.int8
-        with np.load(str(examples), allow_pickle=False) as archive:
-            arrays = {name: archive[f"arr_{index}"] for index, name in enumerate(names[0])}
-        converter.representative_dataset = lambda: _one_by_one(arrays)
+    arrays = {}
+    if examples:
+        with np.load(examples, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in names[0]}
     child.step("converting the graph")
-    Path(output).write_bytes(_in_order(converter.convert(), *names))
-
-
-def _one_by_one(arrays: dict[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
+    floats = _in_order(tf.lite.TFLiteConverter.from_saved_model(saved_model).convert(), *names)
     child.step("calibrating and quantizing")
-    for index in range(len(next(iter(arrays.values())))):
-        yield {name: array[index : index + 1] for name, array in arrays.items()}
+    content, package = quantizer.quantize_all(floats, scheme, arrays), "litert-quantizer"
+    if content is None:
+        content, package = _quantized_by_converter(saved_model, scheme, arrays), "tensorflow"
+    for name, data in zip(_FILES, (_in_order(content, *names), floats), strict=True):
+        Path(folder, name).write_bytes(data)
+    return package
+
+
+def _quantized_by_converter(
+    saved_model: str, scheme: str, arrays: Mapping[str, np.ndarray]
+) -> bytes:
+    converter = tf.lite.TFLiteConverter.from_saved_model(saved_model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: quantizer.one_by_one(arrays)
+    converter.target_spec.supported_ops = [
+        tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+        if scheme == "int16"
+        else tf.lite.OpsSet.TFLITE_BUILTINS_INT8
+    ]
+    integers = tf.int16 if scheme == "int16" else tf.int8
+    converter.inference_input_type = converter.inference_output_type = integers
+    converter._experimental_disable_per_channel = scheme == "int8-per-tensor"
+    return converter.convert()
 
 
 def _in_order(content: bytes, inputs: list[str], outputs: list[str]) -> bytes:
-    # The converter lists inputs and outputs in an order of its own. Writing the vectors anew in
-    # place keeps the alignment of the weights, which packing the whole model again would lose.
-    patched = bytearray(content)
-    model = schema.Model.GetRootAs(patched, 0)
-    signature, graph = model.SignatureDefs(0), model.Subgraphs(0)
-    for names, vector, length, entry in (
-        (inputs, graph.InputsAsNumpy(), signature.InputsLength(), signature.Inputs),
-        (outputs, graph.OutputsAsNumpy(), signature.OutputsLength(), signature.Outputs),
+    # The converter lists inputs and outputs in an order of its own. The quantizer puts the weights
+    # of larger models behind the flatbuffer, where LiteRT Micro does not look; reading it so
+    # brings them back.
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    (signature,), graph = model.signatureDefs, model.subgraphs[0]
+    for names, maps, which in (
+        (inputs, signature.inputs, "inputs"),
+        (outputs, signature.outputs, "outputs"),
     ):
-        maps = [entry(index) for index in range(length)]
-        tensors = {item.Name().decode(): item.TensorIndex() for item in maps}
-        vector[:] = [tensors[name] for name in names]
-    return bytes(patched)
+        tensors = {item.name.decode(): item.tensorIndex for item in maps}
+        setattr(graph, which, [tensors[name] for name in names])
+    return pack(model)
 
 
 def _names(names: Iterable[str]) -> list[str]:
@@ -144,7 +174,9 @@ def _explain(error: child.ChildError, source: Source, scheme: str) -> DeployErro
     ]
     failed = re.findall(r'"([^"@]*)@[^"]*"\] at .*error: \'(tf\.\w+)\' op is neither', error.log)
     if failed:
-        layers = sorted({_layer_of(path, source) for path, _ in failed})
+        layers = sorted(
+            {layer_name(path, source) or path.partition("/")[2] or path for path, _ in failed}
+        )
         operators = sorted({operator for _, operator in failed})
         return DeployError(
             f"expected layers that TFLite's built-in operators can express, received "
@@ -152,7 +184,7 @@ def _explain(error: child.ChildError, source: Source, scheme: str) -> DeployErro
             f"needs {', '.join(operators)}; replace it, or leave it to the program around the model"
         )
     message = " ".join(str(error).split())
-    if recurrent and scheme == "int8":
+    if recurrent and SCHEMES[scheme].calibrated:
         return DeployError(
             f"expected a model that the int8 quantizer can run, received the recurrent "
             f"{'layer' if len(recurrent) == 1 else 'layers'} {', '.join(recurrent)}, which Keras 3 "
@@ -162,13 +194,3 @@ def _explain(error: child.ChildError, source: Source, scheme: str) -> DeployErro
     return DeployError(
         f"conversion of '{source.name}' to {scheme} failed while {error.step}: {message[:400]}"
     )
-
-
-def _layer_of(path: str, source: Source) -> str:
-    # The graph calls a layer "model_1/layer_1/Operator"; its own name may end in digits as well.
-    names = {step.name for step in getattr(source.model, "operations", ())}
-    for part in path.split("/"):
-        for name in (part, re.sub(r"_\d+$", "", part)):
-            if name in names:
-                return name
-    return path.partition("/")[2] or path

@@ -24,6 +24,9 @@ class Target:
     compiler: str | None = None
 
 
+# The sizes that each model of the NPU comes in, as Vela names them.
+_ETHOS_U = {55: (32, 64, 128, 256), 65: (256, 512), 85: (128, 256, 512, 1024, 2048)}
+
 _ROWS = (
     Target("cpu", "any CPU through XNNPACK (Raspberry Pi, Android, x86)", "int8", "litert"),
     Target("cpu-float", "the same, unquantized", "float32", "litert"),
@@ -31,6 +34,18 @@ _ROWS = (
     Target("gpu", "mobile GPU delegate", "float16", "litert"),
     Target("mobile", "Android, iOS, web: MediaPipe Tasks", "float32", "litert", "mediapipe"),
     Target("cortex-m", "microcontrollers, LiteRT Micro", "int8", "tflite-micro", "c-array"),
+    Target("coral", "Edge TPU", "int8", "litert", "edgetpu"),
+    *(
+        Target(
+            f"ethos-u{model}-{size}",
+            f"Arm Ethos-U{model}, {size} MACs a cycle",
+            "int8",
+            "litert",
+            "vela",
+        )
+        for model, sizes in _ETHOS_U.items()
+        for size in sizes
+    ),
 )
 TARGETS = {target.name: target for target in _ROWS}
 
