@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from ai_edge_litert import schema_py_generated as schema
 from keras import layers
-from tensorflow.lite.python import schema_py_generated as schema
 
 import deploy
 from deploy.compilers.mediapipe_tasks import mediapipe_tasks
