@@ -12,7 +12,7 @@ from ai_edge_litert import schema_py_generated as schema
 from keras import layers
 
 import deploy
-from deploy.compilers.mediapipe_tasks import mediapipe_tasks
+from deploy.compilers.mediapipe_tasks import mediapipe_tasks, with_metadata
 from deploy.runtime import Model, load, selftest
 
 mediapipe = pytest.importorskip("mediapipe")
@@ -41,8 +41,8 @@ def card_of(content, task, activation="softmax", pixels=(0, 255), **facts):
     return card | facts
 
 
-def compiled(content, labels, *task, **facts):
-    return mediapipe_tasks(content, card_of(content, *task, **facts), labels).files["model.tflite"]
+def described(content, labels, *task, **facts):
+    return with_metadata(content, card_of(content, *task, **facts), labels)
 
 
 def open_task(name, content, **options):
@@ -131,7 +131,7 @@ def test_the_bundle_in_mediapipe_and_in_our_runtime(bundle, rgb_digits):
 @pytest.mark.parametrize("dtype", [tf.uint8, tf.float32])
 def test_an_int8_classifier(digits, rgb_digits, dtype):
     model, ((train, _), (pictures, classes)) = rgb_digits
-    content = compiled(convert(model, dtype, train[:100]), digits.labels, "classification")
+    content = described(convert(model, dtype, train[:100]), digits.labels, "classification")
     ours = Model(content, {"task": "classification", "activation": "softmax"}, digits.labels)
     right = 0
     with open_task("ImageClassifier", content) as classifier:
@@ -148,7 +148,7 @@ def test_an_int8_classifier(digits, rgb_digits, dtype):
 def test_pixels_arrive_in_the_models_units(pictures, pixels):
     picture = keras.Input((16, 16, 3), batch_size=1)
     means = layers.GlobalAveragePooling2D()(picture)
-    content = compiled(
+    content = described(
         convert(keras.Model(picture, means), None), [], "classification", "linear", pixels
     )
     black, white = pixels
@@ -162,7 +162,7 @@ def test_pixels_arrive_in_the_models_units(pictures, pixels):
 def test_one_unit_is_the_second_classes_score(pictures):
     content = convert(network(classifier_head(1, "sigmoid")), None)
     with open_task(
-        "ImageClassifier", compiled(content, ["no", "yes"], "classification", "sigmoid")
+        "ImageClassifier", described(content, ["no", "yes"], "classification", "sigmoid")
     ) as classifier:
         label, scores = classify(classifier, pictures[5])
     assert label == "yes"
@@ -174,7 +174,7 @@ def test_a_classifiers_logits_stay_logits(pictures):
     card = {"task": "classification", "activation": "linear"}
     answer = Model(content, card, LABELS).predict(pictures[5])
     with open_task(
-        "ImageClassifier", compiled(content, LABELS, "classification", "linear")
+        "ImageClassifier", described(content, LABELS, "classification", "linear")
     ) as classifier:
         label, logits = classify(classifier, pictures[5])
     assert label == answer["label"]
@@ -204,10 +204,7 @@ def test_a_detector(pictures, dtype):
     content = convert(network(detector_head), dtype, pictures)
     shapes = [entry["shape"] for entry in Model(content, {}, []).card["outputs"]]
     detector = DETECTOR | {"boxes": shapes.index([1, 16, 4]), "scores": shapes.index([1, 16, 3])}
-    card = card_of(content, "detection", detector=detector)
-    made = mediapipe_tasks(content, card, LABELS[:3])
-    assert made.card == {"mediapipe": {"task": "ObjectDetector", "iou_threshold": 0.3}}
-    content = made.files["model.tflite"]
+    content = described(content, LABELS[:3], "detection", detector=detector)
     found = 0
     with open_task("ObjectDetector", content, score_threshold=0.3) as task:
         for picture in pictures[2:]:
@@ -238,7 +235,7 @@ def test_a_detector(pictures, dtype):
 @pytest.mark.parametrize(("classes", "activation"), [(4, "softmax"), (4, "linear"), (1, "linear")])
 def test_a_segmenter(pictures, classes, activation, dtype):
     content = convert(network(segmenter_head(classes, activation)), dtype, pictures)
-    content = compiled(content, LABELS[:classes], "segmentation", activation)
+    content = described(content, LABELS[:classes], "segmentation", activation)
     options = {"output_category_mask": True, "output_confidence_masks": True}
     with open_task("ImageSegmenter", content, **options) as segmenter:
         assert segmenter.labels == LABELS[:classes]
@@ -265,7 +262,7 @@ def test_the_packed_model_is_the_same_and_aligned(pictures, dtype):
         return [detector_head(h)[1], *detector_head(h), classifier_head(4, "softmax")(h)]
 
     content = convert(network(head), dtype, pictures)
-    packed = compiled(content, LABELS, "other")
+    packed = described(content, LABELS, "other")
     before, after = Model(content, {}, []), Model(packed, {}, [])
     assert after.card == before.card
     for one, other in zip(before.run([pictures]), after.run([pictures]), strict=True):
@@ -277,7 +274,7 @@ def test_the_packed_model_is_the_same_and_aligned(pictures, dtype):
     ]
     assert len(starts) > 8
     assert [start % 16 for start in starts] == [0] * len(starts)
-    assert packed == compiled(content, LABELS, "other")
+    assert packed == described(content, LABELS, "other")
 
 
 def test_what_the_metadata_says(bundle):
@@ -300,7 +297,7 @@ def test_what_the_metadata_says(bundle):
 
 def test_any_other_task_is_described(pictures):
     content = convert(network(segmenter_head(4, "softmax"), channels=1), None)
-    packed = compiled(content, [], "other")
+    packed = described(content, [], "other")
     assert not zipfile.is_zipfile(io.BytesIO(packed))
     model = schema.ModelT.InitFromPackedBuf(packed)
     metadata = metadata_schema.ModelMetadataT.InitFromPackedBuf(model.buffers[-1].data.tobytes())
@@ -368,6 +365,13 @@ FOUND = DETECTOR | {"boxes": 1, "scores": 0}
             "received int8; use a scheme with float32 inputs and outputs",
         ),
         (
+            "classification",
+            [RGB],
+            [entry([1, 5])],
+            None,
+            "expected a label for each of 5 scores, received 4; give as many",
+        ),
+        (
             "segmentation",
             [RGB],
             [entry([1, 256, 4])],
@@ -394,15 +398,27 @@ FOUND = DETECTOR | {"boxes": 1, "scores": 0}
 def test_what_mediapipe_would_refuse(task, inputs, outputs, detector, message):
     card = {"name": "tiny", "task": task, "activation": "softmax", "detector": detector}
     with pytest.raises(deploy.DeployError) as caught:
-        mediapipe_tasks(b"", card | {"inputs": inputs, "outputs": outputs}, LABELS)
+        with_metadata(b"", card | {"inputs": inputs, "outputs": outputs}, LABELS)
     assert message in str(caught.value)
+
+
+def test_mediapipe_runs_what_is_described(pictures):
+    content = convert(network(detector_head), None)
+    shapes = [entry["shape"] for entry in Model(content, {}, []).card["outputs"]]
+    boxes = shapes.index([1, 16, 4])
+    detector = DETECTOR | {"boxes": boxes, "scores": 1 - boxes}
+    made = mediapipe_tasks(content, card_of(content, "detection", detector=detector), LABELS[:3])
+    assert made.card == {"mediapipe": {"task": "ObjectDetector", "iou_threshold": 0.3}}
+    wrong = DETECTOR | {"boxes": 1 - boxes, "scores": boxes}
+    with pytest.raises(deploy.DeployError, match="MediaPipe's ObjectDetector can't run the model"):
+        mediapipe_tasks(content, card_of(content, "detection", detector=wrong), [])
 
 
 def test_without_mediapipe(monkeypatch):
     content = convert(network(classifier_head(4, "softmax")), None)
     monkeypatch.setitem(sys.modules, metadata_schema.__name__, None)
     with pytest.raises(deploy.DeployError) as caught:
-        compiled(content, LABELS, "classification")
+        described(content, LABELS, "classification")
     message = str(caught.value)
     assert message.startswith("expected the package mediapipe, received an installation without")
     assert message.endswith("install it with pip install --no-deps -r requirements-mobile.txt")
