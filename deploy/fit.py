@@ -147,17 +147,20 @@ def _weigh(row: Target, content: bytes, facts: dict[str, Any], board: Board | No
 
 
 def _exceeded(names: tuple[str, str], ram: int | None, store: int, board: Board) -> list[str]:
-    limits = [
-        (names[0], ram, FIRMWARE_RAM, board.ram_bytes, "RAM"),
-        (names[0], ram, 0, board.block_bytes, "RAM in one piece"),
-        (names[1], store, FIRMWARE_STORE, board.store_bytes, "flash or DRAM"),
-    ]
-    return [
-        f"{what} {_size(size)}{f' and firmware {_size(firmware)}' if firmware else ''} of "
-        f"{_size(limit)} of {where}"
-        for what, size, firmware, limit, where in limits
-        if size is not None and size + firmware > limit
-    ]
+    texts = []
+    if ram is not None and ram + FIRMWARE_RAM > board.ram_bytes:
+        texts.append(
+            f"{names[0]} {_size(ram)} and firmware {_size(FIRMWARE_RAM)} of "
+            f"{_size(board.ram_bytes)} of RAM"
+        )
+    elif ram is not None and ram > board.block_bytes:
+        texts.append(f"{names[0]} {_size(ram)} of {_size(board.block_bytes)} of RAM in one piece")
+    if store + FIRMWARE_STORE > board.store_bytes:
+        texts.append(
+            f"{names[1]} {_size(store)} and firmware {_size(FIRMWARE_STORE)} of "
+            f"{_size(board.store_bytes)} of flash or DRAM"
+        )
+    return texts
 
 
 def _left_on_cpu(facts: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:

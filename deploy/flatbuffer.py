@@ -7,9 +7,9 @@ from collections.abc import Callable
 from math import prod
 from typing import Any, NamedTuple
 
-import flatbuffers
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
+from tensorflow.lite.tools import flatbuffer_utils
 
 
 class Tensor(NamedTuple):
@@ -70,7 +70,7 @@ def count_operators(content: bytes) -> dict[str, int]:
 
 def without(content: bytes, name: str) -> bytes:
     """The model without its operators called `name`: it can be loaded, but computes nothing."""
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     for graph in model.subgraphs:
         codes = [model.operatorCodes[operator.opcodeIndex] for operator in graph.operators]
         graph.operators = [
@@ -78,9 +78,7 @@ def without(content: bytes, name: str) -> bytes:
             for operator, code in zip(graph.operators, codes, strict=True)
             if _name(code.builtinCode, code.deprecatedBuiltinCode, code.customCode) != name
         ]
-    builder = flatbuffers.Builder()
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
 def macs(content: bytes) -> int | None:

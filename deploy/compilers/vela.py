@@ -53,11 +53,12 @@ def vela(content: bytes, card: dict[str, Any], labels: Sequence[str]) -> Compile
         labels: not used; a firmware prints what it likes.
 
     Returns:
-        `model_vela.tflite`, `model_data.h` and `model_data.cc`; in the card `npu`, by Vela's own
+        `model_vela.tflite`, `model_data.h` and `model_data.cc`. In the card: `npu`, by Vela's own
         estimate: the cycles of an inference at `clock_hz`, the memory that it fills, and each
-        operator left on the CPU with the reason why (`layer` is its output tensor's name); in
-        `firmware` the operators to register, and one that LiteRT Micro has `missing`. The arena is the larger of the two scratch tensors, in which LiteRT Micro keeps all others:
-        with shared SRAM it is Vela's SRAM figure.
+        operator left on the CPU with the reason why (`layer` is its output tensor's name);
+        `firmware`: the operators to register, and one `missing` from LiteRT Micro; `memory`:
+        the arena, which is the larger of the two scratch tensors, in which LiteRT Micro keeps all
+        others (with shared SRAM it is Vela's SRAM figure).
 
     Raises:
         DeployError: Vela is missing, fails on the model, or leaves all of it to the CPU.
