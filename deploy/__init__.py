@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Any
 from deploy.errors import DeployError
 
 if TYPE_CHECKING:
+    from deploy.fit import fits
     from deploy.report import table
     from deploy.road import export
     from deploy.step5_verify import verify
     from deploy.step6_benchmark import benchmark
     from deploy.targets import TARGETS
 
-__all__ = ["TARGETS", "DeployError", "benchmark", "export", "table", "verify"]
+__all__ = ["TARGETS", "DeployError", "benchmark", "export", "fits", "table", "verify"]
 
 _HOMES = {
     "export": "deploy.road",
+    "fits": "deploy.fit",
     "verify": "deploy.step5_verify",
     "benchmark": "deploy.step6_benchmark",
     "table": "deploy.report",

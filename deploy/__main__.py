@@ -1,6 +1,6 @@
 """The road from the command line.
 
-python -m deploy targets
+python -m deploy targets [--for MODEL] [--board B] [--calibration FILE.npz|DATASET]
 python -m deploy export MODEL --target T [--calibration FILE.npz|DATASET] [--labels FILE] --out DIR
 python -m deploy verify DIR [--data FILE.npz]
 python -m deploy benchmark DIR…
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from deploy.boards import BOARDS, find_board
 from deploy.errors import DeployError
 from deploy.quiet import load_tensorflow
 from deploy.targets import TARGETS, find_target
@@ -30,6 +31,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="targets|export|verify|benchmark")
     targets = commands.add_parser("targets", help="what each piece of hardware accepts")
     targets.set_defaults(action=_targets)
+    targets.add_argument("--for", dest="model", metavar="MODEL", help="say which ones it fits")
+    targets.add_argument("--board", metavar="B", help=f"only what it runs: {', '.join(BOARDS)}")
+    targets.add_argument(
+        "--calibration", metavar="FILE.npz|DATASET", help="as for export; default: random inputs"
+    )
+    targets.add_argument("--seed", type=int, default=0)
 
     export = commands.add_parser("export", help="a Keras model to a verified bundle")
     export.set_defaults(action=_export)
@@ -79,8 +86,21 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _targets(options: argparse.Namespace) -> int:
-    width = max(map(len, TARGETS))
-    for row in TARGETS.values():
+    board = None if options.board is None else find_board(options.board)
+    if options.model:
+        load_tensorflow()
+        from deploy.fit import fits
+
+        verdicts = fits(
+            options.model,
+            board=options.board,
+            calibration=options.calibration,
+            seed=options.seed,
+        )
+        return 0 if any(verdict.fits for verdict in verdicts) else 1
+    rows = [row for row in TARGETS.values() if board is None or board.runs(row)]
+    width = max(len(row.name) for row in rows)
+    for row in rows:
         print(f"{row.name:{width}}  {row.scheme:8}  checked on {row.runtime:13}  {row.hardware}")
     return 0
 

@@ -84,6 +84,19 @@ def count_operators(content: bytes) -> dict[str, int]:
     return dict(Counter(operator.name for operator in operators(content)).most_common())
 
 
+def without(content: bytes, name: str) -> bytes:
+    """The model without its operators called `name`: it can be loaded, but computes nothing."""
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    for graph in model.subgraphs:
+        codes = [model.operatorCodes[operator.opcodeIndex] for operator in graph.operators]
+        graph.operators = [
+            operator
+            for operator, code in zip(graph.operators, codes, strict=True)
+            if _name(code.builtinCode, code.deprecatedBuiltinCode, code.customCode) != name
+        ]
+    return pack(model)
+
+
 def macs(content: bytes) -> int | None:
     """Multiply-accumulates of one inference, in the operators whose work they dominate; None where
     a loop runs as often as its own condition says."""
@@ -152,10 +165,7 @@ def _macs(operator: Operator) -> int:
 
 def _operator(model: schema.Model, graph: schema.SubGraph, operator: schema.Operator) -> Operator:
     code = model.OperatorCodes(operator.OpcodeIndex())
-    # Codes over 127 live in the newer field; old files have only the older one.
-    name = _NAMES[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
-    if name == "CUSTOM":
-        name = code.CustomCode().decode()
+    name = _name(code.BuiltinCode(), code.DeprecatedBuiltinCode(), code.CustomCode())
 
     def tensors(count: int, index: Callable[[int], int]) -> tuple[Tensor | None, ...]:
         indices = map(index, range(count))
@@ -169,6 +179,12 @@ def _operator(model: schema.Model, graph: schema.SubGraph, operator: schema.Oper
         tuple(tensor for tensor in results if tensor),
         vars(options) if options else {},
     )
+
+
+def _name(builtin: int, deprecated: int, custom: bytes | None) -> str:
+    # Codes over 127 live in the newer field; old files have only the older one.
+    name = _NAMES[max(builtin, deprecated)]
+    return (custom or b"").decode() if name == "CUSTOM" else name
 
 
 def _tensor(model: schema.Model, tensor: schema.Tensor) -> Tensor:

@@ -140,6 +140,12 @@ def _target_lines(card: Mapping[str, Any]) -> list[str]:
         lines.append(
             "- Register in the firmware: " + ", ".join(card["firmware"]["operators"]) + "."
         )
+        missing = card["firmware"].get("missing")
+        if missing:
+            lines.append(
+                f"- LiteRT Micro lacks {missing}: the model runs under Linux, with LiteRT for what "
+                "is left on the CPU, and in no firmware."
+            )
     return lines + _npu_lines(card) + _coral_lines(card)
 
 

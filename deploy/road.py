@@ -24,7 +24,7 @@ from deploy.report import score
 from deploy.runtime.quantization import quantize
 from deploy.step1_load import Source, digest
 from deploy.step1_load import load as load_source
-from deploy.step2_calibrate import Calibration, as_inputs, calibrate, first_scaling, read_npz
+from deploy.step2_calibrate import Calibration, as_inputs, calibrate, random_examples, read_npz
 from deploy.step3_convert import SCHEMES, convert
 from deploy.step4_compile import COMPILERS
 from deploy.step5_verify import run_deployed
@@ -209,13 +209,7 @@ def _reference(
         return as_inputs(test[0], source, "test"), test[1], "test data"
     if examples is not None:
         return list(examples.arrays), None, "calibration data"
-    generator = np.random.default_rng(seed)
-    high = 255 if first_scaling(source) else 1
-    arrays = [
-        generator.uniform(0, high, (32, *entry.shape)).astype(entry.dtype)
-        for entry in source.inputs
-    ]
-    return arrays, None, _RANDOM
+    return list(random_examples(source, seed).arrays), None, _RANDOM
 
 
 def _record(

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from deploy.errors import DeployError
+
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
@@ -88,11 +92,17 @@ def find_target(name: str) -> Target:
     Raises:
         DeployError: no such target; the message suggests the nearest name.
     """
-    if name in TARGETS:
-        return TARGETS[name]
-    near = difflib.get_close_matches(name, TARGETS, n=1, cutoff=0.4)
+    return look_up(name, TARGETS, "a target of `python -m deploy targets`")
+
+
+def look_up(name: str, table: Mapping[str, Row], what: str) -> Row:
+    """`table[name]`.
+
+    Raises:
+        DeployError: no such name; the message says `what` was expected and suggests the nearest.
+    """
+    if name in table:
+        return table[name]
+    near = difflib.get_close_matches(name, table, n=1, cutoff=0.4)
     suggestion = f"did you mean '{near[0]}'? " if near else ""
-    raise DeployError(
-        f"expected a target of `python -m deploy targets`, received '{name}'; {suggestion}"
-        f"known: {', '.join(TARGETS)}"
-    )
+    raise DeployError(f"expected {what}, received '{name}'; {suggestion}known: {', '.join(table)}")

@@ -15,7 +15,8 @@ from deploy import child
 from deploy.compilers import Compiled
 from deploy.compilers.c_array import firmware_files, resolver_methods
 from deploy.errors import DeployError
-from deploy.flatbuffer import Operator, operators
+from deploy.flatbuffer import Operator, operators, without
+from deploy.interpreters import micro_lacks
 
 # The clock and the memories that Vela reckons with, by family: Vela's own defaults, named here so
 # that the card tells them. The Ethos-U55 (Corstone-300) keeps weights in flash and shares its SRAM
@@ -52,11 +53,12 @@ def vela(content: bytes, card: dict[str, Any], labels: Sequence[str]) -> Compile
         labels: not used; a firmware prints what it likes.
 
     Returns:
-        `model_vela.tflite`, `model_data.h` and `model_data.cc`; in the card `npu`, by Vela's own
+        `model_vela.tflite`, `model_data.h` and `model_data.cc`. In the card: `npu`, by Vela's own
         estimate: the cycles of an inference at `clock_hz`, the memory that it fills, and each
-        operator left on the CPU with the reason why (`layer` is its output tensor's name). The
-        arena is the larger of the two scratch tensors, in which LiteRT Micro keeps all others:
-        with shared SRAM it is Vela's SRAM figure.
+        operator left on the CPU with the reason why (`layer` is its output tensor's name);
+        `firmware`: the operators to register, and one `missing` from LiteRT Micro; `memory`:
+        the arena, which is the larger of the two scratch tensors, in which LiteRT Micro keeps all
+        others (with shared SRAM it is Vela's SRAM figure).
 
     Raises:
         DeployError: Vela is missing, fails on the model, or leaves all of it to the CPU.
@@ -115,7 +117,10 @@ def vela(content: bytes, card: dict[str, Any], labels: Sequence[str]) -> Compile
         card={
             "npu": npu,
             "memory": {"arena_bytes": arena},
-            "firmware": {"operators": methods},
+            "firmware": {
+                "operators": methods,
+                "missing": micro_lacks(without(compiled, _CUSTOM)) if left else None,
+            },
         },
     )
 
@@ -149,7 +154,9 @@ def _left_on_cpu(found: Sequence[Operator], log: str) -> list[dict[str, str]]:
         {
             "operator": operator.name,
             "layer": layer,
-            "reason": " ".join(reasons.get((operator.name, layer), "no reason given").split()),
+            "reason": "; ".join(
+                reasons.get((operator.name, layer), "no reason given").splitlines()
+            ),
         }
         for operator in found
         if operator.name != _CUSTOM
