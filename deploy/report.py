@@ -8,6 +8,11 @@ from typing import Any
 
 def table(cards: Sequence[Mapping[str, Any]]) -> str:
     """The bundles' figures side by side, as Markdown that reads well in a terminal too."""
+    return markdown(figures(cards))
+
+
+def figures(cards: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """The cells of `table`, the header first."""
     metric = next((c["quality"]["metric"] for c in cards if c["quality"]), "quality")
     header = [
         "target",
@@ -18,11 +23,21 @@ def table(cards: Sequence[Mapping[str, Any]]) -> str:
         "latency on this CPU",
         "arena",
     ]
-    rows = [header, *[_row(card) for card in cards]]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
-    lines = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in rows]
+    return [header, *[_row(card) for card in cards]]
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells, the header first, as a Markdown table."""
+    cells = [[_plain(cell) for cell in row] for row in rows]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
+    lines = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in cells]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(lines)
+
+
+def _plain(cell: str) -> str:
+    # A name may hold what Markdown takes for a column's end or for HTML.
+    return " ".join(cell.split()).replace("|", "\\|").replace("<", "\\<")
 
 
 def _row(card: Mapping[str, Any]) -> list[str]:
