@@ -142,7 +142,7 @@ def scatter(points: Sequence[Point], levels: Sequence[Level], x: Axis, y: Axis) 
     for point, (h, v) in zip(points, spots, strict=True):
         shape = marker(point.marker, point.colour, h, v)
         parts.append(f"<g><title>{escape(point.title)}</title>{shape}</g>")
-    for group in _groups(spots):
+    for group in sorted(_groups(spots), key=lambda group: spots[group[0]]):
         parts += _beside_point([points[k] for k in group], spots[group[0]], taken)
     return _svg(_HEIGHT, parts, f"{y.label} against {x.label}")
 
@@ -279,12 +279,13 @@ def _beside_point(
     width, height = _LETTER * max(len(text) for text, _ in labels), _LINE * len(labels)
     h, v = spot
     frame = _Box(_LEFT, 16, _WIDTH - 1, _HEIGHT - _BOTTOM)
-    for away in (9, 16, 26, 38, 52):
+    centre = min(max(h - width / 2, frame.left), frame.right - width)
+    for away in (9, 16, 26, 38, 52, 66):
         for left, top, anchor in (
             (h + away, v - height / 2, "start"),
             (h - away - width, v - height / 2, "end"),
-            (h - width / 2, v - away - height, "middle"),
-            (h - width / 2, v + away, "middle"),
+            (centre, v - away - height, "middle"),
+            (centre, v + away, "middle"),
             (h + away, v - away - height, "start"),
             (h + away, v + away, "start"),
             (h - away - width, v - away - height, "end"),

@@ -266,9 +266,9 @@ def _memory(found: Sequence[_Bundle]) -> _Section:
         "arena, bytes": lambda card: (
             f"{card['memory']['arena_bytes']:,}" if card["memory"] else "–"
         ),
-        "NPU": lambda card: (card.get("npu") or {}).get("accelerator", "–"),
         "NPU cycles": lambda card: npu(card, "cycles"),
         "NPU SRAM, bytes": lambda card: npu(card, "sram_bytes"),
+        "NPU DRAM, bytes": lambda card: npu(card, "dram_bytes"),
         "NPU flash, bytes": lambda card: npu(card, "flash_bytes"),
         "operators on the Edge TPU": lambda card: (
             f"{card['coral']['on_tpu']} of {card['coral']['on_tpu'] + card['coral']['on_cpu']}"
@@ -310,8 +310,9 @@ def _operators(found: Sequence[_Bundle]) -> _Section:
     for name in names:
         row = [name]
         for (_, card), on_cpu in zip(found, left, strict=True):
-            count = str(card["ops"].get(name, "–"))
-            row.append(f"{count}, {on_cpu[name]} {_ON_CPU}" if on_cpu[name] else count)
+            count = card["ops"].get(name, 0)
+            part = "" if on_cpu[name] == count else f"{on_cpu[name]} "
+            row.append(f"{count or '–'}" + (f", {part}{_ON_CPU}" if on_cpu[name] else ""))
         rows.append(row)
     remark = (
         f"How often each operator stands in the model; “{_ON_CPU}” where the target's accelerator "
@@ -604,7 +605,7 @@ figcaption { font-size: .8rem; color: var(--muted); }
 table { border-collapse: collapse; font-size: .875rem; }
 th, td { padding: .3rem .75rem .3rem 0; text-align: left; vertical-align: top;
   border-bottom: 1px solid var(--line); max-width: 26rem; }
-thead th { color: var(--muted); font-weight: 600; white-space: nowrap; vertical-align: bottom; }
+thead th { color: var(--muted); font-weight: 600; vertical-align: bottom; }
 tbody th { font-weight: 600; position: sticky; left: 0; background: var(--ground);
   max-width: min(22rem, 45vw); overflow-wrap: break-word; }
 td.number { font-variant-numeric: tabular-nums; white-space: nowrap; }
