@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from deploy.errors import DeployError
 
 if TYPE_CHECKING:
+    from deploy.compare import compare
     from deploy.fit import fits
     from deploy.report import table
     from deploy.road import export
@@ -18,13 +19,23 @@ if TYPE_CHECKING:
     from deploy.step6_benchmark import benchmark
     from deploy.targets import TARGETS
 
-__all__ = ["TARGETS", "DeployError", "benchmark", "export", "fits", "table", "verify"]
+__all__ = [
+    "TARGETS",
+    "DeployError",
+    "benchmark",
+    "compare",
+    "export",
+    "fits",
+    "table",
+    "verify",
+]
 
 _HOMES = {
     "export": "deploy.road",
     "fits": "deploy.fit",
     "verify": "deploy.step5_verify",
     "benchmark": "deploy.step6_benchmark",
+    "compare": "deploy.compare",
     "table": "deploy.report",
     "TARGETS": "deploy.targets",
 }

@@ -4,6 +4,7 @@ python -m deploy targets [--for MODEL] [--board B] [--calibration FILE.npz|DATAS
 python -m deploy export MODEL --target T [--calibration FILE.npz|DATASET] [--labels FILE] --out DIR
 python -m deploy verify DIR [--data FILE.npz]
 python -m deploy benchmark DIR…
+python -m deploy compare DIR… [--out DIR]
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m deploy", description=__doc__.split("\n")[0])
-    commands = parser.add_subparsers(required=True, metavar="targets|export|verify|benchmark")
+    commands = parser.add_subparsers(
+        required=True, metavar="targets|export|verify|benchmark|compare"
+    )
     targets = commands.add_parser("targets", help="what each piece of hardware accepts")
     targets.set_defaults(action=_targets)
     targets.add_argument("--for", dest="model", metavar="MODEL", help="say which ones it fits")
@@ -82,6 +85,13 @@ def _parser() -> argparse.ArgumentParser:
     benchmark.set_defaults(action=_benchmark)
     benchmark.add_argument("bundles", nargs="+", metavar="DIR")
     benchmark.add_argument("--threads", type=int, default=1)
+
+    compare = commands.add_parser("compare", help="several bundles on one page")
+    compare.set_defaults(action=_compare)
+    compare.add_argument("bundles", nargs="+", metavar="DIR")
+    compare.add_argument(
+        "--out", default="compare", metavar="DIR", help="folder of the report (default compare)"
+    )
     return parser
 
 
@@ -151,6 +161,14 @@ def _benchmark(options: argparse.Namespace) -> int:
             f"{speed['runs']} runs, {speed['threads']} thread(s), {speed['runtime']}, "
             f"{speed['cpu']}"
         )
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    load_tensorflow()
+    from deploy.compare import compare
+
+    print(compare(options.bundles, options.out))
     return 0
 
 

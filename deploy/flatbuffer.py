@@ -46,6 +46,11 @@ class Operator(NamedTuple):
         """The shapes of the outputs."""
         return tuple(tensor.shape for tensor in self.results)
 
+    @property
+    def layer(self) -> str:
+        """The name of its first output tensor, by which the layer that it comes from is known."""
+        return self.results[0].name if self.results else ""
+
 
 def _names(enumeration: type) -> dict[int, str]:
     return {code: name for name, code in vars(enumeration).items() if not name.startswith("_")}
