@@ -17,6 +17,8 @@ from deploy.errors import DeployError
 from deploy.quiet import load_tensorflow
 from deploy.targets import TARGETS, find_target
 
+_TRUST = "run the code that the Keras model's file holds, of Lambda layers, say"
+
 
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
@@ -66,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--out", required=True, metavar="DIR")
     export.add_argument("--seed", type=int, default=0)
     export.add_argument("--overwrite", action="store_true", help="replace an earlier bundle")
+    export.add_argument("--trust", action="store_true", help=_TRUST)
 
     verify = commands.add_parser("verify", help="a bundle against its recorded outputs and Keras")
     verify.set_defaults(action=_verify)
@@ -79,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="POINTS",
         help="how much the metric may lose: points of accuracy, percent of error (default 0.5)",
     )
+    verify.add_argument("--trust", action="store_true", help=_TRUST)
     verify.add_argument("--min-sqnr", type=float, metavar="DB", help="least SQNR of every output")
 
     benchmark = commands.add_parser("benchmark", help="latency on this computer")
@@ -132,6 +136,7 @@ def _export(options: argparse.Namespace) -> int:
         fix=options.fix,
         seed=options.seed,
         overwrite=options.overwrite,
+        trust=options.trust,
     )
     return 0
 
@@ -146,6 +151,7 @@ def _verify(options: argparse.Namespace) -> int:
         model=options.model,
         tolerance=options.tolerance,
         min_sqnr=options.min_sqnr,
+        trust=options.trust,
     )
     print(report_text(report))
     return 0 if report["passed"] else 1

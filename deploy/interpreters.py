@@ -103,6 +103,8 @@ def run_micro_in_child(model: str, examples: str, results: str, outputs: int) ->
     child.step("running the model")
     rows, milliseconds = [], []
     for example in range(len(inputs[0])):
+        # Recurrent operators keep their state from one inference to the next.
+        interpreter.reset()
         start = time.perf_counter()
         for index, array in enumerate(inputs):
             interpreter.set_input(array[example : example + 1], index)

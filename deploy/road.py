@@ -54,6 +54,7 @@ def export(
     fix: bool = False,
     seed: int = 0,
     overwrite: bool = False,
+    trust: bool = False,
     verbose: int = 1,
 ) -> dict[str, Any]:
     """Quantize, convert, compile, verify and measure `model`, and write the bundle `out`.
@@ -75,6 +76,7 @@ def export(
             more bits, where the target can compute with them.
         seed: draws the calibration examples and, without calibration, the recorded inputs.
         overwrite: replace an earlier bundle at `out`.
+        trust: run the code that the model's file holds (of Lambda layers, say).
         verbose: 1 prints a line a step, 0 nothing.
 
     Returns:
@@ -94,7 +96,7 @@ def export(
         if verbose:
             print(f"[{target}] {text}", flush=True)
 
-    source = load_source(model)
+    source = load_source(model, trust)
     say(f"1 load       '{source.name}', {source.params:,} parameters")
     examples = None if calibration is None else calibrate(calibration, source, seed)
     say(f"2 calibrate  {_calibration_text(examples)}")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -16,7 +16,7 @@ from deploy import child, quantizer
 from deploy.errors import DeployError
 from deploy.flatbuffer import in_order
 from deploy.layers import layer_name
-from deploy.step1_load import Source, distinct
+from deploy.step1_load import Source, distinct, load
 from deploy.step2_calibrate import Calibration
 
 
@@ -58,9 +58,11 @@ def convert(source: Source, scheme: str, calibration: Calibration | None) -> Con
     """`source` as a TFLite flatbuffer with batch 1 and built-in operators only.
 
     Raises:
-        DeployError: an operator that TFLite has not, with the layer it comes from; a crash of the
-            converter, with the step and the layers it is known to happen with.
+        DeployError: an operator that TFLite has not, with the layer it comes from; a recurrent
+            layer that can't be quantized; a crash of the converter, with the step.
     """
+    if SCHEMES[scheme].calibrated and _has_recurrent(source.model):
+        source = _with_recurrent_layers_of_tf_keras(source, unroll=scheme == "int16")
     with tempfile.TemporaryDirectory(prefix="deploy-") as folder:
         saved_model, examples = Path(folder, "saved_model"), Path(folder, "calibration.npz")
         _save(source, saved_model)
@@ -152,11 +154,6 @@ def _save(source: Source, folder: Path) -> None:
 
 
 def _explain(error: child.ChildError, source: Source, scheme: str) -> DeployError:
-    recurrent = [
-        f"'{layer.name}' ({type(layer).__name__})"
-        for layer in getattr(source.model, "layers", ())
-        if hasattr(layer, "cell") or hasattr(layer, "forward_layer")
-    ]
     failed = re.findall(r'"([^"@]*)@[^"]*"\] at .*error: \'(tf\.\w+)\' op is neither', error.log)
     if failed:
         layers = sorted(
@@ -169,13 +166,22 @@ def _explain(error: child.ChildError, source: Source, scheme: str) -> DeployErro
             f"needs {', '.join(operators)}; replace it, or leave it to the program around the model"
         )
     message = " ".join(str(error).split())
-    if recurrent and SCHEMES[scheme].calibrated:
-        return DeployError(
-            f"expected a model that the int8 quantizer can run, received the recurrent "
-            f"{'layer' if len(recurrent) == 1 else 'layers'} {', '.join(recurrent)}, which Keras 3 "
-            f"turns into a loop ({message[:160]}); use the target cpu-float or cpu-dynamic, or a "
-            "convolution over time in its place"
-        )
     return DeployError(
         f"conversion of '{source.name}' to {scheme} failed while {error.step}: {message[:400]}"
     )
+
+
+def _has_recurrent(model: Any) -> bool:
+    return any(
+        hasattr(layer, "cell") or hasattr(layer, "forward_layer") or _has_recurrent(layer)
+        for layer in getattr(model, "layers", ())
+    )
+
+
+def _with_recurrent_layers_of_tf_keras(source: Source, unroll: bool) -> Source:
+    # The converter's calibration crashes on the loops that Keras 3 makes of recurrent layers, and
+    # has no int16 form of a whole LSTM.
+    from deploy.bridge import to_tf_keras
+
+    rebuilt = load(to_tf_keras(source.model, batch_size=1, unroll=unroll))
+    return replace(rebuilt, name=source.name, inputs=source.inputs, outputs=source.outputs)
