@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import pytest
 import tf_keras
-from conftest import BUILDERS
 
 from deploy import DeployError
 from deploy.bridge import to_tf_keras
@@ -17,6 +16,7 @@ from deploy.runtime.quantization import dequantize, quantize
 from deploy.step1_load import load
 from deploy.step2_calibrate import calibrate
 from deploy.step3_convert import convert
+from tests.conftest import BUILDERS
 
 L, ops = keras.layers, keras.ops
 
@@ -47,7 +47,7 @@ def inputs_of(model, batch=3, seed=1):
 def outputs_of(model, arrays):
     kind = keras if isinstance(model, keras.Model) else tf_keras
     flat = kind.Model(model.inputs, model.outputs)
-    outputs = flat(arrays if len(arrays) > 1 else arrays[0], training=False)
+    outputs = flat(arrays, training=False)
     return [np.asarray(output) for output in keras.tree.flatten(outputs)]
 
 
@@ -127,7 +127,7 @@ LAYERS = {
     "ActivationHardSigmoid": (IMAGE, lambda: L.Activation("hard_sigmoid")),
     "ActivationRelu6": (IMAGE, lambda: L.Activation("relu6")),
     "ActivationSilu": (IMAGE, lambda: L.Activation("silu")),
-    "ActivationOps": (IMAGE, lambda: L.Activation(keras.ops.gelu)),
+    "ActivationOps": (IMAGE, lambda: L.Activation(keras.ops.silu)),
     "AdaptiveAveragePooling2D": (IMAGE, lambda: L.AdaptiveAveragePooling2D(2)),
     "AveragePooling2D": (IMAGE, lambda: L.AveragePooling2D(3, 2, "same")),
     "BatchNormalization": (IMAGE, lambda: L.BatchNormalization(epsilon=0.1)),
@@ -166,10 +166,12 @@ LAYERS = {
     "NormalizationInverted": (SEQUENCE, lambda: adapted(invert=True)),
     "NormalizationTwoAxes": (SEQUENCE, lambda: adapted(axis=(1, 2))),
     "NormalizationOfAll": (SEQUENCE, lambda: adapted(axis=None)),
-    "NormalizationGiven": (SEQUENCE, lambda: L.Normalization(mean=2.0, variance=[1, 2, 3, 4])),
+    "NormalizationGiven": (
+        SEQUENCE,
+        lambda: L.Normalization(mean=[4, 3, 2, 1], variance=[1, 2, 3, 4]),
+    ),
     "Permute": (SEQUENCE, lambda: L.Permute((2, 1))),
     "PReLU": (IMAGE, lambda: L.PReLU(shared_axes=(1, 2))),
-    "RandomCrop": (IMAGE, lambda: L.RandomCrop(4, 4)),
     "RandomFlip": (IMAGE, lambda: keras.Sequential([L.RandomFlip(), L.RandomRotation(0.2)])),
     "ReLU": (IMAGE, lambda: L.ReLU(6.0, 0.1, 0.2)),
     "RepeatVector": ((4,), lambda: L.RepeatVector(3)),
@@ -343,6 +345,10 @@ REFUSED = {
         lambda: L.Activation(lambda x: x, name="mine"),
         "received 'mine' (Activation); its activation is",
     ),
+    "an operation as activation": (
+        lambda: L.Activation(keras.ops.gelu, name="mine"),
+        "received 'mine' (Activation); its activation is",
+    ),
     "a layer that Keras 2 has not": (
         lambda: L.RMSNormalization(name="mine"),
         "received 'mine' (RMSNormalization)",
@@ -351,6 +357,7 @@ REFUSED = {
         lambda: L.DepthwiseConv1D(1, name="mine", dtype="float16"),
         "its dtype is float16",
     ),
+    "a random crop": (lambda: L.RandomCrop(2, 2, name="mine"), "or with CenterCrop"),
     "a subclassed model": (lambda: OwnModel(name="mine"), "'mine' (OwnModel), which has a call()"),
 }
 
