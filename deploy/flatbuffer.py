@@ -75,13 +75,11 @@ def code_of(operator: str) -> int:
     return _CODES.get(operator, -1)
 
 
-def computes_in_float(content: bytes) -> bool:
-    """Whether any operator of the model takes or gives floats."""
-    return any(
-        tensor is not None and tensor.dtype.startswith("float")
-        for operator in operators(content)
-        for tensor in (*operator.operands, *operator.results)
-    )
+def computes_in_float(operator: Operator) -> bool:
+    """Whether the operator takes or gives floats, and is not there to convert them."""
+    tensors = (*operator.operands, *operator.results)
+    floats = any(tensor is not None and tensor.dtype.startswith("float") for tensor in tensors)
+    return floats and operator.name not in ("QUANTIZE", "DEQUANTIZE")
 
 
 def count_operators(content: bytes) -> dict[str, int]:

@@ -38,8 +38,13 @@ SCHEMES = {
     "float32": Scheme("float32", "float32", calibrated=False, tolerance=1e-4),
     "float16": Scheme("float16", "float32 or float16", calibrated=False, tolerance=1e-2),
     "dynamic": Scheme("int8, per channel", "float32", calibrated=False, tolerance=1e-2),
-    "int4": Scheme("int4, per channel", "float32", calibrated=False, tolerance=1e-2),
+    "int4": Scheme(
+        "int4, per channel (depthwise: int8)", "float32", calibrated=False, tolerance=1e-2
+    ),
     "int8": Scheme("int8, per channel", "int8", calibrated=True, tolerance=12.0),
+    "int8-float-ends": Scheme(
+        "int8, per channel", "int8, float32 at both ends", calibrated=True, tolerance=0.05
+    ),
     "int8-per-tensor": Scheme("int8, per tensor", "int8", calibrated=True, tolerance=12.0),
     "int16": Scheme("int8, per channel", "int16", calibrated=True, tolerance=64.0),
 }
@@ -122,8 +127,8 @@ def _quantized_by_converter(
         if scheme == "int16"
         else tf.lite.OpsSet.TFLITE_BUILTINS_INT8
     ]
-    integers = tf.int16 if scheme == "int16" else tf.int8
-    converter.inference_input_type = converter.inference_output_type = integers
+    ends = {"int16": tf.int16, "int8-float-ends": tf.float32}.get(scheme, tf.int8)
+    converter.inference_input_type = converter.inference_output_type = ends
     converter._experimental_disable_per_channel = scheme == "int8-per-tensor"
     return converter.convert()
 
