@@ -7,7 +7,9 @@ come from running that.
 from __future__ import annotations
 
 import contextlib
+import io
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -68,17 +70,19 @@ def find_ranges(content: bytes, arrays: Mapping[str, np.ndarray]) -> dict[str, A
         content: the float flatbuffer.
         arrays: (examples, …) calibration examples by the name of the signature's input.
     """
-    # The library's own default, a moving average, cuts off the values of all but the last examples.
-    calibrator = Calibrator(
-        content,
-        num_threads=1,
-        mode=CalibrationMode.CALIBRATION_PRESERVE_ALL_TENSORS,
-        qsv_update_func=min_max_update,
-    )
-    (signature,) = calibrator.get_signature_list()
     manager = RecipeManager()
     _add(manager, "", TFLOperationName.ALL_SUPPORTED, "int8")
-    calibrator.calibrate({signature: list(one_by_one(arrays))}, manager)
+    # A warning that all tensors are kept, and a bar that runs for a second.
+    with warnings.catch_warnings(action="ignore"), contextlib.redirect_stderr(io.StringIO()):
+        # The library's default, a moving average, cuts off the values of all but the last examples.
+        calibrator = Calibrator(
+            content,
+            num_threads=1,
+            mode=CalibrationMode.CALIBRATION_PRESERVE_ALL_TENSORS,
+            qsv_update_func=min_max_update,
+        )
+        (signature,) = calibrator.get_signature_list()
+        calibrator.calibrate({signature: list(one_by_one(arrays))}, manager)
     return calibrator.get_model_qsvs()
 
 
