@@ -59,7 +59,13 @@ def quantize_all(content: bytes, scheme: str, arrays: Mapping[str, np.ndarray]) 
         return quantize(content, scheme)
     if not all(knows(operator) for operator in operators(content)):
         return None
-    quantized = quantize(content, scheme, find_ranges(content, arrays))
+    try:
+        ranges = find_ranges(content, arrays)
+    except ValueError as error:
+        if "Tensor data is null" not in str(error):
+            raise
+        return None  # The library can't read a tensor that no operator does, as of unrolled LSTMs.
+    quantized = quantize(content, scheme, ranges)
     return None if any(map(computes_in_float, operators(quantized))) else quantized
 
 
