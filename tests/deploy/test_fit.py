@@ -95,7 +95,9 @@ def test_the_operator_that_stops_a_model_is_named(only, once, capsys):
     assert not verdicts["cortex-m"].fits
     assert "LiteRT Micro has, received TOPK_V2" in verdicts["cortex-m"].text
     assert not verdicts["ethos-u55-128"].fits
-    assert verdicts["ethos-u55-128"].text.startswith("LiteRT Micro lacks TOPK_V2, which is left on")
+    assert verdicts["ethos-u55-128"].text.startswith(
+        "LiteRT Micro lacks TOPK_V2, which is left on the CPU ("
+    )
     assert verdicts["coral"].fits
     assert "; 1 operator on the CPU: TOPK_V2 '" in verdicts["coral"].text
     # Linux runs on that board, and LiteRT has the operator.
