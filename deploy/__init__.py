@@ -12,16 +12,27 @@ from deploy.errors import DeployError
 
 if TYPE_CHECKING:
     from deploy.compare import compare
+    from deploy.fit import fits
     from deploy.report import table
     from deploy.road import export
     from deploy.step5_verify import verify
     from deploy.step6_benchmark import benchmark
     from deploy.targets import TARGETS
 
-__all__ = ["TARGETS", "DeployError", "benchmark", "compare", "export", "table", "verify"]
+__all__ = [
+    "TARGETS",
+    "DeployError",
+    "benchmark",
+    "compare",
+    "export",
+    "fits",
+    "table",
+    "verify",
+]
 
 _HOMES = {
     "export": "deploy.road",
+    "fits": "deploy.fit",
     "verify": "deploy.step5_verify",
     "benchmark": "deploy.step6_benchmark",
     "compare": "deploy.compare",

@@ -1,6 +1,6 @@
 """The road from the command line.
 
-python -m deploy targets
+python -m deploy targets [--for MODEL] [--board B] [--calibration FILE.npz|DATASET]
 python -m deploy export MODEL --target T [--calibration FILE.npz|DATASET] [--labels FILE] --out DIR
 python -m deploy verify DIR [--data FILE.npz]
 python -m deploy benchmark DIR…
@@ -12,9 +12,12 @@ from __future__ import annotations
 import argparse
 import sys
 
+from deploy.boards import BOARDS, find_board
 from deploy.errors import DeployError
 from deploy.quiet import load_tensorflow
 from deploy.targets import TARGETS, find_target
+
+_TRUST = "run the code that the Keras model's file holds, of Lambda layers, say"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,6 +36,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     targets = commands.add_parser("targets", help="what each piece of hardware accepts")
     targets.set_defaults(action=_targets)
+    targets.add_argument("--for", dest="model", metavar="MODEL", help="say which ones it fits")
+    targets.add_argument("--board", metavar="B", help=f"only what it runs: {', '.join(BOARDS)}")
+    targets.add_argument(
+        "--calibration", metavar="FILE.npz|DATASET", help="as for export; default: random inputs"
+    )
+    targets.add_argument("--seed", type=int, default=0)
 
     export = commands.add_parser("export", help="a Keras model to a verified bundle")
     export.set_defaults(action=_export)
@@ -45,9 +54,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     export.add_argument("--labels", metavar="FILE", help="class names, one a line")
     export.add_argument("--test", metavar="FILE.npz", help="x and y: the metric before and after")
+    export.add_argument("--scheme", metavar="S", help="another one of the target's schemes")
+    export.add_argument(
+        "--tolerance",
+        type=float,
+        default=0.5,
+        metavar="POINTS",
+        help="how much the metric may lose before the costliest operators are named (default 0.5)",
+    )
+    export.add_argument(
+        "--fix", action="store_true", help="leave those operators in numbers of more bits"
+    )
     export.add_argument("--out", required=True, metavar="DIR")
     export.add_argument("--seed", type=int, default=0)
     export.add_argument("--overwrite", action="store_true", help="replace an earlier bundle")
+    export.add_argument("--trust", action="store_true", help=_TRUST)
 
     verify = commands.add_parser("verify", help="a bundle against its recorded outputs and Keras")
     verify.set_defaults(action=_verify)
@@ -61,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="POINTS",
         help="how much the metric may lose: points of accuracy, percent of error (default 0.5)",
     )
+    verify.add_argument("--trust", action="store_true", help=_TRUST)
     verify.add_argument("--min-sqnr", type=float, metavar="DB", help="least SQNR of every output")
 
     benchmark = commands.add_parser("benchmark", help="latency on this computer")
@@ -78,8 +100,21 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _targets(options: argparse.Namespace) -> int:
-    width = max(map(len, TARGETS))
-    for row in TARGETS.values():
+    board = None if options.board is None else find_board(options.board)
+    if options.model:
+        load_tensorflow()
+        from deploy.fit import fits
+
+        verdicts = fits(
+            options.model,
+            board=options.board,
+            calibration=options.calibration,
+            seed=options.seed,
+        )
+        return 0 if any(verdict.fits for verdict in verdicts) else 1
+    rows = [row for row in TARGETS.values() if board is None or board.runs(row)]
+    width = max(len(row.name) for row in rows)
+    for row in rows:
         print(f"{row.name:{width}}  {row.scheme:8}  checked on {row.runtime:13}  {row.hardware}")
     return 0
 
@@ -96,8 +131,12 @@ def _export(options: argparse.Namespace) -> int:
         calibration=options.calibration,
         labels=options.labels,
         test=options.test,
+        scheme=options.scheme,
+        tolerance=options.tolerance,
+        fix=options.fix,
         seed=options.seed,
         overwrite=options.overwrite,
+        trust=options.trust,
     )
     return 0
 
@@ -112,6 +151,7 @@ def _verify(options: argparse.Namespace) -> int:
         model=options.model,
         tolerance=options.tolerance,
         min_sqnr=options.min_sqnr,
+        trust=options.trust,
     )
     print(report_text(report))
     return 0 if report["passed"] else 1

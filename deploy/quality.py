@@ -57,8 +57,7 @@ def parity(
                 "name": name,
                 "max_abs_error": float(np.abs(error).max()),
                 "mean_abs_error": float(np.abs(error).mean()),
-                # A signal of nothing but zeros still has a ratio, if a very bad one.
-                "sqnr_db": 10 * float(np.log10(max(energy, 1e-30) / noise)) if noise else None,
+                "sqnr_db": decibel_ratio(energy, noise),
             }
         )
     ratios = [entry["sqnr_db"] for entry in outputs if entry["sqnr_db"] is not None]
@@ -71,6 +70,12 @@ def parity(
         "examples": len(keras[0]),
         "outputs": outputs,
     }
+
+
+def decibel_ratio(energy: float, noise: float) -> float | None:
+    """10 log10 of the energy over the noise's; None where there is no noise at all."""
+    # A signal of nothing but zeros still has a ratio, if a very bad one.
+    return 10 * float(np.log10(max(energy, 1e-30) / noise)) if noise else None
 
 
 def quality(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 
@@ -12,24 +12,22 @@ def table(cards: Sequence[Mapping[str, Any]]) -> str:
 
 
 def figures(cards: Sequence[Mapping[str, Any]]) -> list[list[str]]:
-    """The cells of `table`, the header first."""
+    """The cells of `table`, the header first; what no bundle has gets no column."""
     metric = next((c["quality"]["metric"] for c in cards if c["quality"]), "quality")
-    header = [
-        "target",
-        "scheme",
-        f"Keras {metric}",
-        "deployed",
-        "model",
-        "latency on this CPU",
-        "arena",
+    columns = [
+        (title.format(metric=metric), [cell(card) for card in cards]) for title, cell in _COLUMNS
     ]
-    return [header, *[_row(card) for card in cards]]
+    shown = [(title, cells) for title, cells in columns if any(cells)]
+    return [
+        [title for title, _ in shown],
+        *([cells[index] or "–" for _, cells in shown] for index in range(len(cards))),
+    ]
 
 
 def markdown(rows: Sequence[Sequence[str]]) -> str:
     """Rows of cells, the header first, as a Markdown table."""
     cells = [[_plain(cell) for cell in row] for row in rows]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in cells]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(lines)
@@ -38,19 +36,6 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
 def _plain(cell: str) -> str:
     # A name may hold what Markdown takes for a column's end or for HTML.
     return " ".join(cell.split()).replace("|", "\\|").replace("<", "\\<")
-
-
-def _row(card: Mapping[str, Any]) -> list[str]:
-    measured = card["quality"]
-    return [
-        card["target"],
-        card["scheme"],
-        score(measured, "keras") if measured else "–",
-        score(measured, "deployed") if measured else "–",
-        _kilobytes(card["size_bytes"]),
-        f"{card['latency_ms']['median']:.3f} ms",
-        _kilobytes(card["memory"]["arena_bytes"]) if card["memory"] else "–",
-    ]
 
 
 def score(measured: Mapping[str, Any], which: str) -> str:
@@ -66,6 +51,19 @@ def decibels(ratio: float | None) -> str:
 
 def _kilobytes(count: int) -> str:
     return f"{count / 1000:.1f} kB"
+
+
+# The table's columns: title, and the text of a card's cell (None: the bundle has no such figure).
+_COLUMNS: tuple[tuple[str, Callable[[Mapping[str, Any]], str | None]], ...] = (
+    ("target", lambda card: card["target"]),
+    ("scheme", lambda card: card["scheme"]),
+    ("Keras {metric}", lambda card: card["quality"] and score(card["quality"], "keras")),
+    ("deployed", lambda card: card["quality"] and score(card["quality"], "deployed")),
+    ("model", lambda card: _kilobytes(card["size_bytes"])),
+    ("latency on this CPU", lambda card: f"{card['latency_ms']['median']:.3f} ms"),
+    ("arena", lambda card: card["memory"] and _kilobytes(card["memory"]["arena_bytes"])),
+    ("NPU cycles", lambda card: card.get("npu") and f"{card['npu']['cycles']:,}"),
+)
 
 
 def card_text(card: Mapping[str, Any]) -> str:
@@ -146,15 +144,41 @@ def _quality_lines(measured: Mapping[str, Any] | None) -> list[str]:
 def _target_lines(card: Mapping[str, Any]) -> list[str]:
     lines = []
     if card["memory"]:
-        lines.append(
-            f"- Arena {card['memory']['arena_bytes']:,} bytes: the smallest in which LiteRT Micro "
-            "ran the model on a 64-bit computer."
+        by = (
+            "of the tensors, by Vela; LiteRT Micro's own structures come on top"
+            if card.get("npu")
+            else "the smallest in which LiteRT Micro ran the model on a 64-bit computer"
         )
+        lines.append(f"- Arena {card['memory']['arena_bytes']:,} bytes: {by}.")
     if card.get("firmware"):
         lines.append(
             "- Register in the firmware: " + ", ".join(card["firmware"]["operators"]) + "."
         )
-    return lines + _coral_lines(card)
+        missing = card["firmware"].get("missing")
+        if missing:
+            lines.append(
+                f"- LiteRT Micro lacks {missing}: the model runs under Linux, with LiteRT for what "
+                "is left on the CPU, and in no firmware."
+            )
+    return lines + _npu_lines(card) + _coral_lines(card)
+
+
+def _npu_lines(card: Mapping[str, Any]) -> list[str]:
+    if not card.get("npu"):
+        return []
+    npu = card["npu"]
+    memories = {"SRAM": "sram_bytes", "DRAM": "dram_bytes", "flash": "flash_bytes"}
+    left = npu["cpu_ops"]
+    return [
+        f"- NPU {npu['accelerator']}: {npu['cycles']:,} cycles an inference, "
+        f"{npu['inferences_per_second']:,.0f} inferences/s at {npu['clock_hz'] / 1e6:g} MHz; "
+        + ", ".join(f"{name} {npu[key]:,} bytes" for name, key in memories.items() if npu[key])
+        + f": the estimate of Vela {npu['vela']} for {npu['system_config']}, "
+        f"{npu['memory_mode']}, without the time of operators on the CPU.",
+        f"- Operators on the NPU: {npu['npu_ops']} of {npu['npu_ops'] + len(left)}"
+        + ("; on the CPU:" if left else "."),
+        *(f"    - {each['operator']} `{each['layer']}`: {each['reason']}" for each in left),
+    ]
 
 
 def _coral_lines(card: Mapping[str, Any]) -> list[str]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 import numpy as np
 import tensorflow as tf
@@ -70,16 +72,18 @@ class Source:
         return outputs
 
 
-def load(model: keras.Model | str | Path) -> Source:
+def load(model: keras.Model | str | Path, trust: bool = False) -> Source:
     """The model as a `Source`.
 
     Args:
         model: a Keras model in memory, or the path of a `.keras` file, a legacy `.h5` file or a
             SavedModel folder.
+        trust: run the code that a `.keras` or `.h5` file holds (of Lambda layers, say).
 
     Raises:
-        DeployError: no such file, no model in it, a damaged archive, an input that is not static
-            (an axis other than the batch is None) or whose dtype no device takes.
+        DeployError: no such file, no model in it, a damaged archive, code in it without `trust`, an
+            input that is not static (an axis other than the batch is None) or whose dtype no device
+            takes.
     """
     if keras.backend.backend() != "tensorflow":
         raise DeployError(
@@ -97,9 +101,9 @@ def load(model: keras.Model | str | Path) -> Source:
     if path.is_dir():
         return _from_saved_model(path)
     if path.suffix == ".keras":
-        return _from_keras(_open_archive(path), path)
+        return _from_keras(_open_archive(path, trust), path)
     if path.suffix in (".h5", ".hdf5"):
-        return _from_keras(_open_h5(path), path)
+        return _from_keras(_open_h5(path, trust), path)
     hint = (
         "it is converted already: use `python -m deploy.runtime run`, or give the Keras model"
         if path.suffix == ".tflite"
@@ -138,7 +142,7 @@ def functional(model: Any, inputs: Any, outputs: Any) -> Any:
     return tf_keras.Model(inputs, outputs)
 
 
-def _open_archive(path: Path) -> keras.Model:
+def _open_archive(path: Path, trust: bool) -> keras.Model:
     if not zipfile.is_zipfile(path):
         raise DeployError(
             f"expected a .keras archive (a zip file), received '{path}', which is none: it may be "
@@ -151,31 +155,61 @@ def _open_archive(path: Path) -> keras.Model:
             f"expected config.json and model.weights.h5 in '{path}', received an archive without "
             f"{' and '.join(sorted(missing))}; save the model again with model.save()"
         )
-    return _open(path, keras.saving.load_model)
+    return _open(path, keras.saving.load_model, trust)
 
 
-def _open_h5(path: Path) -> Any:
+def _open_h5(path: Path, trust: bool) -> Any:
     with path.open("rb") as file:
         if file.read(8) != b"\x89HDF\r\n\x1a\n":
             raise DeployError(
                 f"expected an HDF5 file with a Keras model, received '{path}', which is none"
             )
+    # The reader of tf_keras runs the code in such a file without asking.
+    if not trust and _holds_code(path):
+        raise _untrusted(path)
     try:
-        return _open(path, keras.saving.load_model)
+        return _open(path, keras.saving.load_model, trust)
     except DeployError as keras_3_error:
         # Keras 2 wrote arguments that Keras 3 refuses, DepthwiseConv2D(groups=…) among them.
         import tf_keras
 
         try:
-            return _open(path, tf_keras.models.load_model)
+            return _open(path, tf_keras.models.load_model, trust)
         except DeployError:
             raise keras_3_error from None
 
 
-def _open(path: Path, reader: Callable[..., Any]) -> Any:
+def _holds_code(path: Path) -> bool:
     try:
-        return reader(path, compile=False)
+        with h5py.File(path) as file:
+            config = json.loads(file.attrs.get("model_config", "{}"))
+    except (OSError, ValueError):
+        return False  # Damaged; the reader says how.
+    entries = [config]
+    while entries:
+        entry = entries.pop()
+        if isinstance(entry, dict):
+            if str(entry.get("class_name")).split(">")[-1] in ("Lambda", "__lambda__"):
+                return True
+            entries += entry.values()
+        elif isinstance(entry, list):
+            entries += entry
+    return False
+
+
+def _untrusted(path: Path) -> DeployError:
+    return DeployError(
+        f"expected a model without code of its own, received '{path}', which holds code (a Lambda "
+        "layer); if you trust its author, load it with --trust (trust=True)"
+    )
+
+
+def _open(path: Path, reader: Callable[..., Any], trust: bool) -> Any:
+    try:
+        return reader(path, compile=False, safe_mode=not trust)
     except Exception as error:
+        if not trust and "safe_mode=False" in str(error):
+            raise _untrusted(path) from None
         raise DeployError(
             f"expected a Keras model in '{path}', received one that does not load: "
             f"{_one_line(error)}"

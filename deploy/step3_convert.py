@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.lite.python import schema_py_generated as schema
 
-from deploy import child
+from deploy import child, quantizer
 from deploy.errors import DeployError
-from deploy.step1_load import Source, distinct
+from deploy.flatbuffer import in_order
+from deploy.layers import layer_name
+from deploy.step1_load import Source, distinct, load
 from deploy.step2_calibrate import Calibration
 
 
 @dataclass(frozen=True)
 class Scheme:
-    """How numbers are stored. `tolerance` is how far the same model may be from its recorded
-    outputs on another processor, whose kernels round differently: in steps of the integers, where
-    a softmax makes several of a probability out of one of a logit; for float outputs as a share of
-    the largest recorded value."""
+    """How numbers are stored. `calibrated`: activations are integers, whose ranges examples show.
+    `tolerance` is how far the same model may be from its recorded outputs on another processor,
+    whose kernels round differently: in steps of the integers, where a softmax makes several of a
+    probability out of one of a logit; for float outputs as a share of the largest recorded value.
+    """
 
     weights: str
     activations: str
@@ -35,86 +38,101 @@ SCHEMES = {
     "float32": Scheme("float32", "float32", calibrated=False, tolerance=1e-4),
     "float16": Scheme("float16", "float32 or float16", calibrated=False, tolerance=1e-2),
     "dynamic": Scheme("int8, per channel", "float32", calibrated=False, tolerance=1e-2),
+    "int4": Scheme("int4, per channel", "float32", calibrated=False, tolerance=1e-2),
     "int8": Scheme("int8, per channel", "int8", calibrated=True, tolerance=12.0),
+    "int8-per-tensor": Scheme("int8, per tensor", "int8", calibrated=True, tolerance=12.0),
+    "int16": Scheme("int8, per channel", "int16", calibrated=True, tolerance=64.0),
 }
 
 
-def convert(source: Source, scheme: str, calibration: Calibration | None) -> bytes:
+class Converted(NamedTuple):
+    """`content`: the flatbuffer; `floats`: the same before quantization; `quantizer`: the package
+    that quantized it, None where there was nothing to quantize."""
+
+    content: bytes
+    floats: bytes
+    quantizer: str | None
+
+
+def convert(source: Source, scheme: str, calibration: Calibration | None) -> Converted:
     """`source` as a TFLite flatbuffer with batch 1 and built-in operators only.
 
     Raises:
-        DeployError: an operator that TFLite has not, with the layer it comes from; a crash of the
-            converter, with the step and the layers it is known to happen with.
+        DeployError: an operator that TFLite has not, with the layer it comes from; a recurrent
+            layer that can't be quantized; a crash of the converter, with the step.
     """
+    if SCHEMES[scheme].calibrated and _has_recurrent(source.model):
+        source = _with_recurrent_layers_of_tf_keras(source, unroll=scheme == "int16")
     with tempfile.TemporaryDirectory(prefix="deploy-") as folder:
         saved_model, examples = Path(folder, "saved_model"), Path(folder, "calibration.npz")
-        output = Path(folder, "model.tflite")
         _save(source, saved_model)
         shown = calibration if SCHEMES[scheme].calibrated else None
+        names = signature_names(source)
         if shown:
-            np.savez(examples, *shown.arrays)
+            np.savez(examples, allow_pickle=False, **dict(zip(names[0], shown.arrays, strict=True)))
         try:
-            child.call(
+            package, _ = child.call(
                 "deploy.step3_convert:convert_saved_model",
                 saved_model=str(saved_model),
                 scheme=scheme,
                 examples=str(examples) if shown else None,
-                output=str(output),
-                names=[_names(entry.name for entry in source.inputs), _names(source.outputs)],
+                names=names,
+                folder=folder,
             )
         except child.ChildError as error:
             raise _explain(error, source, scheme) from error
-        return output.read_bytes()
+        content, floats = (Path(folder, name).read_bytes() for name in _FILES)
+        return Converted(content, floats, package)
+
+
+_FILES = ("model.tflite", "floats.tflite")
 
 
 def convert_saved_model(
-    saved_model: str, scheme: str, examples: str | None, output: str, names: list[list[str]]
-) -> None:
-    """Convert the SavedModel folder into the file `output`; runs in the child.
+    saved_model: str, scheme: str, examples: str | None, names: list[list[str]], folder: str
+) -> str | None:
+    """Convert the SavedModel folder into the files `_FILES` of `folder`; runs in the child.
 
-    `names` are those of the signature's inputs and outputs, in the order the file shall have.
+    `names` are those of the signature's inputs and outputs, in the order the files shall have.
+    Returns the name of the package that quantized, if any.
     """
-    child.step("reading the model")
-    converter = tf.lite.TFLiteConverter.from_saved_model(saved_model)
-    if scheme != "float32":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if scheme == "float16":
-        converter.target_spec.supported_types = [tf.float16]
-    if scheme == "int8":
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = converter.inference_output_type = tf.int8
-        with np.load(str(examples), allow_pickle=False) as archive:
-            arrays = {name: archive[f"arr_{index}"] for index, name in enumerate(names[0])}
-        converter.representative_dataset = lambda: _one_by_one(arrays)
+    arrays = {}
+    if examples:
+        with np.load(examples, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in names[0]}
     child.step("converting the graph")
-    Path(output).write_bytes(_in_order(converter.convert(), *names))
-
-
-def _one_by_one(arrays: dict[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
+    floats = in_order(tf.lite.TFLiteConverter.from_saved_model(saved_model).convert(), *names)
     child.step("calibrating and quantizing")
-    for index in range(len(next(iter(arrays.values())))):
-        yield {name: array[index : index + 1] for name, array in arrays.items()}
+    content, package = quantizer.quantize_all(floats, scheme, arrays), quantizer.PACKAGE
+    if content is None:
+        content, package = _quantized_by_converter(saved_model, scheme, arrays), "tensorflow"
+    for name, data in zip(_FILES, (in_order(content, *names), floats), strict=True):
+        Path(folder, name).write_bytes(data)
+    return None if scheme == "float32" else package
 
 
-def _in_order(content: bytes, inputs: list[str], outputs: list[str]) -> bytes:
-    # The converter lists inputs and outputs in an order of its own. Writing the vectors anew in
-    # place keeps the alignment of the weights, which packing the whole model again would lose.
-    patched = bytearray(content)
-    model = schema.Model.GetRootAs(patched, 0)
-    signature, graph = model.SignatureDefs(0), model.Subgraphs(0)
-    for names, vector, length, entry in (
-        (inputs, graph.InputsAsNumpy(), signature.InputsLength(), signature.Inputs),
-        (outputs, graph.OutputsAsNumpy(), signature.OutputsLength(), signature.Outputs),
-    ):
-        maps = [entry(index) for index in range(length)]
-        tensors = {item.Name().decode(): item.TensorIndex() for item in maps}
-        vector[:] = [tensors[name] for name in names]
-    return bytes(patched)
+def _quantized_by_converter(
+    saved_model: str, scheme: str, arrays: Mapping[str, np.ndarray]
+) -> bytes:
+    converter = tf.lite.TFLiteConverter.from_saved_model(saved_model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: quantizer.one_by_one(arrays)
+    converter.target_spec.supported_ops = [
+        tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+        if scheme == "int16"
+        else tf.lite.OpsSet.TFLITE_BUILTINS_INT8
+    ]
+    integers = tf.int16 if scheme == "int16" else tf.int8
+    converter.inference_input_type = converter.inference_output_type = integers
+    converter._experimental_disable_per_channel = scheme == "int8-per-tensor"
+    return converter.convert()
 
 
-def _names(names: Iterable[str]) -> list[str]:
-    """Names that a signature can have: letters, digits and underscores, none twice."""
-    return list(distinct(re.sub(r"\W", "_", name) for name in names))
+def signature_names(source: Source) -> list[list[str]]:
+    """The names of the inputs and of the outputs in the flatbuffer's signature, which takes
+    letters, digits and underscores, none twice."""
+    columns = [entry.name for entry in source.inputs], source.outputs
+    return [list(distinct(re.sub(r"\W", "_", name) for name in names)) for names in columns]
 
 
 def _save(source: Source, folder: Path) -> None:
@@ -122,29 +140,25 @@ def _save(source: Source, folder: Path) -> None:
     # in a process that does not know them.
     module = tf.Module()
     module.variables_of_the_model = source.variables
+    inputs, outputs = signature_names(source)
     specs = [
         tf.TensorSpec((1, *entry.shape), entry.dtype, name=name)
-        for entry, name in zip(
-            source.inputs, _names(entry.name for entry in source.inputs), strict=True
-        )
+        for entry, name in zip(source.inputs, inputs, strict=True)
     ]
 
     @tf.function
     def serve(*tensors: tf.Tensor) -> dict[str, tf.Tensor]:
-        return dict(zip(_names(source.outputs), source.call(*tensors), strict=True))
+        return dict(zip(outputs, source.call(*tensors), strict=True))
 
     tf.saved_model.save(module, str(folder), signatures=serve.get_concrete_function(*specs))
 
 
 def _explain(error: child.ChildError, source: Source, scheme: str) -> DeployError:
-    recurrent = [
-        f"'{layer.name}' ({type(layer).__name__})"
-        for layer in getattr(source.model, "layers", ())
-        if hasattr(layer, "cell") or hasattr(layer, "forward_layer")
-    ]
     failed = re.findall(r'"([^"@]*)@[^"]*"\] at .*error: \'(tf\.\w+)\' op is neither', error.log)
     if failed:
-        layers = sorted({_layer_of(path, source) for path, _ in failed})
+        layers = sorted(
+            {layer_name(path, source) or path.partition("/")[2] or path for path, _ in failed}
+        )
         operators = sorted({operator for _, operator in failed})
         return DeployError(
             f"expected layers that TFLite's built-in operators can express, received "
@@ -152,23 +166,22 @@ def _explain(error: child.ChildError, source: Source, scheme: str) -> DeployErro
             f"needs {', '.join(operators)}; replace it, or leave it to the program around the model"
         )
     message = " ".join(str(error).split())
-    if recurrent and scheme == "int8":
-        return DeployError(
-            f"expected a model that the int8 quantizer can run, received the recurrent "
-            f"{'layer' if len(recurrent) == 1 else 'layers'} {', '.join(recurrent)}, which Keras 3 "
-            f"turns into a loop ({message[:160]}); use the target cpu-float or cpu-dynamic, or a "
-            "convolution over time in its place"
-        )
     return DeployError(
         f"conversion of '{source.name}' to {scheme} failed while {error.step}: {message[:400]}"
     )
 
 
-def _layer_of(path: str, source: Source) -> str:
-    # The graph calls a layer "model_1/layer_1/Operator"; its own name may end in digits as well.
-    names = {step.name for step in getattr(source.model, "operations", ())}
-    for part in path.split("/"):
-        for name in (part, re.sub(r"_\d+$", "", part)):
-            if name in names:
-                return name
-    return path.partition("/")[2] or path
+def _has_recurrent(model: Any) -> bool:
+    return any(
+        hasattr(layer, "cell") or hasattr(layer, "forward_layer") or _has_recurrent(layer)
+        for layer in getattr(model, "layers", ())
+    )
+
+
+def _with_recurrent_layers_of_tf_keras(source: Source, unroll: bool) -> Source:
+    # The converter's calibration crashes on the loops that Keras 3 makes of recurrent layers, and
+    # has no int16 form of a whole LSTM.
+    from deploy.bridge import to_tf_keras
+
+    rebuilt = load(to_tf_keras(source.model, batch_size=1, unroll=unroll))
+    return replace(rebuilt, name=source.name, inputs=source.inputs, outputs=source.outputs)

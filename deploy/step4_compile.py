@@ -8,8 +8,12 @@ from typing import Any
 from deploy.compilers import Compiled
 from deploy.compilers.c_array import c_array
 from deploy.compilers.edgetpu import edgetpu
+from deploy.compilers.mediapipe_tasks import mediapipe_tasks
+from deploy.compilers.vela import vela
 
 COMPILERS: dict[str, Callable[[bytes, dict[str, Any], Sequence[str]], Compiled]] = {
     "c-array": c_array,
     "edgetpu": edgetpu,
+    "mediapipe": mediapipe_tasks,
+    "vela": vela,
 }

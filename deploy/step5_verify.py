@@ -45,6 +45,7 @@ def verify(
     model: keras.Model | str | Path | None = None,
     tolerance: float = 0.5,
     min_sqnr: float | None = None,
+    trust: bool = False,
 ) -> dict[str, Any]:
     """The bundle against its recorded outputs and, with `data`, against its Keras model.
 
@@ -54,6 +55,7 @@ def verify(
         model: the Keras model; by default the one that the card names.
         tolerance: how much the metric may lose, in points of accuracy or percent of error.
         min_sqnr: the least signal to quantization noise ratio of every output, in decibel.
+        trust: run the code that the Keras model's file holds (of Lambda layers, say).
 
     Returns:
         `selftest`, `quality`, `parity`, `agreement`, `loss` (None without `y`), `failures` (a line
@@ -75,7 +77,7 @@ def verify(
     if data is None:
         report |= _compare_recorded(folder, card)
     else:
-        report |= _compare_on(folder, card, model, data)
+        report |= _compare_on(folder, card, model, data, trust)
     if report["quality"]:
         report["loss"] = loss_in_points(report["quality"])
         if not report["loss"] <= tolerance:
@@ -125,8 +127,10 @@ def _compare_recorded(folder: Path, card: dict[str, Any]) -> dict[str, Any]:
     return compare(card["activation"], names, expected, received, None, model.labels)
 
 
-def _compare_on(folder: Path, card: dict[str, Any], model: Any, data: Any) -> dict[str, Any]:
-    source = load(model if model is not None else _find_model(folder, card))
+def _compare_on(
+    folder: Path, card: dict[str, Any], model: Any, data: Any, trust: bool
+) -> dict[str, Any]:
+    source = load(model if model is not None else _find_model(folder, card), trust)
     x, y = data if isinstance(data, tuple) else read_npz(Path(data), source)
     arrays, bundled = as_inputs(x, source, "test"), runtime.load(folder)
     content, target = (folder / "model.tflite").read_bytes(), find_target(card["target"])

@@ -16,7 +16,12 @@ _RESOLVER_METHODS = {
     "CUMSUM": "AddCumSum",
     "PADV2": "AddPadV2",
     "UNIDIRECTIONAL_SEQUENCE_LSTM": "AddUnidirectionalSequenceLSTM",
+    "ethos-u": "AddEthosU",
 }
+
+_ARENA = """\
+// The smallest arena in which LiteRT Micro ran the model on a 64-bit computer. A 32-bit
+// microcontroller needs somewhat less; optimized kernels (CMSIS-NN) may need more scratch space."""
 
 _HEADER = """\
 // Made by ThinkKeras from {name}. Do not edit: export the model again.
@@ -29,8 +34,7 @@ _HEADER = """\
 extern const unsigned char g_model_data[];
 extern const std::size_t g_model_data_size;
 
-// The smallest arena in which LiteRT Micro ran the model on a 64-bit computer. A 32-bit
-// microcontroller needs somewhat less; optimized kernels (CMSIS-NN) may need more scratch memory.
+{comment}
 constexpr std::size_t kTensorArenaSize = {arena};
 
 // Registers the operators that the model uses, and no others:
@@ -69,11 +73,30 @@ def c_array(content: bytes, card: dict[str, Any], labels: Sequence[str]) -> Comp
     Raises:
         DeployError: LiteRT Micro can't run the model.
     """
-    arena, name = micro_arena(content), _in_comment(card["name"])
-    methods = [resolver_method(operator) for operator in sorted(count_operators(content))]
+    arena = micro_arena(content)
+    methods = resolver_methods(content)
+    return Compiled(
+        files=firmware_files(content, card["name"], methods, arena, _ARENA),
+        card={"memory": {"arena_bytes": arena}, "firmware": {"operators": methods}},
+    )
+
+
+def firmware_files(
+    content: bytes, name: str, methods: Sequence[str], arena: int, comment: str
+) -> dict[str, bytes]:
+    """`model_data.h` and `model_data.cc`: the flatbuffer as an array, its operators, its arena.
+
+    Args:
+        content: the flatbuffer.
+        name: stands in the files' first line.
+        methods: those of the resolver, as `resolver_methods` gives them.
+        arena: bytes.
+        comment: lines of C++ comment that say where this number comes from.
+    """
     header = _HEADER.format(
-        name=name,
+        name=_in_comment(name),
         size=len(content),
+        comment=comment,
         arena=arena,
         count=len(methods),
         calls="\n".join(f"  resolver.{method}();" for method in methods),
@@ -82,16 +105,18 @@ def c_array(content: bytes, card: dict[str, Any], labels: Sequence[str]) -> Comp
         "    " + " ".join(f"0x{byte:02x}," for byte in content[start : start + 12])
         for start in range(0, len(content), 12)
     )
-    source = _SOURCE.format(name=name, rows="\n".join(rows))
-    return Compiled(
-        files={"model_data.h": header.encode(), "model_data.cc": source.encode()},
-        card={"memory": {"arena_bytes": arena}, "firmware": {"operators": methods}},
-    )
+    source = _SOURCE.format(name=_in_comment(name), rows="\n".join(rows))
+    return {"model_data.h": header.encode(), "model_data.cc": source.encode()}
 
 
 def _in_comment(name: str) -> str:
     # A line break or a backslash at its end would carry on into the code.
     return re.sub(r"[^\w .:-]", "_", name)
+
+
+def resolver_methods(content: bytes) -> list[str]:
+    """The methods of a resolver that knows the operators of this flatbuffer, and no others."""
+    return [resolver_method(operator) for operator in sorted(count_operators(content))]
 
 
 def resolver_method(operator: str) -> str:

@@ -59,6 +59,8 @@ class Model:
 
     def invoke(self, integers: Sequence[np.ndarray]) -> list[np.ndarray]:
         """One inference on the model's own integers: one (1, …) array an input."""
+        # Recurrent operators keep their state from one inference to the next.
+        self._interpreter.reset_all_variables()
         for index, array in zip(self._inputs, integers, strict=True):
             self._interpreter.set_tensor(index, array)
         self._interpreter.invoke()

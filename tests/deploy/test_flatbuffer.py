@@ -27,7 +27,9 @@ CASES = {
 
 @pytest.mark.parametrize(("layers", "expected", "operator"), CASES.values(), ids=CASES)
 def test_multiply_accumulates(layers, expected, operator):
-    content = convert(load(keras.Sequential([keras.Input((10, 12, 3)), *layers])), "float32", None)
+    content = convert(
+        load(keras.Sequential([keras.Input((10, 12, 3)), *layers])), "float32", None
+    ).content
     assert macs(content) == expected
     assert count_operators(content)[operator] == 1
 
@@ -38,12 +40,12 @@ def test_multiply_accumulates_of_a_matrix_product(transposed):
     right = keras.Input((4, 5))
     turned = keras.ops.transpose(left, (0, 2, 1)) if transposed else left
     model = keras.Model([left, right], keras.ops.matmul(turned, right))
-    content = convert(load(model), "float32", None)
+    content = convert(load(model), "float32", None).content
     assert count_operators(content)["BATCH_MATMUL"] == 1
     assert macs(content) == 6 * 5 * 4
 
 
 def test_multiply_accumulates_of_a_loop_are_not_known():
     model = keras.Sequential([keras.Input((5, 3)), L.LSTM(4)])
-    content = convert(load(model), "float32", None)
+    content = convert(load(model), "float32", None).content
     assert "WHILE" in count_operators(content) and macs(content) is None
