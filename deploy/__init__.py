@@ -12,6 +12,7 @@ from deploy.errors import DeployError
 
 if TYPE_CHECKING:
     from deploy.compare import compare
+    from deploy.compression import cluster, prune, quantize_aware, strip
     from deploy.fit import fits
     from deploy.report import table
     from deploy.road import export
@@ -23,9 +24,13 @@ __all__ = [
     "TARGETS",
     "DeployError",
     "benchmark",
+    "cluster",
     "compare",
     "export",
     "fits",
+    "prune",
+    "quantize_aware",
+    "strip",
     "table",
     "verify",
 ]
@@ -38,6 +43,10 @@ _HOMES = {
     "compare": "deploy.compare",
     "table": "deploy.report",
     "TARGETS": "deploy.targets",
+    "prune": "deploy.compression",
+    "cluster": "deploy.compression",
+    "quantize_aware": "deploy.compression",
+    "strip": "deploy.compression",
 }
 
 

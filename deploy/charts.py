@@ -259,7 +259,8 @@ def _groups(spots: Sequence[tuple[float, float]]) -> list[list[int]]:
 
 def _beside_line(level: Level, height: float, taken: list[_Box]) -> list[str]:
     width = _LETTER * len(level.label)
-    for left in (_WIDTH - _RIGHT - width, _LEFT + 3):
+    end = _WIDTH - _RIGHT - width
+    for left in (end, _LEFT + 3, (_LEFT + end) / 2):
         for baseline in (height - 4, height + 12):
             box = _Box(left, baseline - 10, left + width, baseline + 2)
             if not any(box.hits(other) for other in taken):

@@ -33,6 +33,14 @@ def texts(svg):
     return boxes
 
 
+def leaders(svg):
+    """Points along the lines that lead labels to their points."""
+    paths = re.findall(r'class="leader" d="M(\S+) (\S+)L(\S+) (\S+)"', svg)
+    for path in paths:
+        ends = np.array(path, float).reshape(2, 2)
+        yield from ends[0] + np.linspace(0, 1, 50)[:, None] * (ends[1] - ends[0])
+
+
 def point(x, y, label, colour=0):
     return Point(x, y, colour, 0, label, label)
 
@@ -68,6 +76,19 @@ def test_the_numbers_of_a_logarithmic_axis(values, expected):
     points = [point(x, 1, f"at {x}") for x in values]
     found = texts(scatter(points, [], Axis("cycles", log=True), Axis("score")))
     assert set(expected) <= set(found)
+    ticks = [box for name, box in found.items() if name[0].isdigit() and box[1] > 230]
+    assert all(left >= 30 and right <= 360 for left, _, right, _ in ticks)
+
+
+@pytest.mark.parametrize(
+    ("places", "left"),
+    [([10, 20], 44), ([1, 5], 250), ([1, 20], 140)],
+    ids=["right", "left", "both"],
+)
+def test_a_levels_label_makes_room_for_points(places, left):
+    points = [point(x, 1, f"at {x}") for x in places] + [point(0, 2, "low"), point(21, 2, "high")]
+    label = texts(scatter(points, [Level(1, 0, "the Keras model")], Axis("x"), Axis("y")))
+    assert left <= label["the Keras model"][0] <= left + 10
 
 
 def test_nothing_stands_above_the_most():
@@ -94,8 +115,11 @@ def test_labels_do_not_overlap(seed):
         for other, (left, top, right, bottom) in found[k + 1 :]:
             apart = box[2] <= left or right <= box[0] or box[3] <= top or bottom <= box[1]
             assert apart, f"{name} lies on {other}"
-        for x, y in spots(svg).values():
-            assert not (box[0] < x < box[2] and box[1] < y < box[3]), f"{name} lies on a point"
+        for x, y in [*spots(svg).values(), *leaders(svg)]:
+            inside = box[0] < x < box[2] and box[1] < y < box[3]
+            assert not inside, f"{name} lies on a point or a line to one"
+        level = float(re.search(r'class="level c0" d="M\S+ ([\d.]+)L', svg)[1])
+        assert not box[1] < level < box[3], f"{name} is crossed out"
 
 
 def test_many_points_on_one_spot_share_a_short_label():

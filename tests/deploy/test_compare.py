@@ -38,7 +38,7 @@ NPU = {
 
 def layers(*ratios):
     names = ["conv_1", "conv_2", "dense", "dense"]
-    operators = ["CONV_2D", "CONV_2D", "FULLY_CONNECTED", "SOFTMAX"]
+    operators = ["CONV_2D", "CONV_2D", "FULLY_CONNECTED", "FULLY_CONNECTED"]
     return [
         {"layer": layer, "operator": operator, "sqnr_db": ratio}
         for layer, operator, ratio in zip(names, operators, ratios, strict=True)
@@ -274,6 +274,19 @@ def test_the_charts_hold_every_bundle(report):
     ]
     assert titles[3][0] == "conv_1 (CONV_2D)"
     assert "More than 90 dB, the rounding of floats, is drawn at 90 dB." in report[0]
+
+
+def test_rows_of_bundles_whose_layers_differ_keep_their_order(fake, tmp_path):
+    made = [
+        fake(
+            target,
+            target=target,
+            layers=[{"layer": n, "operator": "X", "sqnr_db": 9.0} for n in names],
+        )
+        for target, names in {"cpu": "abcd", "gpu": "axd", "coral": "bcye"}.items()
+    ]
+    page = compare(made, tmp_path / "report").read_text()
+    assert re.findall(r"<title>(\w) \(X\)</title>", page) == list("axbcyed")
 
 
 def test_the_headline_says_what_the_reader_wants_to_know(report):
