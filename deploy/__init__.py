@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from deploy.errors import DeployError
 
 if TYPE_CHECKING:
+    from deploy.compare import compare
     from deploy.compression import cluster, prune, quantize_aware, strip
+    from deploy.fit import fits
     from deploy.report import table
     from deploy.road import export
     from deploy.step5_verify import verify
@@ -23,7 +25,9 @@ __all__ = [
     "DeployError",
     "benchmark",
     "cluster",
+    "compare",
     "export",
+    "fits",
     "prune",
     "quantize_aware",
     "strip",
@@ -33,8 +37,10 @@ __all__ = [
 
 _HOMES = {
     "export": "deploy.road",
+    "fits": "deploy.fit",
     "verify": "deploy.step5_verify",
     "benchmark": "deploy.step6_benchmark",
+    "compare": "deploy.compare",
     "table": "deploy.report",
     "TARGETS": "deploy.targets",
     "prune": "deploy.compression",

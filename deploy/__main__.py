@@ -1,9 +1,10 @@
 """The road from the command line.
 
-python -m deploy targets
+python -m deploy targets [--for MODEL] [--board B] [--calibration FILE.npz|DATASET]
 python -m deploy export MODEL --target T [--calibration FILE.npz|DATASET] [--labels FILE] --out DIR
 python -m deploy verify DIR [--data FILE.npz]
 python -m deploy benchmark DIR…
+python -m deploy compare DIR… [--out DIR]
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from deploy.boards import BOARDS, find_board
 from deploy.errors import DeployError
 from deploy.quiet import load_tensorflow
 from deploy.targets import TARGETS, find_target
@@ -29,9 +31,17 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m deploy", description=__doc__.split("\n")[0])
-    commands = parser.add_subparsers(required=True, metavar="targets|export|verify|benchmark")
+    commands = parser.add_subparsers(
+        required=True, metavar="targets|export|verify|benchmark|compare"
+    )
     targets = commands.add_parser("targets", help="what each piece of hardware accepts")
     targets.set_defaults(action=_targets)
+    targets.add_argument("--for", dest="model", metavar="MODEL", help="say which ones it fits")
+    targets.add_argument("--board", metavar="B", help=f"only what it runs: {', '.join(BOARDS)}")
+    targets.add_argument(
+        "--calibration", metavar="FILE.npz|DATASET", help="as for export; default: random inputs"
+    )
+    targets.add_argument("--seed", type=int, default=0)
 
     export = commands.add_parser("export", help="a Keras model to a verified bundle")
     export.set_defaults(action=_export)
@@ -44,6 +54,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     export.add_argument("--labels", metavar="FILE", help="class names, one a line")
     export.add_argument("--test", metavar="FILE.npz", help="x and y: the metric before and after")
+    export.add_argument("--scheme", metavar="S", help="another one of the target's schemes")
+    export.add_argument(
+        "--tolerance",
+        type=float,
+        default=0.5,
+        metavar="POINTS",
+        help="how much the metric may lose before the costliest operators are named (default 0.5)",
+    )
+    export.add_argument(
+        "--fix", action="store_true", help="leave those operators in numbers of more bits"
+    )
     export.add_argument("--out", required=True, metavar="DIR")
     export.add_argument("--seed", type=int, default=0)
     export.add_argument("--overwrite", action="store_true", help="replace an earlier bundle")
@@ -68,12 +89,32 @@ def _parser() -> argparse.ArgumentParser:
     benchmark.set_defaults(action=_benchmark)
     benchmark.add_argument("bundles", nargs="+", metavar="DIR")
     benchmark.add_argument("--threads", type=int, default=1)
+
+    compare = commands.add_parser("compare", help="several bundles on one page")
+    compare.set_defaults(action=_compare)
+    compare.add_argument("bundles", nargs="+", metavar="DIR")
+    compare.add_argument(
+        "--out", default="compare", metavar="DIR", help="folder of the report (default compare)"
+    )
     return parser
 
 
 def _targets(options: argparse.Namespace) -> int:
-    width = max(map(len, TARGETS))
-    for row in TARGETS.values():
+    board = None if options.board is None else find_board(options.board)
+    if options.model:
+        load_tensorflow()
+        from deploy.fit import fits
+
+        verdicts = fits(
+            options.model,
+            board=options.board,
+            calibration=options.calibration,
+            seed=options.seed,
+        )
+        return 0 if any(verdict.fits for verdict in verdicts) else 1
+    rows = [row for row in TARGETS.values() if board is None or board.runs(row)]
+    width = max(len(row.name) for row in rows)
+    for row in rows:
         print(f"{row.name:{width}}  {row.scheme:8}  checked on {row.runtime:13}  {row.hardware}")
     return 0
 
@@ -90,6 +131,9 @@ def _export(options: argparse.Namespace) -> int:
         calibration=options.calibration,
         labels=options.labels,
         test=options.test,
+        scheme=options.scheme,
+        tolerance=options.tolerance,
+        fix=options.fix,
         seed=options.seed,
         overwrite=options.overwrite,
         trust=options.trust,
@@ -123,6 +167,14 @@ def _benchmark(options: argparse.Namespace) -> int:
             f"{speed['runs']} runs, {speed['threads']} thread(s), {speed['runtime']}, "
             f"{speed['cpu']}"
         )
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    load_tensorflow()
+    from deploy.compare import compare
+
+    print(compare(options.bundles, options.out))
     return 0
 
 

@@ -18,13 +18,23 @@ from deploy.step2_calibrate import Calibration, first_scaling
 from deploy.step3_convert import SCHEMES
 from deploy.targets import Target
 
-_TOOLS = ("tensorflow", "keras", "ai-edge-litert", "tflite-micro", "numpy")
+_TOOLS = (
+    "tensorflow",
+    "keras",
+    "ai-edge-litert",
+    "litert-quantizer",
+    "tflite-micro",
+    "ethos-u-vela",
+    "mediapipe",
+    "numpy",
+)
 
 
 def describe(
     content: bytes,
     source: Source,
     row: Target,
+    scheme: str,
     examples: Calibration | None,
     shown: Sequence[np.ndarray] | None,
 ) -> dict[str, Any]:
@@ -43,15 +53,14 @@ def describe(
             tensors["inputs"][index]["pixels"] = _pixels(
                 source, None if shown is None else shown[index]
             )
-    scheme = SCHEMES[row.scheme]
     return {
         "name": source.name,
         "target": row.name,
         "hardware": row.hardware,
-        "scheme": row.scheme,
-        "weights": source.trained_weights or scheme.weights,
+        "scheme": scheme,
+        "weights": source.trained_weights or SCHEMES[scheme].weights,
+        "activations": SCHEMES[scheme].activations,
         "quantization_aware": source.trained_weights is not None,
-        "activations": scheme.activations,
         "inputs": tensors["inputs"],
         "outputs": tensors["outputs"],
         "params": source.params,

@@ -132,9 +132,7 @@ def quantize_aware(model: Any, *, scheme: str = "int8") -> Any:
             values = len(np.unique(kernel))
             config.clusters = values if values <= min(_MOST_CLUSTERS, kernel.size // 2) else 0
             config.bits = bits if type(layer) in _FOUR_BITS else 8
-            config.per_channel = (
-                per_channel and not config.clusters and type(layer) in _PER_CHANNEL
-            )
+            config.per_channel = per_channel and not config.clusters and type(layer) in _PER_CHANNEL
         twin = _copy(layer)
         if not config.kernel and not config.output:
             return twin
@@ -284,7 +282,10 @@ def is_clustered(model: Any) -> bool:
 
 def is_quantize_aware(model: Any) -> bool:
     """Whether `model` comes from `quantize_aware`, or from tfmot's own functions."""
-    return any(isinstance(layer, tfmot.quantization.keras.QuantizeWrapper) for layer in getattr(model, "layers", ()))
+    return any(
+        isinstance(layer, tfmot.quantization.keras.QuantizeWrapper)
+        for layer in getattr(model, "layers", ())
+    )
 
 
 def trained_weights(model: Any) -> str:
@@ -432,7 +433,9 @@ class OutputQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
             first = tf.equal(low, high)
             low.assign(tf.where(first, tf.minimum(tf.reduce_min(inputs), 0.0), low))
             high.assign(tf.where(first, tf.maximum(tf.reduce_max(inputs), 0.0), high))
-        return quant_ops.MovingAvgQuantize(inputs, low, high, ema_decay=_DECAY, is_training=training)
+        return quant_ops.MovingAvgQuantize(
+            inputs, low, high, ema_decay=_DECAY, is_training=training
+        )
 
     def get_config(self) -> dict[str, Any]:
         return {}
@@ -499,9 +502,7 @@ def _rebuilt(
 
         args, kwargs = tf.nest.map_structure(moved, (node.call_args, node.call_kwargs))
         outputs = twins[id(node.layer)](*args, **kwargs)
-        for old, new in zip(
-            tf.nest.flatten(node.outputs), tf.nest.flatten(outputs), strict=True
-        ):
+        for old, new in zip(tf.nest.flatten(node.outputs), tf.nest.flatten(outputs), strict=True):
             found[id(old)] = new
     outputs = tf.nest.map_structure(lambda tensor: found[id(tensor)], model.outputs)
     return tf_keras.Model(inputs, outputs, name=model.name)
@@ -571,9 +572,7 @@ def _split(layer: Any) -> Callable[..., Any]:
             name=f"{layer.name}_depthwise",
         )
         parts.append(_with_weights(part, layer.input_shape, weights[:1]))
-        part = kinds[1](
-            layer.filters, 1, use_bias=layer.use_bias, name=f"{layer.name}_pointwise"
-        )
+        part = kinds[1](layer.filters, 1, use_bias=layer.use_bias, name=f"{layer.name}_pointwise")
         shape = (*layer.output_shape[:-1], weights[1].shape[-2])
         parts.append(_with_weights(part, shape, weights[1:]))
     else:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.tools import flatbuffer_utils
 
 
 class Tensor(NamedTuple):
@@ -46,6 +47,11 @@ class Operator(NamedTuple):
         """The shapes of the outputs."""
         return tuple(tensor.shape for tensor in self.results)
 
+    @property
+    def layer(self) -> str:
+        """The name of its first output tensor, by which the layer that it comes from is known."""
+        return self.results[0].name if self.results else ""
+
 
 def _names(enumeration: type) -> dict[int, str]:
     return {code: name for name, code in vars(enumeration).items() if not name.startswith("_")}
@@ -70,18 +76,29 @@ def code_of(operator: str) -> int:
     return _CODES.get(operator, -1)
 
 
-def computes_in_float(content: bytes) -> bool:
-    """Whether any operator of the model takes or gives floats."""
-    return any(
-        tensor is not None and tensor.dtype.startswith("float")
-        for operator in operators(content)
-        for tensor in (*operator.operands, *operator.results)
-    )
+def computes_in_float(operator: Operator) -> bool:
+    """Whether the operator takes or gives floats, and is not there to convert them."""
+    tensors = (*operator.operands, *operator.results)
+    floats = any(tensor is not None and tensor.dtype.startswith("float") for tensor in tensors)
+    return floats and operator.name not in ("QUANTIZE", "DEQUANTIZE")
 
 
 def count_operators(content: bytes) -> dict[str, int]:
     """How often each operator stands in the model, the most frequent first."""
     return dict(Counter(operator.name for operator in operators(content)).most_common())
+
+
+def without(content: bytes, name: str) -> bytes:
+    """The model without its operators called `name`: it can be loaded, but computes nothing."""
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    for graph in model.subgraphs:
+        codes = [model.operatorCodes[operator.opcodeIndex] for operator in graph.operators]
+        graph.operators = [
+            operator
+            for operator, code in zip(graph.operators, codes, strict=True)
+            if _name(code.builtinCode, code.deprecatedBuiltinCode, code.customCode) != name
+        ]
+    return pack(model)
 
 
 def macs(content: bytes) -> int | None:
@@ -91,6 +108,22 @@ def macs(content: bytes) -> int | None:
     if any(operator.name == "WHILE" for operator in found):
         return None
     return sum(_macs(operator) for operator in found)
+
+
+def in_order(content: bytes, inputs: Sequence[str], outputs: Sequence[str]) -> bytes:
+    """The model with its inputs and outputs in the order of these names of its signature (the
+    converter has an order of its own), its weights inside the flatbuffer and aligned.
+
+    LiteRT's quantizer puts the weights of larger models behind the flatbuffer, where LiteRT Micro
+    does not look; reading the model so brings them back.
+    """
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    (signature,), graph = model.signatureDefs, model.subgraphs[0]
+    tensors = {item.name.decode(): item.tensorIndex for item in signature.inputs}
+    graph.inputs = [tensors[name] for name in inputs]
+    tensors = {item.name.decode(): item.tensorIndex for item in signature.outputs}
+    graph.outputs = [tensors[name] for name in outputs]
+    return pack(model)
 
 
 def compressed_size(content: bytes) -> int:
@@ -142,10 +175,7 @@ def _macs(operator: Operator) -> int:
 
 def _operator(model: schema.Model, graph: schema.SubGraph, operator: schema.Operator) -> Operator:
     code = model.OperatorCodes(operator.OpcodeIndex())
-    # Codes over 127 live in the newer field; old files have only the older one.
-    name = _NAMES[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
-    if name == "CUSTOM":
-        name = code.CustomCode().decode()
+    name = _name(code.BuiltinCode(), code.DeprecatedBuiltinCode(), code.CustomCode())
 
     def tensors(count: int, index: Callable[[int], int]) -> tuple[Tensor | None, ...]:
         indices = map(index, range(count))
@@ -159,6 +189,12 @@ def _operator(model: schema.Model, graph: schema.SubGraph, operator: schema.Oper
         tuple(tensor for tensor in results if tensor),
         vars(options) if options else {},
     )
+
+
+def _name(builtin: int, deprecated: int, custom: bytes | None) -> str:
+    # Codes over 127 live in the newer field; old files have only the older one.
+    name = _NAMES[max(builtin, deprecated)]
+    return (custom or b"").decode() if name == "CUSTOM" else name
 
 
 def _tensor(model: schema.Model, tensor: schema.Tensor) -> Tensor:

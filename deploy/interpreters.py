@@ -23,6 +23,8 @@ _CHUNK = 1000
 # Far more than any microcontroller has, so that the model's own need can be measured.
 _LARGEST_ARENA = 2**28
 
+_MISSING = re.compile(r"Didn't find op for builtin opcode '(\w+)'")
+
 
 class Run(NamedTuple):
     """`outputs`: one (examples, …) array of the model's integers an output; `milliseconds`: the
@@ -113,6 +115,27 @@ def run_micro_in_child(model: str, examples: str, results: str, outputs: int) ->
     np.savez(results, *columns, np.array(milliseconds))
 
 
+def micro_lacks(content: bytes) -> str | None:
+    """The first operator of the model that LiteRT Micro has not; None where it has all of them, or
+    is not installed."""
+    with tempfile.TemporaryDirectory(prefix="deploy-") as folder:
+        model = Path(folder, "model.tflite")
+        model.write_bytes(content)
+        try:
+            child.call("deploy.interpreters:load_micro_in_child", model=str(model))
+        except child.ChildError as error:
+            missing = _MISSING.search(error.log)
+            return missing[1] if missing else None
+    return None
+
+
+def load_micro_in_child(model: str) -> None:
+    """Load the model without running it."""
+    from tflite_micro.python.tflite_micro import runtime
+
+    runtime.Interpreter.from_file(model, arena_size=_LARGEST_ARENA)
+
+
 def micro_arena(content: bytes) -> int:
     """The smallest arena, in bytes (a multiple of 16), in which LiteRT Micro can run the model.
 
@@ -161,7 +184,7 @@ def _explain(error: child.ChildError) -> DeployError:
             "expected the package tflite-micro, received an installation without it; it comes for "
             "Linux on x86-64 only: export this target there"
         )
-    missing = re.search(r"Didn't find op for builtin opcode '(\w+)'", error.log)
+    missing = _MISSING.search(error.log)
     if missing:
         return DeployError(
             f"expected operators that LiteRT Micro has, received {missing[1]}, which it has not; "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,9 +12,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from deploy.flatbuffer import Operator, operators
-from deploy.interpreters import run_litert
-from deploy.quality import decibel_ratio, parity
-from deploy.quantizer import knows, quantize
+from deploy.quality import decibel_ratio
 from deploy.runtime.quantization import quantize as to_integers
 from deploy.step1_load import Source
 
@@ -104,11 +103,12 @@ class _Tensors:
     """An interpreter that keeps what flows between the operators."""
 
     def __init__(self, content: bytes):
-        self._interpreter = Interpreter(
-            model_content=content,
-            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-            experimental_preserve_all_tensors=True,
-        )
+        with warnings.catch_warnings(action="ignore"):  # that all tensors are kept
+            self._interpreter = Interpreter(
+                model_content=content,
+                experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+                experimental_preserve_all_tensors=True,
+            )
         self._interpreter.allocate_tensors()
         self._details = {entry["name"]: entry for entry in self._interpreter.get_tensor_details()}
 
@@ -125,28 +125,3 @@ class _Tensors:
         values = self._interpreter.get_tensor(entry["index"]).astype(np.float64)
         scale, zero_point = entry["quantization"]
         return (values - zero_point) * scale if scale else values
-
-
-def costs(
-    floats: bytes,
-    scheme: str,
-    ranges: dict[str, Any],
-    arrays: Sequence[np.ndarray],
-) -> list[tuple[Operator, float]]:
-    """What each operator alone costs: the SQNR (dB) of the model's outputs when nothing but this
-    operator is quantized; the costliest first.
-
-    Args:
-        floats: the flatbuffer before quantization.
-        scheme: the scheme of the one operator.
-        ranges: of `quantizer.find_ranges`.
-        arrays: one (examples, …) array an input, in the model's own units.
-    """
-    chosen = [array[:_EXAMPLES] for array in arrays]
-    reference = run_litert(floats, chosen).outputs
-    found = []
-    for operator in filter(knows, operators(floats)):
-        content = quantize(floats, "float32", ranges, {operator.results[0].name: scheme})
-        ratio = parity([""] * len(reference), reference, run_litert(content, chosen).outputs)
-        found.append((operator, np.inf if ratio["sqnr_db"] is None else ratio["sqnr_db"]))
-    return sorted(found, key=lambda entry: entry[1])

@@ -8,20 +8,34 @@ from typing import Any
 
 def table(cards: Sequence[Mapping[str, Any]]) -> str:
     """The bundles' figures side by side, as Markdown that reads well in a terminal too."""
+    return markdown(figures(cards))
+
+
+def figures(cards: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """The cells of `table`, the header first; what no bundle has gets no column."""
     metric = next((c["quality"]["metric"] for c in cards if c["quality"]), "quality")
     columns = [
         (title.format(metric=metric), [cell(card) for card in cards]) for title, cell in _COLUMNS
     ]
-    # What no bundle has needs no column.
     shown = [(title, cells) for title, cells in columns if any(cells)]
-    rows = [
+    return [
         [title for title, _ in shown],
         *([cells[index] or "–" for _, cells in shown] for index in range(len(cards))),
     ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in rows]
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells, the header first, as a Markdown table."""
+    cells = [[_plain(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in cells]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(lines)
+
+
+def _plain(cell: str) -> str:
+    # A name may hold what Markdown takes for a column's end or for HTML.
+    return " ".join(cell.split()).replace("|", "\\|").replace("<", "\\<")
 
 
 def score(measured: Mapping[str, Any], which: str) -> str:
@@ -140,6 +154,12 @@ def _target_lines(card: Mapping[str, Any]) -> list[str]:
         lines.append(
             "- Register in the firmware: " + ", ".join(card["firmware"]["operators"]) + "."
         )
+        missing = card["firmware"].get("missing")
+        if missing:
+            lines.append(
+                f"- LiteRT Micro lacks {missing}: the model runs under Linux, with LiteRT for what "
+                "is left on the CPU, and in no firmware."
+            )
     return lines + _npu_lines(card) + _coral_lines(card)
 
 

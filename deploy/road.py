@@ -6,7 +6,7 @@ import hashlib
 import io
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +16,24 @@ import numpy as np
 from deploy.card import describe
 from deploy.errors import DeployError
 from deploy.interpreters import Run
-from deploy.quality import compare, find_activation
+from deploy.layers import layer_errors
+from deploy.mixed import costs, keep_accuracy
+from deploy.quality import compare, find_activation, loss_in_points
+from deploy.quantizer import PACKAGE
 from deploy.report import score
 from deploy.runtime.quantization import quantize
 from deploy.step1_load import Source, digest
 from deploy.step1_load import load as load_source
-from deploy.step2_calibrate import Calibration, as_inputs, calibrate, first_scaling, read_npz
+from deploy.step2_calibrate import Calibration, as_inputs, calibrate, random_examples, read_npz
 from deploy.step3_convert import SCHEMES, convert
 from deploy.step4_compile import COMPILERS
 from deploy.step5_verify import run_deployed
 from deploy.step6_benchmark import latency
 from deploy.step7_bundle import check_labels, check_output, write_bundle
 from deploy.targets import Target, find_target
+
+# As many of the costliest operators are named, and may be kept out of the scheme.
+_NAMED = 8
 
 # Examples that a bundle carries, to be run again on the device.
 _RECORDED = 8
@@ -43,6 +49,9 @@ def export(
     calibration: Any = None,
     labels: Sequence[str] | str | Path | None = None,
     test: tuple[Any, Any] | str | Path | None = None,
+    scheme: str | None = None,
+    tolerance: float = 0.5,
+    fix: bool = False,
     seed: int = 0,
     overwrite: bool = False,
     trust: bool = False,
@@ -60,6 +69,11 @@ def export(
         labels: the class names, or the path of a text file with one a line.
         test: `(x, y)`, or the path of an `.npz` with both, never seen in training: on it the metric
             of both models is measured.
+        scheme: how numbers are stored, one of the target's `schemes`; by default its first.
+        tolerance: how much the metric may lose, in points of accuracy or percent of error. Where
+            integers cost more, the operators that cost the most are named.
+        fix: leave those operators, as few as bring the metric within the tolerance, in numbers of
+            more bits, where the target can compute with them.
         seed: draws the calibration examples and, without calibration, the recorded inputs.
         overwrite: replace an earlier bundle at `out`.
         trust: run the code that the model's file holds (of Lambda layers, say).
@@ -73,9 +87,9 @@ def export(
             is written then.
     """
     row, out = find_target(target), Path(out)
+    scheme = scheme or row.scheme
     check_output(out, overwrite, model)
-    if seed < 0:
-        raise DeployError(f"expected a seed of 0 or more, received {seed}")
+    _check_options(row, scheme, test, fix, seed)
     names = check_labels(labels)
 
     def say(text: str) -> None:
@@ -83,47 +97,108 @@ def export(
             print(f"[{target}] {text}", flush=True)
 
     source = load_source(model, trust)
-    _check_calibration(row, source, calibration)
+    _check_calibration(row, scheme, source, calibration)
     say(f"1 load       '{source.name}', {source.params:,} parameters")
     examples = None if calibration is None else calibrate(calibration, source, seed)
     say(f"2 calibrate  {_calibration_text(examples)}")
     arrays, targets, data = _reference(source, examples, test, seed)
     expected = source.predict(arrays)
     activation = find_activation(source, expected, names)
-    content, floats, quantizer = convert(source, row.scheme, examples)
-    say(f"3 convert    {row.scheme}, {len(content):,} bytes")
-    card = describe(content, source, row, examples, None if data == _RANDOM else arrays)
-    card |= {"task": "classification" if activation else "other", "activation": activation}
+
+    def judge(content: bytes) -> tuple[dict[str, Any], Run]:
+        card = describe(content, source, row, scheme, examples, None if data == _RANDOM else arrays)
+        card |= {"task": "classification" if activation else "other", "activation": activation}
+        received, run = run_deployed(content, card, row.runtime, arrays)
+        card |= compare(activation, source.outputs, expected, received, targets, names)
+        card["parity"]["data"] = data
+        return card, run
+
+    content, card, run = _quantized(
+        source, row, scheme, examples, arrays, judge, tolerance, fix, say
+    )
     files = {"model.tflite": content}
     if row.compiler:
         made, facts = COMPILERS[row.compiler](content, card, names)
         files, card = files | made, card | facts
         content = files["model.tflite"]
-        say(f"4 compile    {', '.join(made)}")
-    received, run = run_deployed(content, card, row.runtime, arrays)
-    card |= compare(activation, source.outputs, expected, received, targets, names)
-    card["parity"]["data"] = data
+        say(f"4 compile    {', '.join(made) or 'nothing to make'}")
     say(f"5 verify     {_verdict(card)}")
     recorded = _record(card, arrays, run, expected)
-    tolerances = _tolerances(row, run)
+    tolerances = _tolerances(scheme, run)
     card["selftest"] = {"examples": len(recorded["input_0"]), "tolerance": tolerances}
     inputs = [recorded[f"input_{index}"] for index in range(len(arrays))]
     card["latency_ms"] = latency(content, row.runtime, inputs)
     say(f"6 benchmark  {card['latency_ms']['median']:.3f} ms, {card['latency_ms']['runtime']}")
-    card["source"], kept = _origin(source, out)
+    card["source"], model_file = _origin(source, out)
     card |= {"size_bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     card["seed"] = seed
-    write_bundle(out, card, names, files | kept | {"selftest.npz": _packed(recorded)})
+    write_bundle(out, card, names, files | model_file | {"selftest.npz": _packed(recorded)})
     say(f"7 bundle     {out}")
     return card
 
 
-def _check_calibration(row: Target, source: Source, calibration: Any) -> None:
-    if SCHEMES[row.scheme].calibrated and not source.trained_weights and calibration is None:
+def _quantized(
+    source: Source,
+    row: Target,
+    scheme: str,
+    examples: Calibration | None,
+    arrays: Sequence[np.ndarray],
+    judge: Callable[[bytes], tuple[dict[str, Any], Run]],
+    tolerance: float,
+    fix: bool,
+    say: Callable[[str], None],
+) -> tuple[bytes, dict[str, Any], Run]:
+    """Step 3: the flatbuffer, its card and its run; the costliest operators named where it loses
+    more than the tolerance, and with `fix` kept out of the scheme."""
+
+    def judge_strictly(content: bytes) -> tuple[dict[str, Any], Run] | None:
+        card, run = judge(content)
+        return None if _loses_more(card, tolerance) else (card, run)
+
+    content, floats, package = convert(source, scheme, examples)
+    say(f"3 convert    {scheme}, {len(content):,} bytes")
+    (card, run), kept, costly = judge(content), None, []
+    if examples and package == PACKAGE and _loses_more(card, tolerance):
+        costly = costs(floats, scheme, examples, source)[:_NAMED]
+        say(_costly_text(card, costly, row))
+        if fix:
+            others = row.exceptions
+            mixed = keep_accuracy(floats, scheme, others, costly, examples, source, judge_strictly)
+            if mixed:
+                before = {"deployed": card["quality"]["deployed"], "size_bytes": len(content)}
+                kept = {"operators": mixed.operators, "before": before}
+                content, (card, run) = mixed.content, mixed.judged
+            say(_kept_text(card, content, kept))
+    card |= {"quantizer": package, "costly": costly, "kept": kept}
+    if package:
+        card["layers"] = layer_errors(floats, content, card["inputs"], arrays, source)
+    return content, card, run
+
+
+def _check_options(row: Target, scheme: str, test: Any, fix: bool, seed: int) -> None:
+    if scheme not in row.schemes:
+        raise DeployError(
+            f"expected one of the schemes {', '.join(row.schemes)} for the target '{row.name}', "
+            f"received '{scheme}'"
+        )
+    if fix and test is None:
+        raise DeployError(
+            "expected test data with fix, received none: without a metric there is no loss to mend"
+        )
+    if seed < 0:
+        raise DeployError(f"expected a seed of 0 or more, received {seed}")
+
+
+def _check_calibration(row: Target, scheme: str, source: Source, calibration: Any) -> None:
+    if SCHEMES[scheme].calibrated and not source.trained_weights and calibration is None:
         raise DeployError(
             f"expected calibration data for the target '{row.name}', which is quantized to "
-            f"{row.scheme}, received none; give a few hundred training examples"
+            f"{scheme}, received none; give a few hundred training examples"
         )
+
+
+def _loses_more(card: dict[str, Any], tolerance: float) -> bool:
+    return bool(card["quality"]) and not loss_in_points(card["quality"]) <= tolerance
 
 
 def _reference(
@@ -138,13 +213,7 @@ def _reference(
         return as_inputs(test[0], source, "test"), test[1], "test data"
     if examples is not None:
         return list(examples.arrays), None, "calibration data"
-    generator = np.random.default_rng(seed)
-    high = 255 if first_scaling(source) else 1
-    arrays = [
-        generator.uniform(0, high, (32, *entry.shape)).astype(entry.dtype)
-        for entry in source.inputs
-    ]
-    return arrays, None, _RANDOM
+    return list(random_examples(source, seed).arrays), None, _RANDOM
 
 
 def _record(
@@ -165,8 +234,8 @@ def _record(
     return {f"{kind}_{k}": array for kind, some in columns.items() for k, array in enumerate(some)}
 
 
-def _tolerances(row: Target, run: Run) -> list[float]:
-    tolerance = SCHEMES[row.scheme].tolerance
+def _tolerances(scheme: str, run: Run) -> list[float]:
+    tolerance = SCHEMES[scheme].tolerance
     return [
         tolerance if output.dtype.kind in "iu" else tolerance * float(np.abs(output).max())
         for output in run.outputs
@@ -196,6 +265,29 @@ def _calibration_text(examples: Calibration | None) -> str:
         return "not needed"
     ranges = ", ".join(f"{low:g} to {high:g}" for low, high in examples.ranges)
     return f"{examples.examples} examples, values {ranges}"
+
+
+def _costly_text(card: dict[str, Any], costly: Sequence[dict[str, Any]], row: Target) -> str:
+    named = ", ".join(
+        f"{entry['layer']} ({entry['operator']}) {entry['sqnr_db']:.1f} dB" for entry in costly[:4]
+    )
+    remedy = f"fix keeps them in {row.exceptions[0]}; " if row.exceptions else ""
+    return (
+        f"             loses {loss_in_points(card['quality']):.2f} points; the operators that cost "
+        f"the most, each alone: {named}; {remedy}train with deploy.quantize_aware"
+    )
+
+
+def _kept_text(card: dict[str, Any], content: bytes, kept: dict[str, Any] | None) -> str:
+    if kept is None:
+        return "             no exceptions for the costliest operators keep the tolerance"
+    operators, before = kept["operators"], kept["before"]
+    return (
+        f"             in {operators[0]['scheme']} now: "
+        f"{', '.join(entry['layer'] for entry in operators)}; {card['quality']['metric']} "
+        f"{score(card['quality'] | before, 'deployed')} to {score(card['quality'], 'deployed')}, "
+        f"{before['size_bytes']:,} to {len(content):,} bytes"
+    )
 
 
 def _verdict(card: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from deploy.errors import DeployError
 from deploy.step1_load import Input, Source, functional
 
 EXAMPLES = 256
+_RANDOM_EXAMPLES = 32
 
 # Values beyond these after the model's own Rescaling or Normalization are nothing that the model
 # has been trained on: pixels divided by 255 before the model, or never divided at all.
@@ -59,6 +60,18 @@ def calibrate(data: Any, source: Source, seed: int = 0) -> Calibration:
         arrays=tuple(arrays),
         ranges=tuple((float(array.min()), float(array.max())) for array in arrays),
     )
+
+
+def random_examples(source: Source, seed: int = 0) -> Calibration:
+    """Random inputs, 0–255 where the model rescales them itself and 0–1 elsewhere: enough to run a
+    model, and to convert it where only its size and operators are asked for."""
+    generator = np.random.default_rng(seed)
+    high = 255 if first_scaling(source) else 1
+    arrays = tuple(
+        generator.uniform(0, high, (_RANDOM_EXAMPLES, *entry.shape)).astype(entry.dtype)
+        for entry in source.inputs
+    )
+    return Calibration(arrays, tuple((float(a.min()), float(a.max())) for a in arrays))
 
 
 def as_inputs(data: Any, source: Source, what: str) -> list[np.ndarray]:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from ai_edge_litert.tools import flatbuffer_utils
 
 from deploy import child, quantizer
 from deploy.errors import DeployError
-from deploy.flatbuffer import pack
+from deploy.flatbuffer import in_order
 from deploy.layers import layer_name
 from deploy.step1_load import Source, distinct, load
 from deploy.step2_calibrate import Calibration
@@ -39,8 +38,13 @@ SCHEMES = {
     "float32": Scheme("float32", "float32", calibrated=False, tolerance=1e-4),
     "float16": Scheme("float16", "float32 or float16", calibrated=False, tolerance=1e-2),
     "dynamic": Scheme("int8, per channel", "float32", calibrated=False, tolerance=1e-2),
-    "int4": Scheme("int4, per channel", "float32", calibrated=False, tolerance=1e-2),
+    "int4": Scheme(
+        "int4, per channel (depthwise: int8)", "float32", calibrated=False, tolerance=1e-2
+    ),
     "int8": Scheme("int8, per channel", "int8", calibrated=True, tolerance=12.0),
+    "int8-float-ends": Scheme(
+        "int8, per channel", "int8, float32 at both ends", calibrated=True, tolerance=0.05
+    ),
     "int8-per-tensor": Scheme("int8, per tensor", "int8", calibrated=True, tolerance=12.0),
     "int16": Scheme("int8, per channel", "int16", calibrated=True, tolerance=64.0),
 }
@@ -48,11 +52,11 @@ SCHEMES = {
 
 class Converted(NamedTuple):
     """`content`: the flatbuffer; `floats`: the same before quantization; `quantizer`: the package
-    that quantized it."""
+    that quantized it, None where there was nothing to quantize."""
 
     content: bytes
     floats: bytes
-    quantizer: str
+    quantizer: str | None
 
 
 def convert(source: Source, scheme: str, calibration: Calibration | None) -> Converted:
@@ -62,7 +66,7 @@ def convert(source: Source, scheme: str, calibration: Calibration | None) -> Con
         DeployError: an operator that TFLite has not, with the layer it comes from; a recurrent
             layer that can't be quantized; a crash of the converter, with the step.
     """
-    if source.trained_weights and SCHEMES[scheme].activations != "int8":
+    if source.trained_weights and not SCHEMES[scheme].activations.startswith("int8"):
         raise DeployError(
             f"expected a target with int8 activations for the quantization-aware model "
             f"'{source.name}', received the scheme {scheme}; export the model from before "
@@ -76,11 +80,11 @@ def convert(source: Source, scheme: str, calibration: Calibration | None) -> Con
         # A quantization-aware model brings the ranges that it was trained with.
         calibrated = SCHEMES[scheme].calibrated and not source.trained_weights
         shown = calibration if calibrated else None
-        names = [_names(entry.name for entry in source.inputs), _names(source.outputs)]
+        names = signature_names(source)
         if shown:
             np.savez(examples, allow_pickle=False, **dict(zip(names[0], shown.arrays, strict=True)))
         try:
-            quantizer, _ = child.call(
+            package, _ = child.call(
                 "deploy.step3_convert:convert_saved_model",
                 saved_model=str(saved_model),
                 scheme=scheme,
@@ -92,7 +96,7 @@ def convert(source: Source, scheme: str, calibration: Calibration | None) -> Con
         except child.ChildError as error:
             raise _explain(error, source, scheme) from error
         content, floats = (Path(folder, name).read_bytes() for name in _FILES)
-        return Converted(content, floats, quantizer)
+        return Converted(content, floats, package)
 
 
 _FILES = ("model.tflite", "floats.tflite")
@@ -105,27 +109,28 @@ def convert_saved_model(
     names: list[list[str]],
     folder: str,
     trained: bool,
-) -> str:
+) -> str | None:
     """Convert the SavedModel folder into the files `_FILES` of `folder`; runs in the child.
 
-    `names` are those of the signature's inputs and outputs, in the order the files shall have.
-    `trained`: the model is quantization-aware, and brings its ranges. Returns the name of the package that quantized.
+    `names` are those of the signature's inputs and outputs, in the order the files shall have;
+    `trained`: the model is quantization-aware, and brings its ranges. Returns the name of the
+    package that quantized, if any.
     """
     arrays = {}
     if examples:
         with np.load(examples, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in names[0]}
     child.step("converting the graph")
-    floats = _in_order(tf.lite.TFLiteConverter.from_saved_model(saved_model).convert(), *names)
+    floats = in_order(tf.lite.TFLiteConverter.from_saved_model(saved_model).convert(), *names)
     child.step("calibrating and quantizing")
     # Only the converter reads the ranges of a quantization-aware model.
     content = None if trained else quantizer.quantize_all(floats, scheme, arrays)
-    package = "litert-quantizer"
+    package = quantizer.PACKAGE
     if content is None:
         content, package = _quantized_by_converter(saved_model, scheme, arrays), "tensorflow"
-    for name, data in zip(_FILES, (_in_order(content, *names), floats), strict=True):
+    for name, data in zip(_FILES, (in_order(content, *names), floats), strict=True):
         Path(folder, name).write_bytes(data)
-    return package
+    return None if scheme == "float32" else package
 
 
 def _quantized_by_converter(
@@ -140,30 +145,17 @@ def _quantized_by_converter(
             if scheme == "int16"
             else tf.lite.OpsSet.TFLITE_BUILTINS_INT8
         ]
-    integers = tf.int16 if scheme == "int16" else tf.int8
-    converter.inference_input_type = converter.inference_output_type = integers
+    ends = {"int16": tf.int16, "int8-float-ends": tf.float32}.get(scheme, tf.int8)
+    converter.inference_input_type = converter.inference_output_type = ends
     converter._experimental_disable_per_channel = scheme == "int8-per-tensor"
     return converter.convert()
 
 
-def _in_order(content: bytes, inputs: list[str], outputs: list[str]) -> bytes:
-    # The converter lists inputs and outputs in an order of its own. The quantizer puts the weights
-    # of larger models behind the flatbuffer, where LiteRT Micro does not look; reading it so
-    # brings them back.
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
-    (signature,), graph = model.signatureDefs, model.subgraphs[0]
-    for names, maps, which in (
-        (inputs, signature.inputs, "inputs"),
-        (outputs, signature.outputs, "outputs"),
-    ):
-        tensors = {item.name.decode(): item.tensorIndex for item in maps}
-        setattr(graph, which, [tensors[name] for name in names])
-    return pack(model)
-
-
-def _names(names: Iterable[str]) -> list[str]:
-    """Names that a signature can have: letters, digits and underscores, none twice."""
-    return list(distinct(re.sub(r"\W", "_", name) for name in names))
+def signature_names(source: Source) -> list[list[str]]:
+    """The names of the inputs and of the outputs in the flatbuffer's signature, which takes
+    letters, digits and underscores, none twice."""
+    columns = [entry.name for entry in source.inputs], source.outputs
+    return [list(distinct(re.sub(r"\W", "_", name) for name in names)) for names in columns]
 
 
 def _save(source: Source, folder: Path) -> None:
@@ -171,16 +163,15 @@ def _save(source: Source, folder: Path) -> None:
     # in a process that does not know them.
     module = tf.Module()
     module.variables_of_the_model = source.variables
+    inputs, outputs = signature_names(source)
     specs = [
         tf.TensorSpec((1, *entry.shape), entry.dtype, name=name)
-        for entry, name in zip(
-            source.inputs, _names(entry.name for entry in source.inputs), strict=True
-        )
+        for entry, name in zip(source.inputs, inputs, strict=True)
     ]
 
     @tf.function
     def serve(*tensors: tf.Tensor) -> dict[str, tf.Tensor]:
-        return dict(zip(_names(source.outputs), source.call(*tensors), strict=True))
+        return dict(zip(outputs, source.call(*tensors), strict=True))
 
     tf.saved_model.save(module, str(folder), signatures=serve.get_concrete_function(*specs))
 

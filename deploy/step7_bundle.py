@@ -76,6 +76,15 @@ def write_bundle(
     if labels:
         texts["labels.txt"] = "\n".join(labels) + "\n"
     contents = {name: text.encode() for name, text in texts.items()} | dict(files)
+    write_folder(out, contents, "the bundle")
+
+
+def write_folder(out: Path, contents: Mapping[str, bytes], what: str) -> None:
+    """Write the files `contents` as the folder `out`, in place of the one that is there.
+
+    Raises:
+        DeployError: the folder can't be written; nothing of it remains then.
+    """
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".bundle-", dir=out.parent) as folder:
         new, old = Path(folder, "new"), Path(folder, "old")
@@ -87,4 +96,4 @@ def write_bundle(
                 out.rename(old)
             new.rename(out)
         except OSError as error:
-            raise DeployError(f"could not write the bundle '{out}': {error}") from error
+            raise DeployError(f"could not write {what} '{out}': {error}") from error

@@ -94,14 +94,18 @@ def check(content: bytes) -> list[dict[str, Any]]:
     verdicts: list[dict[str, Any]] = []
     first = None
     for operator in operators(content):
-        layer = operator.results[0].name if operator.results else ""
         reason = _reason(operator)
         if reason is None and first is not None:
             reason = f"comes after {first}, and the compiler makes one partition only"
         if reason is not None and first is None:
-            first = f"{operator.name} '{layer}'"
+            first = f"{operator.name} '{operator.layer}'"
         verdicts.append(
-            {"operator": operator.name, "layer": layer, "tpu": reason is None, "reason": reason}
+            {
+                "operator": operator.name,
+                "layer": operator.layer,
+                "tpu": reason is None,
+                "reason": reason,
+            }
         )
     return verdicts
 

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import importlib
 import io
+import sys
+import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from deploy import child
 from deploy.compilers import Compiled
 from deploy.errors import DeployError
 from deploy.flatbuffer import pack
@@ -26,6 +30,8 @@ _TASKS = {
     "detection": "ObjectDetector",
     "segmentation": "ImageSegmenter",
 }
+# And how that is run on a picture.
+_RUN = {"ImageClassifier": "classify", "ObjectDetector": "detect", "ImageSegmenter": "segment"}
 _LABELS = "labels.txt"
 # The one order of a box's numbers that MediaPipe decodes.
 _BOX_FORMAT = "cycxhw-normalized"
@@ -34,9 +40,40 @@ _IOU_THRESHOLD = 0.3
 
 
 def mediapipe_tasks(content: bytes, card: dict[str, Any], labels: Sequence[str]) -> Compiled:
-    """The model with MediaPipe Tasks' metadata: names, the units of its pixels, the class names.
+    """The model `with_metadata`, which MediaPipe itself has opened and run.
 
-    The card's `task` says what opens it; MediaPipe resizes the RGB picture to the input
+    Raises:
+        DeployError: MediaPipe is not installed, or its task can't run this model.
+    """
+    task, note = find_task(card)
+    described = with_metadata(content, card, labels)
+    facts: dict[str, Any] = {"task": task, "note": note}
+    if task:
+        _run(described, task)
+    if task == "ObjectDetector":
+        facts["iou_threshold"] = _IOU_THRESHOLD
+    return Compiled({"model.tflite": described}, {"mediapipe": facts})
+
+
+def find_task(card: dict[str, Any]) -> tuple[str | None, str | None]:
+    """MediaPipe's task for the model and None, or None and why there is none."""
+    task, shapes = _TASKS.get(card["task"]), [tuple(entry["shape"]) for entry in card["inputs"]]
+    if task is None:
+        return None, "MediaPipe has no task for what the model does"
+    if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][3] != 3:
+        grey = len(shapes) == 1 and shapes[0][3:] == (1,)
+        hint = "; begin the model with keras.ops.image.rgb_to_grayscale to open it there"
+        return None, (
+            f"MediaPipe's {task} takes RGB pictures (1, height, width, 3), the model "
+            f"{' and '.join(map(str, shapes))}{hint if grey else ''}"
+        )
+    return task, None
+
+
+def with_metadata(content: bytes, card: dict[str, Any], labels: Sequence[str]) -> bytes:
+    """The model with what MediaPipe Tasks must know: names, units of pixels, class names, boxes.
+
+    The card's `task` says what opens it. MediaPipe resizes the RGB picture to the input
     (1, height, width, 3), float32 or uint8, and gives dequantized results.
 
     - `classification`, an ImageClassifier: scores (1, classes), as the model gives them: of a model
@@ -50,46 +87,68 @@ def mediapipe_tasks(content: bytes, card: dict[str, Any], labels: Sequence[str])
       outputs `boxes` and `scores`, the `format` "cycxhw-normalized" and the `score_threshold`,
       which an app of Python or C sets anew (without, it gets every box).
 
-    A model of any other task is described for programs that read the metadata themselves.
+    A model of any other task, or of other inputs, is described for programs that read the metadata
+    themselves.
 
     Args:
         content: the flatbuffer.
         card: its `name`, `task`, `activation`, `detector`, and of each input and output `name`,
             `shape`, `dtype`, `scale`, `zero_point` and, of pictures, `pixels` (black and white).
-        labels: the class names, which go into the model as `labels.txt`.
+        labels: the class names, which go behind the flatbuffer as `labels.txt` in a zip archive.
 
     Raises:
-        DeployError: MediaPipe is not installed, or its task can't run this model.
+        DeployError: MediaPipe is not installed, or would refuse this model or feed it wrongly.
     """
-    task = _TASKS.get(card["task"])
+    task, _ = find_task(card)
+    names = _names_of_scores(card, labels)
     if task:
         _check_input(card["inputs"], task)
         _check_outputs(card, task)
-    names = _names_of_scores(card, labels)
+        classes = card["outputs"][_scores(card)]["shape"][-1]
+        if names and len(names) != classes:
+            raise DeployError(
+                f"expected a label for each of {classes} scores, received {len(names)}; give as "
+                "many, in the order of the classes"
+            )
     model = schema.ModelT.InitFromPackedBuf(content)
     metadata = _metadata(card, task, bool(names))
     model.buffers.append(schema.BufferT(np.frombuffer(metadata, np.uint8)))
     entry = schema.MetadataT("TFLITE_METADATA", len(model.buffers) - 1)
     model.metadata = [*(model.metadata or ()), entry]
-    compiled = pack(model)
-    if names:
-        compiled = _with_file(compiled, _LABELS, "\n".join(names))
-    facts: dict[str, Any] = {"task": task}
-    if task == "ObjectDetector":
-        facts["iou_threshold"] = _IOU_THRESHOLD
-    return Compiled({"model.tflite": compiled}, {"mediapipe": facts})
+    packed = pack(model)
+    return _with_file(packed, _LABELS, "\n".join(names)) if names else packed
+
+
+def _run(content: bytes, task: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="deploy-") as folder:
+        model = Path(folder, "model.tflite")
+        model.write_bytes(content)
+        try:
+            child.call(f"{__name__}:run_in_child", model=str(model), task=task)
+        except child.ChildError as error:
+            missing = "libEGL" in str(error) or "libGLES" in str(error)
+            hint = "; install the system's packages libegl1 and libgles2" if missing else ""
+            message = " ".join(str(error).split())[:400]
+            raise DeployError(f"MediaPipe's {task} can't run the model: {message}{hint}") from error
+
+
+def run_in_child(model: str, task: str) -> None:
+    """Run MediaPipe's `task` on a grey picture; what it can't decode may end the process."""
+    # MediaPipe imports it for its documentation only, which takes seconds.
+    sys.modules["tensorflow"] = None  # type: ignore[assignment]
+    child.step("importing MediaPipe")
+    import mediapipe
+    from mediapipe.tasks.python import BaseOptions, vision
+
+    child.step("opening the model")
+    options = getattr(vision, f"{task}Options")(base_options=BaseOptions(model_asset_path=model))
+    picture = mediapipe.Image(mediapipe.ImageFormat.SRGB, np.full((64, 64, 3), 128, np.uint8))
+    with getattr(vision, task).create_from_options(options) as opened:
+        child.step("running the model")
+        getattr(opened, _RUN[task])(picture)
 
 
 def _check_input(inputs: list[dict[str, Any]], task: str) -> None:
-    shapes = [tuple(entry["shape"]) for entry in inputs]
-    if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][3] != 3:
-        hint = "choose another target"
-        if len(shapes) == 1 and shapes[0][3:] == (1,):
-            hint = "begin the model with keras.ops.image.rgb_to_grayscale and train it on RGB"
-        raise DeployError(
-            f"expected one input (1, height, width, 3), as MediaPipe's {task} takes RGB pictures, "
-            f"received {' and '.join(map(str, shapes))}; {hint}"
-        )
     pixels = inputs[0].get("pixels")
     if pixels is None:
         raise DeployError(
@@ -141,6 +200,11 @@ def _check_outputs(card: dict[str, Any], task: str) -> None:
         )
 
 
+def _scores(card: dict[str, Any]) -> int:
+    # The output that the class names belong to.
+    return card["detector"]["scores"] if card["task"] == "detection" else 0
+
+
 def _names_of_scores(card: dict[str, Any], labels: Sequence[str]) -> Sequence[str]:
     # A single unit tells how likely the second of two classes is.
     single = card["task"] == "classification" and card["outputs"][0]["shape"][-1] == 1
@@ -160,8 +224,6 @@ def _tables(name: str) -> Any:
 
 def _metadata(card: dict[str, Any], task: str | None, labelled: bool) -> bytes:
     tables = _tables("metadata_schema")
-    # The one that holds the class names.
-    scores = card["detector"]["scores"] if task == "ObjectDetector" else 0
     files = [
         tables.AssociatedFileT(
             _LABELS, "The class names", tables.AssociatedFileType.TENSOR_AXIS_LABELS
@@ -169,7 +231,7 @@ def _metadata(card: dict[str, Any], task: str | None, labelled: bool) -> bytes:
     ]
     outputs = [
         tables.TensorMetadataT(
-            entry["name"], associatedFiles=files if labelled and index == scores else None
+            entry["name"], associatedFiles=files if labelled and index == _scores(card) else None
         )
         for index, entry in enumerate(card["outputs"])
     ]

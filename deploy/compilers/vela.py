@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from deploy import child
-from deploy.compilers import Compiled
+from deploy.compilers import Compiled, cpu_text
 from deploy.compilers.c_array import firmware_files, resolver_methods
 from deploy.errors import DeployError
-from deploy.flatbuffer import Operator, operators
+from deploy.flatbuffer import Operator, operators, without
+from deploy.interpreters import micro_lacks
 
 # The clock and the memories that Vela reckons with, by family: Vela's own defaults, named here so
 # that the card tells them. The Ethos-U55 (Corstone-300) keeps weights in flash and shares its SRAM
@@ -35,8 +36,8 @@ _CUSTOM = "ethos-u"
 _STRUCTURES = 8192
 
 _ARENA = f"""\
-// Vela's figure for the tensors, and {_STRUCTURES} bytes for LiteRT Micro's own structures;
-// MicroInterpreter::arena_used_bytes() tells how much the firmware needs in the end."""
+// Vela's figure for the tensors, and {_STRUCTURES} bytes as a first guess for LiteRT Micro's own
+// structures; MicroInterpreter::arena_used_bytes() tells how much the firmware needs."""
 
 # An operator's first warning and its reason, up to the blank line that ends it.
 _WARNING = re.compile(r"operator: (\S+), ofm: '([^']*)'\s*\nReason: (.+(?:\n.*\S.*)*)")
@@ -52,11 +53,12 @@ def vela(content: bytes, card: dict[str, Any], labels: Sequence[str]) -> Compile
         labels: not used; a firmware prints what it likes.
 
     Returns:
-        `model_vela.tflite`, `model_data.h` and `model_data.cc`; in the card `npu`, by Vela's own
+        `model_vela.tflite`, `model_data.h` and `model_data.cc`. In the card: `npu`, by Vela's own
         estimate: the cycles of an inference at `clock_hz`, the memory that it fills, and each
-        operator left on the CPU with the reason why (`layer` is its output tensor's name). The
-        arena is the larger of the two scratch tensors, in which LiteRT Micro keeps all others:
-        with shared SRAM it is Vela's SRAM figure.
+        operator left on the CPU with the reason why (`layer` is its output tensor's name);
+        `firmware`: the operators to register, and one `missing` from LiteRT Micro; `memory`:
+        the arena, which is the larger of the two scratch tensors, in which LiteRT Micro keeps all
+        others (with shared SRAM it is Vela's SRAM figure).
 
     Raises:
         DeployError: Vela is missing, fails on the model, or leaves all of it to the CPU.
@@ -94,8 +96,8 @@ def vela(content: bytes, card: dict[str, Any], labels: Sequence[str]) -> Compile
     on_npu = [operator for operator in found if operator.name == _CUSTOM]
     if not on_npu:
         raise DeployError(
-            f"expected operators that the NPU of '{target}' runs, received none: {cpu_text(left)}; "
-            "use the target cortex-m, or other layers"
+            f"expected operators that the NPU of '{target}' runs, received none, and "
+            f"{cpu_text(left)}; use the target cortex-m, or other layers"
         )
     # The inputs are the commands, the constants, the scratch tensors and the stretch's own.
     arena = max(prod(shape) for operator in on_npu for shape in operator.inputs[2:4])
@@ -115,14 +117,12 @@ def vela(content: bytes, card: dict[str, Any], labels: Sequence[str]) -> Compile
         card={
             "npu": npu,
             "memory": {"arena_bytes": arena},
-            "firmware": {"operators": methods},
+            "firmware": {
+                "operators": methods,
+                "missing": micro_lacks(without(compiled, _CUSTOM)) if left else None,
+            },
         },
     )
-
-
-def cpu_text(left: Sequence[dict[str, str]]) -> str:
-    """The `cpu_ops` of a card's `npu` in one line."""
-    return "; ".join(f"{each['operator']} '{each['layer']}' ({each['reason']})" for each in left)
 
 
 def _figures(row: dict[str, str]) -> dict[str, Any]:
@@ -149,7 +149,9 @@ def _left_on_cpu(found: Sequence[Operator], log: str) -> list[dict[str, str]]:
         {
             "operator": operator.name,
             "layer": layer,
-            "reason": " ".join(reasons.get((operator.name, layer), "no reason given").split()),
+            "reason": "; ".join(
+                reasons.get((operator.name, layer), "no reason given").splitlines()
+            ),
         }
         for operator in found
         if operator.name != _CUSTOM

@@ -20,9 +20,15 @@ ALLOWED = {
     "cpu-dynamic": (0.1, 0.3),
     "gpu": (0.01, 0.3),
     "cortex-m": (0.1, 0.3),
+    "ethos-u55-128": (0.1, 0.3),
+}
+FIRMWARE = {
+    "cortex-m": {"model_data.cc", "model_data.h"},
+    "ethos-u55-128": {"model_data.cc", "model_data.h", "model_vela.tflite"},
 }
 
-EVERY = [(builder, target) for builder in BUILDERS for target in TARGETS]
+# One target a compiler: the sizes of an accelerator are its own tests' affair.
+EVERY = [(builder, target) for builder in BUILDERS for target in ALLOWED]
 
 
 @pytest.fixture(params=EVERY, ids=[f"{builder}-{target}" for builder, target in EVERY])
@@ -85,7 +91,7 @@ def test_the_card_tells_all(case, digits):
         # Pixels of 0 to 255 fit int8 exactly, and so does a probability of 0 to 255/256.
         assert (card["inputs"][0]["scale"], card["inputs"][0]["zero_point"]) == (1.0, -128)
         assert (card["outputs"][0]["scale"], card["outputs"][0]["zero_point"]) == (1 / 256, -128)
-    assert (card["memory"] is None) == (target != "cortex-m")
+    assert (card["memory"] is None) == (target not in FIRMWARE)
 
 
 def test_the_selftest_gives_the_recorded_outputs(case):
@@ -99,8 +105,7 @@ def test_the_selftest_gives_the_recorded_outputs(case):
 def test_only_the_files_of_the_contract_are_there(case):
     _, target, folder, _ = case
     expected = {"card.json", "card.md", "labels.txt", "model.tflite", "selftest.npz"}
-    if target == "cortex-m":
-        expected |= {"model_data.cc", "model_data.h"}
+    expected |= FIRMWARE.get(target, set())
     assert {path.name for path in folder.iterdir()} == expected
 
 
@@ -176,10 +181,27 @@ def test_a_recurrent_model_goes_where_it_can(layer, target, tmp_path):
     assert runtime.selftest(tmp_path / "bundle")[0]["passed"]
 
 
-def test_a_recurrent_model_is_refused_in_int8_with_its_layer(tmp_path):
-    model = keras.Sequential([keras.Input((6, 4)), keras.layers.LSTM(8, name="memory")])
+@pytest.mark.parametrize("target", ["cpu", "cortex-m"])
+def test_a_recurrent_model_goes_to_int8(target, tmp_path):
+    keras.utils.set_random_seed(5)
+    model = keras.Sequential(
+        [keras.Input((6, 4)), keras.layers.LSTM(8), keras.layers.Dense(2)], name="memory"
+    )
+    data = np.random.default_rng(0).normal(size=(80, 6, 4)).astype("float32")
+    card = deploy.export(model, target, out=tmp_path / "bundle", calibration=data, verbose=0)
+    assert card["ops"]["UNIDIRECTIONAL_SEQUENCE_LSTM"] == 1
+    assert card["parity"]["sqnr_db"] > 25
+    # One example after another: no state is left from the one before.
+    assert runtime.selftest(tmp_path / "bundle")[0]["max_difference"] <= 1
+    assert deploy.verify(tmp_path / "bundle", (data, None))["passed"]
+
+
+def test_a_masked_recurrent_model_is_refused_in_int8_with_its_layer(tmp_path):
+    model = keras.Sequential(
+        [keras.Input((6, 4)), keras.layers.Masking(), keras.layers.LSTM(8, name="memory")]
+    )
     data = np.random.default_rng(0).normal(size=(20, 6, 4))
-    with pytest.raises(deploy.DeployError, match=r"'memory' \(LSTM\).*use the target cpu-float"):
+    with pytest.raises(deploy.DeployError, match=r"'memory' \(LSTM\); it gets a time mask"):
         deploy.export(model, "cpu", out=tmp_path / "bundle", calibration=data, verbose=0)
     assert not list(tmp_path.iterdir())
 

@@ -226,7 +226,7 @@ def test_one_operator(given, expected):
 def converted(layers, scheme):
     source = load_source(keras.Sequential([keras.Input((8, 8, 4)), *layers]))
     arrays = np.random.default_rng(0).normal(size=(8, 8, 8, 4)).astype("float32")
-    return convert(source, scheme, calibrate(arrays, source, 0))
+    return convert(source, scheme, calibrate(arrays, source, 0)).content
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,104 @@
+"""Mixed precision: the operators whose quantization costs the most get more bits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from deploy.flatbuffer import in_order, operators
+from deploy.interpreters import run_litert
+from deploy.layers import operator_layers
+from deploy.quality import parity
+from deploy.quantizer import find_ranges, knows, quantize
+from deploy.step1_load import Source
+from deploy.step2_calibrate import Calibration
+from deploy.step3_convert import signature_names
+
+# Enough to tell a costly operator from a cheap one.
+_EXAMPLES = 16
+
+# So many operators may be taken out of a scheme before another scheme is the better answer.
+_COUNTS = (1, 2, 4, 8)
+
+
+class Mixed(NamedTuple):
+    """`content`: the flatbuffer; `operators`: those with a `scheme` of their own; `judged`: what
+    the caller found of it."""
+
+    content: bytes
+    operators: list[dict[str, Any]]
+    judged: Any
+
+
+def costs(
+    floats: bytes, scheme: str, calibration: Calibration, source: Source
+) -> list[dict[str, Any]]:
+    """What each operator alone costs: the SQNR of the model's outputs where nothing but this
+    operator is quantized, on calibration examples.
+
+    Args:
+        floats: the flatbuffer before quantization.
+        scheme: the scheme of the one operator.
+        calibration: the examples.
+        source: the model, whose layers are named.
+
+    Returns:
+        An entry an operator, the costliest first: `layer`, `operator`, `tensor` (the name of its
+        output in `floats`) and `sqnr_db`. Operators that cost nothing are left out.
+    """
+    found = operators(floats)
+    ranges = find_ranges(floats, _by_name(calibration, source))
+    shown = [array[:_EXAMPLES] for array in calibration.arrays]
+    reference = run_litert(floats, shown).outputs
+    entries = []
+    for operator, layer in zip(found, operator_layers(found, source), strict=True):
+        if knows(operator):
+            tensor = operator.results[0].name
+            alone = quantize(floats, "float32", ranges, {tensor: scheme})
+            outputs = run_litert(alone, shown).outputs
+            ratio = parity([""] * len(reference), reference, outputs)["sqnr_db"]
+            entries.append((ratio, {"layer": layer, "operator": operator.name, "tensor": tensor}))
+    counted = [entry | {"sqnr_db": ratio} for ratio, entry in entries if ratio is not None]
+    return sorted(counted, key=lambda entry: entry["sqnr_db"])
+
+
+def keep_accuracy(
+    floats: bytes,
+    scheme: str,
+    others: Sequence[str],
+    costly: Sequence[Mapping[str, Any]],
+    calibration: Calibration,
+    source: Source,
+    judge: Callable[[bytes], Any],
+) -> Mixed | None:
+    """The model in `scheme` but for as few of the `costly` operators as `judge` asks for.
+
+    Args:
+        floats: the flatbuffer before quantization.
+        scheme: of all other operators.
+        others: the schemes that the costly operators may have, the preferred first.
+        costly: of `costs`.
+        calibration: the examples.
+        source: the model.
+        judge: what is to be known of a flatbuffer; None where it is not good enough.
+
+    Returns:
+        None where no combination is good enough.
+    """
+    ranges = find_ranges(floats, _by_name(calibration, source))
+    for count in _COUNTS:
+        for other in others:
+            chosen = costly[:count]
+            exceptions = {entry["tensor"]: other for entry in chosen}
+            mixed = quantize(floats, scheme, ranges, exceptions)
+            content = in_order(mixed, *signature_names(source))
+            judged = judge(content)
+            if judged is not None:
+                return Mixed(content, [dict(e) | {"scheme": other} for e in chosen], judged)
+    return None
+
+
+def _by_name(calibration: Calibration, source: Source) -> dict[str, np.ndarray]:
+    return dict(zip(signature_names(source)[0], calibration.arrays, strict=True))
