@@ -298,15 +298,16 @@ def trained_weights(model: Any) -> str:
     for wrapper in model.layers:
         if isinstance(wrapper, tfmot.quantization.keras.QuantizeWrapper):
             config = wrapper.quantize_config
-            for kernel, _ in config.get_weights_and_quantizers(wrapper.layer):
-                axis = "channel" if config.per_channel else "layer"
-                kinds[f"int{config.bits}, a scale per {axis}"] += int(np.prod(kernel.shape))
-    empty = [w.name for w in model.weights if w.name.endswith("output_max:0") and not w.numpy()]
-    if empty:
-        raise DeployError(
-            f"expected a trained quantization-aware model, received '{model.name}', whose range "
-            f"'{empty[0]}' is empty; compile it and call fit first"
-        )
+            for kernel, quantizer in config.get_weights_and_quantizers(wrapper.layer):
+                axis = "channel" if quantizer.per_axis else "layer"
+                kinds[f"int{quantizer.num_bits}, a scale per {axis}"] += math.prod(kernel.shape)
+    ranges = {w.name: float(w.numpy()) for w in model.weights if "/output_m" in w.name}
+    for name, high in ranges.items():
+        if high == ranges[name.replace("_max:", "_min:")] and "_max:" in name:
+            raise DeployError(
+                f"expected a trained quantization-aware model, received '{model.name}', whose "
+                f"layer '{name.split('/')[0]}' has an empty range; compile it and call fit first"
+            )
     return " and ".join(kind for kind, _ in kinds.most_common())
 
 
@@ -365,6 +366,7 @@ class KernelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
 
     def __init__(self, config: KernelAndOutput):
         self.config = config
+        self.num_bits, self.per_axis = config.bits, config.per_channel
 
     def build(self, tensor_shape: Any, name: str, layer: Any) -> dict[str, Any]:
         def variable(kind: str, initial: Any, dtype: str = "float32") -> Any:
@@ -387,8 +389,8 @@ class KernelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
             kernel = _kept(kernel, weights.get("cluster"), self.config.clusters)
             bound = self._bound(kernel)
             low, high = low.assign(-bound), high.assign(bound)
-        bits = self.config.bits
-        if not self.config.per_channel:
+        bits = self.num_bits
+        if not self.per_axis:
             return tf.quantization.fake_quant_with_min_max_vars(kernel, low, high, bits, True)
         return tf.reshape(
             tf.quantization.fake_quant_with_min_max_vars_per_channel(
@@ -399,7 +401,7 @@ class KernelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
 
     def _bound(self, kernel: Any) -> Any:
         """The largest magnitude in the kernel, or in each output channel of it."""
-        if not self.config.per_channel:
+        if not self.per_axis:
             return tf.reduce_max(tf.abs(kernel))
         kernel = self._channels_last(kernel)
         return tf.reduce_max(tf.abs(kernel), axis=range(len(kernel.shape) - 1))

@@ -296,7 +296,10 @@ def test_errors(digits, network, aware, clustered, export, tmp_path):
         (lambda: deploy.prune(small), "Dense layers to prune, received 'small' without one"),
         (lambda: deploy.cluster(network, 2), "expected 3 to 256 clusters, received 2"),
         (lambda: deploy.strip(deploy.prune(network)), "trained for 1 batches or more, received 0"),
-        (lambda: export(deploy.quantize_aware(network)), "is empty; compile it and call fit"),
+        (
+            lambda: export(deploy.quantize_aware(network)),
+            "'quant_image_input' has an empty range; compile it",
+        ),
         (lambda: export(aware("int8"), "cpu-float"), "expected a target with int8 activations"),
         (lambda: export(tmp_path / "clustered.h5"), "save deploy.strip(model)"),
     ]:
