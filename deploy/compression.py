@@ -95,10 +95,11 @@ def quantize_aware(model: Any, *, scheme: str = "int8") -> Any:
         model: a Keras 3 or tf_keras model, functional or Sequential; also one of `prune` or
             `cluster`.
         scheme: how weights are stored; activations are int8 in each. "int8": a scale for each
-            output channel. "int8-per-tensor": one scale for a layer, for hardware that has no
-            more. "int4": four bits and a scale for each output channel in Conv2D and Dense;
-            depthwise kernels, small and sensitive, in int8. A clustered layer has one scale in
-            each scheme, or its clusters would become different integers in different channels.
+            output channel of Conv2D and DepthwiseConv2D, one for the layer in Dense and others,
+            where the converter keeps no more. "int8-per-tensor": one for each layer, for hardware
+            that has no more. "int4": as "int8", with four bits in Conv1D, Conv2D and Dense. A
+            clustered layer has one scale in each scheme, or its clusters would become different
+            integers in different channels.
 
     Returns:
         A tf_keras model, not compiled.
@@ -128,9 +129,7 @@ def quantize_aware(model: Any, *, scheme: str = "int8") -> Any:
         config = KernelAndOutput(output=_has_range(layer, consumers[id(layer)]))
         if type(layer) in _KERNELS:
             config.kernel = _KERNELS[type(layer)]
-            kernel = getattr(layer, config.kernel).numpy()
-            values = len(np.unique(kernel))
-            config.clusters = values if values <= min(_MOST_CLUSTERS, kernel.size // 2) else 0
+            config.clusters = _clusters(getattr(layer, config.kernel).numpy())
             config.bits = bits if type(layer) in _FOUR_BITS else 8
             config.per_channel = per_channel and not config.clusters and type(layer) in _PER_CHANNEL
         twin = _copy(layer)
@@ -441,6 +440,12 @@ class OutputQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
 
     def get_config(self) -> dict[str, Any]:
         return {}
+
+
+def _clusters(kernel: np.ndarray) -> int:
+    """Distinct values of a clustered kernel; 0 where the weights differ one by one."""
+    values, used = len(np.unique(kernel)), np.count_nonzero(kernel)
+    return values if values <= min(_MOST_CLUSTERS, used // 2) else 0
 
 
 def _kept(kernel: Any, cluster: Any, clusters: int) -> Any:
