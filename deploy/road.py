@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import tempfile
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -257,7 +258,10 @@ def _origin(source: Source, out: Path) -> tuple[dict[str, str], dict[str, bytes]
     name = "model.keras" if isinstance(source.model, keras.Model) else "model.h5"
     with tempfile.TemporaryDirectory(prefix="deploy-") as folder:
         path = Path(folder, name)
-        source.model.save(path)
+        with warnings.catch_warnings():
+            # tf_keras advises against .h5, the one format in which it can read such a model again.
+            warnings.simplefilter("ignore", UserWarning)
+            source.model.save(path)
         return {"path": name, "sha256": digest(path)}, {name: path.read_bytes()}
 
 

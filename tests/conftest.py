@@ -6,6 +6,7 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
+from functools import partial  # noqa: E402
 from types import SimpleNamespace  # noqa: E402
 
 import keras  # noqa: E402
@@ -13,9 +14,14 @@ import pytest  # noqa: E402
 
 import deploy  # noqa: E402
 from thinkkeras import datasets  # noqa: E402
-from thinkkeras.models import convnet  # noqa: E402
+from thinkkeras.models import convnet, ds_cnn  # noqa: E402
 
-BUILDERS = {"convnet": convnet}
+BUILDERS = {
+    "convnet": convnet,
+    "ds_cnn": partial(
+        ds_cnn, filters=(24, 48, 64), strides=(1, 2, 1), kernel_size=(3, 3), rescale=1 / 255
+    ),
+}
 
 
 @pytest.fixture(scope="session")
