@@ -117,10 +117,13 @@ def _read(bundles: Sequence[str | Path]) -> list[_Bundle]:
         f"{card['name']} · {card['target']}" if len(models) > 1 else card["target"]
         for card in cards
     ]
-    return [
-        _Bundle(label if labels.count(label) == 1 else f"{label} ({path})", card)
-        for label, card, path in zip(labels, cards, paths, strict=True)
-    ]
+    # What tells them apart: the target, else the scheme too, else only the folder.
+    for details in ([card["scheme"] for card in cards], paths):
+        labels = [
+            label if labels.count(label) == 1 else f"{label} ({detail})"
+            for label, detail in zip(labels, details, strict=True)
+        ]
+    return list(map(_Bundle, labels, cards))
 
 
 def _read_card(path: Path) -> dict[str, Any]:
@@ -266,7 +269,6 @@ def _memory(found: Sequence[_Bundle]) -> _Section:
         "arena, bytes": lambda card: (
             f"{card['memory']['arena_bytes']:,}" if card["memory"] else "–"
         ),
-        "NPU cycles": lambda card: npu(card, "cycles"),
         "NPU SRAM, bytes": lambda card: npu(card, "sram_bytes"),
         "NPU DRAM, bytes": lambda card: npu(card, "dram_bytes"),
         "NPU flash, bytes": lambda card: npu(card, "flash_bytes"),
