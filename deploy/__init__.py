@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from deploy.errors import DeployError
 
 if TYPE_CHECKING:
-    from deploy.compare import compare
     from deploy.fit import fits
     from deploy.report import table
     from deploy.road import export
@@ -23,7 +22,6 @@ __all__ = [
     "TARGETS",
     "DeployError",
     "benchmark",
-    "compare",
     "export",
     "fits",
     "table",
@@ -35,7 +33,6 @@ _HOMES = {
     "fits": "deploy.fit",
     "verify": "deploy.step5_verify",
     "benchmark": "deploy.step6_benchmark",
-    "compare": "deploy.compare",
     "table": "deploy.report",
     "TARGETS": "deploy.targets",
 }

@@ -115,7 +115,7 @@ def bundles(fake):
             target="ethos-u55-128",
             size_bytes=22_000,
             quality=accuracy(0.95, 0.946),
-            latency_ms=latency(0.3),
+            latency_ms=latency(0.2),
             npu=NPU,
             memory={"arena_bytes": 31_000},
             layers=None,
@@ -331,7 +331,7 @@ def test_models_and_metrics_that_differ(fake, tmp_path):
 
 
 def test_names_are_escaped(fake, tmp_path):
-    odd = fake("odd", name="<b>net|1</b>", target="cpu")
+    odd = fake("odd", name="<b>net|1</b>\n", target="cpu")
     path = compare([odd, fake("even", name="other")], tmp_path / "report")
     page, text = path.read_text(), path.with_name("compare.md").read_text()
     Page(page)
@@ -390,6 +390,12 @@ def test_what_is_no_report_is_not_replaced(bundles, tmp_path, kind):
         out = bundles[0]
     with pytest.raises(deploy.DeployError, match=re.escape(f"received '{out}', which is or holds")):
         compare(bundles, out)
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(bundles, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(deploy.DeployError, match="could not write the report"):
+        compare(bundles[:1], tmp_path / "file" / "out")
 
 
 def test_no_bundle_is_an_error(tmp_path):
