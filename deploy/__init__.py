@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from deploy.errors import DeployError
 
 if TYPE_CHECKING:
+    from deploy.compression import cluster, prune, quantize_aware, strip
     from deploy.fit import fits
     from deploy.report import table
     from deploy.road import export
@@ -22,8 +23,12 @@ __all__ = [
     "TARGETS",
     "DeployError",
     "benchmark",
+    "cluster",
     "export",
     "fits",
+    "prune",
+    "quantize_aware",
+    "strip",
     "table",
     "verify",
 ]
@@ -35,6 +40,10 @@ _HOMES = {
     "benchmark": "deploy.step6_benchmark",
     "table": "deploy.report",
     "TARGETS": "deploy.targets",
+    "prune": "deploy.compression",
+    "cluster": "deploy.compression",
+    "quantize_aware": "deploy.compression",
+    "strip": "deploy.compression",
 }
 
 

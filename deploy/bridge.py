@@ -42,8 +42,6 @@ _RENAMED = {("LeakyReLU", "negative_slope"): "alpha"}
 # Layers that hand their input on at inference.
 _AUGMENTATIONS = ("AugMix", "CutMix", "MixUp", "RandAugment")
 
-_LAMBDA = keras.layers.Lambda
-
 _TENSOR = tf_keras.__internal__.KerasTensor
 
 
@@ -219,7 +217,8 @@ def _twin(operation: Any, name: str, arguments: tuple) -> Any:
     try:
         return _layer_twin(operation, name)
     except DeployError:
-        if operation.variables or not _is_built_in(operation) or isinstance(operation, _LAMBDA):
+        own = isinstance(operation, keras.layers.RandomCrop) or _holds_function(operation)
+        if own or operation.variables or not _is_built_in(operation):
             raise
         return _wrapped(operation, name, arguments)
 
@@ -228,10 +227,16 @@ def _is_built_in(operation: Any) -> bool:
     return type(operation).__module__.startswith("keras.src.")
 
 
+def _holds_function(layer: Any) -> bool:
+    return isinstance(layer, keras.layers.Lambda) or hasattr(layer, "activation")
+
+
 def _layer_twin(layer: Any, name: str) -> Any:
     kind = getattr(tf_keras.layers, type(layer).__name__, None)
-    if kind is None or not _is_built_in(layer) or isinstance(layer, _LAMBDA):
+    if kind is None or not _is_built_in(layer) or isinstance(layer, keras.layers.Lambda):
         raise _no_twin(layer, "build that part from Keras' own layers or keras.ops")
+    if isinstance(layer, keras.layers.RandomCrop):
+        raise _no_twin(layer, "crop in the data pipeline, or with CenterCrop")
     if isinstance(layer, keras.layers.Normalization):
         return _normalization(layer, name)
     config = _translate(layer, kind) | {"name": name, "dtype": _policy(layer)}
@@ -267,7 +272,9 @@ def _translate(layer: Any, kind: Any) -> dict[str, Any]:
             config[name] = _activation(getattr(layer, key, None), layer)
         elif name in accepted or name in _UNNAMED:
             config[name] = value
-        elif key not in defaults or value != defaults[key].default:
+        elif key == "data_format" and value == tf_keras.backend.image_data_format():
+            continue
+        elif value != defaults[key].default if key in defaults else value:
             raise _no_twin(layer, f"tf_keras has no argument {key} (here {value!r}); leave it out")
     return config
 
@@ -292,8 +299,9 @@ def _activation(function: Any, layer: Any) -> Any:
     name = getattr(function, "__name__", None)
     if function is None or function is getattr(keras.activations, str(name), None):
         return _ACTIVATIONS.get(str(name), function)
-    if function is getattr(keras.ops, str(name), None) and hasattr(keras.activations, str(name)):
-        return _ACTIVATIONS.get(str(name), getattr(keras.activations, str(name)))
+    # ops.gelu is another function than activations.gelu.
+    if function is getattr(keras.ops, str(name), None) and name in _ACTIVATIONS.keys() - {"gelu"}:
+        return _ACTIVATIONS[str(name)]
     raise _no_twin(layer, f"its activation is {function!r}; use one of keras.activations")
 
 
@@ -301,11 +309,12 @@ def _normalization(layer: Any, name: str) -> Any:
     # Statistics as constants: adapted or given, they are no weights to be trained.
     config = layer.get_config()
     axes = (config["axis"],) if isinstance(config["axis"], int) else tuple(config["axis"] or ())
-    shape = [layer.mean.shape[axis] for axis in sorted(a % len(layer.mean.shape) for a in axes)]
+    mean, variance = np.broadcast_arrays(layer.mean, layer.variance)
+    shape = [mean.shape[axis] for axis in sorted(a % mean.ndim for a in axes if mean.ndim)]
     return tf_keras.layers.Normalization(
         axis=config["axis"],
-        mean=np.asarray(layer.mean).reshape(shape).tolist(),
-        variance=np.asarray(layer.variance).reshape(shape).tolist(),
+        mean=mean.reshape(shape).tolist(),
+        variance=variance.reshape(shape).tolist(),
         invert=config["invert"],
         name=name,
     )
@@ -365,6 +374,8 @@ def _copy_weights(layer: Any, twin: Any) -> None:
         given[weight.path.split("/")[-1]].append(weight)
     for weight in twin.weights:
         wanted[weight.name.split("/")[-1].split(":")[0]].append(weight)
+    if "depthwise_kernel" in wanted.keys() - given.keys():
+        wanted["kernel"] = wanted.pop("depthwise_kernel")
     for name in given.keys() | wanted.keys():
         shapes = [[tuple(weight.shape) for weight in side[name]] for side in (given, wanted)]
         if shapes[0] != shapes[1]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from deploy.flatbuffer import count_operators, macs
+from deploy.flatbuffer import compressed_size, count_operators, macs
 from deploy.runtime import Model
 from deploy.step1_load import Source
 from deploy.step2_calibrate import Calibration, first_scaling
@@ -58,13 +58,15 @@ def describe(
         "target": row.name,
         "hardware": row.hardware,
         "scheme": scheme,
-        "weights": SCHEMES[scheme].weights,
+        "weights": source.trained_weights or SCHEMES[scheme].weights,
         "activations": SCHEMES[scheme].activations,
+        "quantization_aware": source.trained_weights is not None,
         "inputs": tensors["inputs"],
         "outputs": tensors["outputs"],
         "params": source.params,
         "macs": macs(content),
         "ops": count_operators(content),
+        "compressed_bytes": compressed_size(content),
         "memory": None,
         "npu": None,
         "calibration": examples and {"examples": examples.examples, "ranges": examples.ranges},

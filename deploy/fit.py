@@ -10,6 +10,7 @@ import keras
 
 from deploy.boards import Board, find_board
 from deploy.card import describe
+from deploy.compilers import cpu_text
 from deploy.errors import DeployError
 from deploy.step1_load import Source
 from deploy.step1_load import load as load_source
@@ -24,10 +25,6 @@ FIRMWARE_RAM = 32 * 2**10
 FIRMWARE_STORE = 128 * 2**10
 
 _UNJUDGED = "calibrated on random inputs: sizes, memory and operators hold, accuracy isn't judged"
-
-
-# Operators left on the CPU that a verdict names; the card of an export names all.
-_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -140,9 +137,9 @@ def _weigh(row: Target, content: bytes, facts: dict[str, Any], board: Board | No
     stops = [] if on_chip else ["none of the operators runs on it"]
     missing = facts.get("firmware", {}).get("missing")
     if missing and not (board and board.linux):
-        stops.append(f"LiteRT Micro lacks {missing}, which is left on the CPU")
+        stops.append(f"LiteRT Micro lacks {missing}, which is left on the CPU (Linux has it)")
     stops += _exceeded(names, ram, store, board) if board else []
-    text = "; ".join([*(stops or [", ".join(needs)]), *_left_text(left)])
+    text = "; ".join([*(stops or [", ".join(needs)]), *([cpu_text(left)] if left else [])])
     return Verdict(row.name, not stops, text, ram, store)
 
 
@@ -171,18 +168,6 @@ def _left_on_cpu(facts: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:
         left = [each for each in facts["coral"]["operators"] if not each["tpu"]]
         return left, facts["coral"]["on_tpu"] > 0
     return [], True
-
-
-def _left_text(left: list[dict[str, Any]]) -> list[str]:
-    if not left:
-        return []
-    named = [
-        f"{each['operator']} '{each['layer']}' ({each['reason'].split(';')[0]})"
-        for each in left[:_NAMED]
-    ]
-    more = [f"and {len(left) - _NAMED} more"] if len(left) > _NAMED else []
-    noun = "operator" if len(left) == 1 else "operators"
-    return [f"{len(left)} {noun} on the CPU: {', '.join(named + more)}"]
 
 
 def _heading(source: Source, board: Board | None, random: bool) -> str:

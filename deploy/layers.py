@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -102,11 +103,12 @@ class _Tensors:
     """An interpreter that keeps what flows between the operators."""
 
     def __init__(self, content: bytes):
-        self._interpreter = Interpreter(
-            model_content=content,
-            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-            experimental_preserve_all_tensors=True,
-        )
+        with warnings.catch_warnings(action="ignore"):  # that all tensors are kept
+            self._interpreter = Interpreter(
+                model_content=content,
+                experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+                experimental_preserve_all_tensors=True,
+            )
         self._interpreter.allocate_tensors()
         self._details = {entry["name"]: entry for entry in self._interpreter.get_tensor_details()}
 

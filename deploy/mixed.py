@@ -49,8 +49,8 @@ def costs(
         output in `floats`) and `sqnr_db`. Operators that cost nothing are left out.
     """
     found = operators(floats)
-    arrays = _by_name(calibration, source)
-    ranges, shown = find_ranges(floats, arrays), [array[:_EXAMPLES] for array in arrays.values()]
+    ranges = find_ranges(floats, _by_name(calibration, source))
+    shown = [array[:_EXAMPLES] for array in calibration.arrays]
     reference = run_litert(floats, shown).outputs
     entries = []
     for operator, layer in zip(found, operator_layers(found, source), strict=True):

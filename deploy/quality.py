@@ -200,6 +200,7 @@ def _last_activation(source: Source) -> str | None:
     last = source.model
     while getattr(last, "layers", None):
         last = last.layers[-1]
+    last = getattr(last, "layer", last)
     return getattr(getattr(last, "activation", None), "__name__", None)
 
 

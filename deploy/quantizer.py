@@ -6,7 +6,10 @@ come from running that.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -24,24 +27,28 @@ from deploy.flatbuffer import Operator, code_of, computes_in_float, operators
 
 PACKAGE = "litert-quantizer"
 
+_INT8 = ("add_static_config", {"activation_num_bits": 8, "weight_num_bits": 8})
+_PER_TENSOR = {"weight_granularity": QuantGranularity.TENSORWISE}
+
 # What each scheme asks of the library: a method of its RecipeManager, and that method's arguments.
-_RECIPES: dict[str, tuple[str, dict[str, Any]]] = {
+# Of several, each replaces those before for the operators that can have it.
+_RECIPES: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     "float16": (
-        "add_weight_only_config",
-        {"num_bits": 16, "algorithm_key": AlgorithmName.FLOAT_CASTING},
+        (
+            "add_weight_only_config",
+            {"num_bits": 16, "algorithm_key": AlgorithmName.FLOAT_CASTING},
+        ),
     ),
-    "dynamic": ("add_dynamic_config", {"num_bits": 8}),
-    "int4": ("add_weight_only_config", {"num_bits": 4}),
-    "int8": ("add_static_config", {"activation_num_bits": 8, "weight_num_bits": 8}),
-    "int8-per-tensor": (
-        "add_static_config",
-        {
-            "activation_num_bits": 8,
-            "weight_num_bits": 8,
-            "weight_granularity": QuantGranularity.TENSORWISE,
-        },
+    "dynamic": (("add_dynamic_config", {"num_bits": 8}),),
+    # Depthwise kernels have no int4 form.
+    "int4": (
+        ("add_weight_only_config", {"num_bits": 8}),
+        ("add_weight_only_config", {"num_bits": 4}),
     ),
-    "int16": ("add_static_config", {"activation_num_bits": 16, "weight_num_bits": 8}),
+    "int8": (_INT8,),
+    "int8-float-ends": (_INT8,),
+    "int8-per-tensor": ((_INT8[0], _INT8[1] | _PER_TENSOR),),
+    "int16": (("add_static_config", {"activation_num_bits": 16, "weight_num_bits": 8}),),
 }
 
 
@@ -52,8 +59,14 @@ def quantize_all(content: bytes, scheme: str, arrays: Mapping[str, np.ndarray]) 
         return quantize(content, scheme)
     if not all(knows(operator) for operator in operators(content)):
         return None
-    quantized = quantize(content, scheme, find_ranges(content, arrays))
-    return None if computes_in_float(quantized) else quantized
+    try:
+        ranges = find_ranges(content, arrays)
+    except ValueError as error:
+        if "Tensor data is null" not in str(error):
+            raise
+        return None  # The library can't read a tensor that no operator does, as of unrolled LSTMs.
+    quantized = quantize(content, scheme, ranges)
+    return None if any(map(computes_in_float, operators(quantized))) else quantized
 
 
 def find_ranges(content: bytes, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
@@ -63,17 +76,19 @@ def find_ranges(content: bytes, arrays: Mapping[str, np.ndarray]) -> dict[str, A
         content: the float flatbuffer.
         arrays: (examples, …) calibration examples by the name of the signature's input.
     """
-    # The library's own default, a moving average, cuts off the values of all but the last examples.
-    calibrator = Calibrator(
-        content,
-        num_threads=1,
-        mode=CalibrationMode.CALIBRATION_PRESERVE_ALL_TENSORS,
-        qsv_update_func=min_max_update,
-    )
-    (signature,) = calibrator.get_signature_list()
     manager = RecipeManager()
-    _add(manager, ".*", TFLOperationName.ALL_SUPPORTED, "int8")
-    calibrator.calibrate({signature: list(one_by_one(arrays))}, manager)
+    _add(manager, "", TFLOperationName.ALL_SUPPORTED, "int8")
+    # A warning that all tensors are kept, and a bar that runs for a second.
+    with warnings.catch_warnings(action="ignore"), contextlib.redirect_stderr(io.StringIO()):
+        # The library's default, a moving average, cuts off the values of all but the last examples.
+        calibrator = Calibrator(
+            content,
+            num_threads=1,
+            mode=CalibrationMode.CALIBRATION_PRESERVE_ALL_TENSORS,
+            qsv_update_func=min_max_update,
+        )
+        (signature,) = calibrator.get_signature_list()
+        calibrator.calibrate({signature: list(one_by_one(arrays))}, manager)
     return calibrator.get_model_qsvs()
 
 
@@ -95,7 +110,10 @@ def quantize(
     if scheme == "float32" and not exceptions:
         return content
     manager = RecipeManager()
-    _add(manager, ".*", TFLOperationName.ALL_SUPPORTED, scheme)
+    _add(manager, "", TFLOperationName.ALL_SUPPORTED, scheme)
+    if scheme == "int8-float-ends":
+        for end in (TFLOperationName.INPUT, TFLOperationName.OUTPUT):
+            _add(manager, "", end, "float32")
     for operator in filter(knows, operators(content)):
         names = [tensor.name for tensor in operator.results]
         if names[0] in (exceptions or {}):
@@ -119,9 +137,14 @@ def knows(operator: Operator) -> bool:
 def _add(manager: RecipeManager, names: str, kind: TFLOperationName, scheme: str) -> None:
     if scheme == "float32":
         manager.add_quantization_config(names, kind, algorithm_key=AlgorithmName.NO_QUANTIZE)
-    else:
-        method, arguments = _RECIPES[scheme]
-        getattr(manager, method)(names, kind, **arguments)
+        return
+    for index, (method, arguments) in enumerate(_RECIPES[scheme]):
+        # The library keeps one recipe for each pattern of names, so each gets a pattern of its own.
+        pattern = names + "(?:)" * index
+        # What an operator can't have it keeps its former numbers for; the library says so only of
+        # a single kind of operator.
+        with contextlib.suppress(ValueError):
+            getattr(manager, method)(pattern, kind, **arguments)
 
 
 def one_by_one(arrays: Mapping[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:

@@ -89,7 +89,7 @@ def export(
     row, out = find_target(target), Path(out)
     scheme = scheme or row.scheme
     check_output(out, overwrite, model)
-    _check_options(row, scheme, calibration, test, fix, seed)
+    _check_options(row, scheme, test, fix, seed)
     names = check_labels(labels)
 
     def say(text: str) -> None:
@@ -97,6 +97,7 @@ def export(
             print(f"[{target}] {text}", flush=True)
 
     source = load_source(model, trust)
+    _check_calibration(row, scheme, source, calibration)
     say(f"1 load       '{source.name}', {source.params:,} parameters")
     examples = None if calibration is None else calibrate(calibration, source, seed)
     say(f"2 calibrate  {_calibration_text(examples)}")
@@ -174,18 +175,11 @@ def _quantized(
     return content, card, run
 
 
-def _check_options(
-    row: Target, scheme: str, calibration: Any, test: Any, fix: bool, seed: int
-) -> None:
+def _check_options(row: Target, scheme: str, test: Any, fix: bool, seed: int) -> None:
     if scheme not in row.schemes:
         raise DeployError(
             f"expected one of the schemes {', '.join(row.schemes)} for the target '{row.name}', "
             f"received '{scheme}'"
-        )
-    if SCHEMES[scheme].calibrated and calibration is None:
-        raise DeployError(
-            f"expected calibration data for the target '{row.name}', which is quantized to "
-            f"{scheme}, received none; give a few hundred training examples"
         )
     if fix and test is None:
         raise DeployError(
@@ -193,6 +187,14 @@ def _check_options(
         )
     if seed < 0:
         raise DeployError(f"expected a seed of 0 or more, received {seed}")
+
+
+def _check_calibration(row: Target, scheme: str, source: Source, calibration: Any) -> None:
+    if SCHEMES[scheme].calibrated and not source.trained_weights and calibration is None:
+        raise DeployError(
+            f"expected calibration data for the target '{row.name}', which is quantized to "
+            f"{scheme}, received none; give a few hundred training examples"
+        )
 
 
 def _loses_more(card: dict[str, Any], tolerance: float) -> bool:

@@ -36,7 +36,8 @@ class Source:
     `call` takes one tensor an input and returns one tensor an output, in inference mode. It is no
     `tf.function`: each trace of it has the shapes of its own arguments, so batch 1 stays static.
     `model` is the Keras or tf_keras model behind it (None for a SavedModel), `file` where it was
-    read from (None for a model in memory).
+    read from (None for a model in memory). `trained_weights` says how the weights of a
+    quantization-aware model are to be stored (None for any other model).
     """
 
     name: str
@@ -47,6 +48,7 @@ class Source:
     params: int
     model: Any = None
     file: Path | None = None
+    trained_weights: str | None = None
 
     def predict(self, arrays: Sequence[np.ndarray], batch_size: int = 256) -> list[np.ndarray]:
         """The model's outputs, float32, for `arrays`: one (examples, …) array an input.
@@ -150,10 +152,16 @@ def _open_archive(path: Path, trust: bool) -> keras.Model:
         )
     with zipfile.ZipFile(path) as archive:
         missing = {"config.json", "model.weights.h5"} - set(archive.namelist())
+        config = "" if missing else archive.read("config.json").decode(errors="replace")
     if missing:
         raise DeployError(
             f"expected config.json and model.weights.h5 in '{path}', received an archive without "
             f"{' and '.join(sorted(missing))}; save the model again with model.save()"
+        )
+    if '"tf_keras.' in config:
+        raise DeployError(
+            f"expected an archive of Keras 3, received '{path}', which tf_keras wrote; save the "
+            "model with model.save('model.h5')"
         )
     return _open(path, keras.saving.load_model, trust)
 
@@ -173,8 +181,11 @@ def _open_h5(path: Path, trust: bool) -> Any:
         # Keras 2 wrote arguments that Keras 3 refuses, DepthwiseConv2D(groups=…) among them.
         import tf_keras
 
+        from deploy import compression
+
         try:
-            return _open(path, tf_keras.models.load_model, trust)
+            with compression.scope():
+                return _open(path, tf_keras.models.load_model, trust)
         except DeployError:
             raise keras_3_error from None
 
@@ -222,6 +233,18 @@ def _one_line(error: Exception) -> str:
 
 
 def _from_keras(model: Any, file: Path | None) -> Source:
+    trained_weights = None
+    if not isinstance(model, keras.Model) and hasattr(model, "layers"):
+        from deploy import compression
+
+        if file is not None and compression.is_clustered(model):
+            raise DeployError(
+                f"expected a model without the wrappers of cluster, received '{file}', whose "
+                "clusters a file does not keep; save deploy.strip(model)"
+            )
+        model = compression.strip(model)
+        if compression.is_quantize_aware(model):
+            trained_weights = compression.trained_weights(model)
     try:
         inputs, outputs = list(model.inputs), list(model.outputs)
     except (AttributeError, TypeError, ValueError):
@@ -259,6 +282,7 @@ def _from_keras(model: Any, file: Path | None) -> Source:
         params=model.count_params(),
         model=model,
         file=file,
+        trained_weights=trained_weights,
     )
 
 

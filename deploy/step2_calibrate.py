@@ -248,13 +248,17 @@ def first_scaling(source: Source) -> tuple[Any, Any] | None:
     part = source.model
     while part is not None:
         for layer in part.layers:
-            kind = type(layer).__name__
+            # Quantization-aware layers are wrapped, and begin with one that quantizes the input.
+            kept = getattr(layer, "layer", layer)
+            kind = type(kept).__name__
             if kind in ("Rescaling", "Normalization"):
                 return (part, layer) if tuple(layer.output.shape[1:]) in shapes else None
             if hasattr(layer, "layers") and len(source.inputs) == 1:
                 part = layer
                 break
             # Nothing but augmentation may come between, or the values are no longer the input's.
+            if kind == "Activation" and kept.activation.__name__ == "linear":
+                continue
             if kind != "InputLayer" and not kind.startswith("Random"):
                 return None
         else:

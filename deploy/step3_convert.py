@@ -38,8 +38,13 @@ SCHEMES = {
     "float32": Scheme("float32", "float32", calibrated=False, tolerance=1e-4),
     "float16": Scheme("float16", "float32 or float16", calibrated=False, tolerance=1e-2),
     "dynamic": Scheme("int8, per channel", "float32", calibrated=False, tolerance=1e-2),
-    "int4": Scheme("int4, per channel", "float32", calibrated=False, tolerance=1e-2),
+    "int4": Scheme(
+        "int4, per channel (depthwise: int8)", "float32", calibrated=False, tolerance=1e-2
+    ),
     "int8": Scheme("int8, per channel", "int8", calibrated=True, tolerance=12.0),
+    "int8-float-ends": Scheme(
+        "int8, per channel", "int8, float32 at both ends", calibrated=True, tolerance=0.05
+    ),
     "int8-per-tensor": Scheme("int8, per tensor", "int8", calibrated=True, tolerance=12.0),
     "int16": Scheme("int8, per channel", "int16", calibrated=True, tolerance=64.0),
 }
@@ -54,19 +59,36 @@ class Converted(NamedTuple):
     quantizer: str | None
 
 
-def convert(source: Source, scheme: str, calibration: Calibration | None) -> Converted:
+def convert(
+    source: Source, scheme: str, calibration: Calibration | None, *, by_converter: bool = False
+) -> Converted:
     """`source` as a TFLite flatbuffer with batch 1 and built-in operators only.
+
+    Args:
+        source: the model.
+        scheme: a key of `SCHEMES`.
+        calibration: examples, which the schemes with integer activations need.
+        by_converter: quantize in TensorFlow's converter, as is done anyway where LiteRT's quantizer
+            can't, or where the model brings the ranges of quantization-aware training.
 
     Raises:
         DeployError: an operator that TFLite has not, with the layer it comes from; a recurrent
             layer that can't be quantized; a crash of the converter, with the step.
     """
+    if source.trained_weights and not SCHEMES[scheme].activations.startswith("int8"):
+        raise DeployError(
+            f"expected a target with int8 activations for the quantization-aware model "
+            f"'{source.name}', received the scheme {scheme}; export the model from before "
+            "quantize_aware"
+        )
     if SCHEMES[scheme].calibrated and _has_recurrent(source.model):
         source = _with_recurrent_layers_of_tf_keras(source, unroll=scheme == "int16")
     with tempfile.TemporaryDirectory(prefix="deploy-") as folder:
         saved_model, examples = Path(folder, "saved_model"), Path(folder, "calibration.npz")
         _save(source, saved_model)
-        shown = calibration if SCHEMES[scheme].calibrated else None
+        # A quantization-aware model brings the ranges that it was trained with.
+        calibrated = SCHEMES[scheme].calibrated and not source.trained_weights
+        shown = calibration if calibrated else None
         names = signature_names(source)
         if shown:
             np.savez(examples, allow_pickle=False, **dict(zip(names[0], shown.arrays, strict=True)))
@@ -78,6 +100,7 @@ def convert(source: Source, scheme: str, calibration: Calibration | None) -> Con
                 examples=str(examples) if shown else None,
                 names=names,
                 folder=folder,
+                by_converter=by_converter or source.trained_weights is not None,
             )
         except child.ChildError as error:
             raise _explain(error, source, scheme) from error
@@ -89,7 +112,12 @@ _FILES = ("model.tflite", "floats.tflite")
 
 
 def convert_saved_model(
-    saved_model: str, scheme: str, examples: str | None, names: list[list[str]], folder: str
+    saved_model: str,
+    scheme: str,
+    examples: str | None,
+    names: list[list[str]],
+    folder: str,
+    by_converter: bool,
 ) -> str | None:
     """Convert the SavedModel folder into the files `_FILES` of `folder`; runs in the child.
 
@@ -103,7 +131,8 @@ def convert_saved_model(
     child.step("converting the graph")
     floats = in_order(tf.lite.TFLiteConverter.from_saved_model(saved_model).convert(), *names)
     child.step("calibrating and quantizing")
-    content, package = quantizer.quantize_all(floats, scheme, arrays), quantizer.PACKAGE
+    content = None if by_converter else quantizer.quantize_all(floats, scheme, arrays)
+    package = quantizer.PACKAGE
     if content is None:
         content, package = _quantized_by_converter(saved_model, scheme, arrays), "tensorflow"
     for name, data in zip(_FILES, (in_order(content, *names), floats), strict=True):
@@ -116,14 +145,15 @@ def _quantized_by_converter(
 ) -> bytes:
     converter = tf.lite.TFLiteConverter.from_saved_model(saved_model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: quantizer.one_by_one(arrays)
-    converter.target_spec.supported_ops = [
-        tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
-        if scheme == "int16"
-        else tf.lite.OpsSet.TFLITE_BUILTINS_INT8
-    ]
-    integers = tf.int16 if scheme == "int16" else tf.int8
-    converter.inference_input_type = converter.inference_output_type = integers
+    if arrays:
+        converter.representative_dataset = lambda: quantizer.one_by_one(arrays)
+        converter.target_spec.supported_ops = [
+            tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+            if scheme == "int16"
+            else tf.lite.OpsSet.TFLITE_BUILTINS_INT8
+        ]
+    ends = {"int16": tf.int16, "int8-float-ends": tf.float32}.get(scheme, tf.int8)
+    converter.inference_input_type = converter.inference_output_type = ends
     converter._experimental_disable_per_channel = scheme == "int8-per-tensor"
     return converter.convert()
 

@@ -52,7 +52,14 @@ _ROWS = (
     Target("cpu-float", "the same, unquantized", ("float32",), "litert"),
     Target("cpu-dynamic", "the same, int8 weights only", ("dynamic", "int4"), "litert"),
     Target("gpu", "mobile GPU delegate", ("float16", "float32"), "litert"),
-    Target("mobile", "Android, iOS and web, MediaPipe Tasks", ("float32",), "litert", "mediapipe"),
+    Target(
+        "mobile",
+        "Android, iOS and web, MediaPipe Tasks",
+        ("int8-float-ends", "float16", "float32"),
+        "litert",
+        "mediapipe",
+        ("float32", "int16"),
+    ),
     Target("coral", "Edge TPU", _INT8, "litert", "edgetpu"),
     Target(
         "cortex-m",

@@ -246,7 +246,7 @@ metrics = {
     "targets": {
         card["target"]: {
             name: card[name]
-            for name in ("target", "scheme", "quality", "size_bytes", "latency_ms", "memory")
+            for name in ("target", "scheme", "quality", "size_bytes", "latency_ms", "memory", "npu")
         }
         for card in cards
     },

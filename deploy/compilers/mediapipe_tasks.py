@@ -45,14 +45,29 @@ def mediapipe_tasks(content: bytes, card: dict[str, Any], labels: Sequence[str])
     Raises:
         DeployError: MediaPipe is not installed, or its task can't run this model.
     """
-    task = _TASKS.get(card["task"])
+    task, note = find_task(card)
     described = with_metadata(content, card, labels)
-    facts: dict[str, Any] = {"task": task}
+    facts: dict[str, Any] = {"task": task, "note": note}
     if task:
         _run(described, task)
     if task == "ObjectDetector":
         facts["iou_threshold"] = _IOU_THRESHOLD
     return Compiled({"model.tflite": described}, {"mediapipe": facts})
+
+
+def find_task(card: dict[str, Any]) -> tuple[str | None, str | None]:
+    """MediaPipe's task for the model and None, or None and why there is none."""
+    task, shapes = _TASKS.get(card["task"]), [tuple(entry["shape"]) for entry in card["inputs"]]
+    if task is None:
+        return None, "MediaPipe has no task for what the model does"
+    if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][3] != 3:
+        grey = len(shapes) == 1 and shapes[0][3:] == (1,)
+        hint = "; begin the model with keras.ops.image.rgb_to_grayscale to open it there"
+        return None, (
+            f"MediaPipe's {task} takes RGB pictures (1, height, width, 3), the model "
+            f"{' and '.join(map(str, shapes))}{hint if grey else ''}"
+        )
+    return task, None
 
 
 def with_metadata(content: bytes, card: dict[str, Any], labels: Sequence[str]) -> bytes:
@@ -72,7 +87,8 @@ def with_metadata(content: bytes, card: dict[str, Any], labels: Sequence[str]) -
       outputs `boxes` and `scores`, the `format` "cycxhw-normalized" and the `score_threshold`,
       which an app of Python or C sets anew (without, it gets every box).
 
-    A model of any other task is described for programs that read the metadata themselves.
+    A model of any other task, or of other inputs, is described for programs that read the metadata
+    themselves.
 
     Args:
         content: the flatbuffer.
@@ -83,7 +99,7 @@ def with_metadata(content: bytes, card: dict[str, Any], labels: Sequence[str]) -
     Raises:
         DeployError: MediaPipe is not installed, or would refuse this model or feed it wrongly.
     """
-    task = _TASKS.get(card["task"])
+    task, _ = find_task(card)
     names = _names_of_scores(card, labels)
     if task:
         _check_input(card["inputs"], task)
@@ -133,15 +149,6 @@ def run_in_child(model: str, task: str) -> None:
 
 
 def _check_input(inputs: list[dict[str, Any]], task: str) -> None:
-    shapes = [tuple(entry["shape"]) for entry in inputs]
-    if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][3] != 3:
-        hint = "choose another target"
-        if len(shapes) == 1 and shapes[0][3:] == (1,):
-            hint = "begin the model with keras.ops.image.rgb_to_grayscale and train it on RGB"
-        raise DeployError(
-            f"expected one input (1, height, width, 3), as MediaPipe's {task} takes RGB pictures, "
-            f"received {' and '.join(map(str, shapes))}; {hint}"
-        )
     pixels = inputs[0].get("pixels")
     if pixels is None:
         raise DeployError(

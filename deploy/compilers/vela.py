@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy import child
-from deploy.compilers import Compiled
+from deploy.compilers import Compiled, cpu_text
 from deploy.compilers.c_array import firmware_files, resolver_methods
 from deploy.errors import DeployError
 from deploy.flatbuffer import Operator, operators, without
@@ -36,8 +36,8 @@ _CUSTOM = "ethos-u"
 _STRUCTURES = 8192
 
 _ARENA = f"""\
-// Vela's figure for the tensors, and {_STRUCTURES} bytes for LiteRT Micro's own structures;
-// MicroInterpreter::arena_used_bytes() tells how much the firmware needs in the end."""
+// Vela's figure for the tensors, and {_STRUCTURES} bytes as a first guess for LiteRT Micro's own
+// structures; MicroInterpreter::arena_used_bytes() tells how much the firmware needs."""
 
 # An operator's first warning and its reason, up to the blank line that ends it.
 _WARNING = re.compile(r"operator: (\S+), ofm: '([^']*)'\s*\nReason: (.+(?:\n.*\S.*)*)")
@@ -96,8 +96,8 @@ def vela(content: bytes, card: dict[str, Any], labels: Sequence[str]) -> Compile
     on_npu = [operator for operator in found if operator.name == _CUSTOM]
     if not on_npu:
         raise DeployError(
-            f"expected operators that the NPU of '{target}' runs, received none: {cpu_text(left)}; "
-            "use the target cortex-m, or other layers"
+            f"expected operators that the NPU of '{target}' runs, received none, and "
+            f"{cpu_text(left)}; use the target cortex-m, or other layers"
         )
     # The inputs are the commands, the constants, the scratch tensors and the stretch's own.
     arena = max(prod(shape) for operator in on_npu for shape in operator.inputs[2:4])
@@ -123,11 +123,6 @@ def vela(content: bytes, card: dict[str, Any], labels: Sequence[str]) -> Compile
             },
         },
     )
-
-
-def cpu_text(left: Sequence[dict[str, str]]) -> str:
-    """The `cpu_ops` of a card's `npu` in one line."""
-    return "; ".join(f"{each['operator']} '{each['layer']}' ({each['reason']})" for each in left)
 
 
 def _figures(row: dict[str, str]) -> dict[str, Any]:

@@ -96,6 +96,20 @@ def test_export_verify_and_benchmark(files, capsys):
     assert main([*arguments, "--overwrite"]) == 0
 
 
+def test_a_file_with_code_goes_through_with_trust(files, capfd):
+    x = keras.Input((8, 8, 1))
+    flat = keras.layers.Flatten()(keras.layers.Lambda(lambda value: value / 255)(x))
+    keras.Model(x, keras.layers.Dense(10, "softmax")(flat)).save("code.keras")
+    arguments = ["export", "code.keras", "--target", "cpu-float", "--out", "bundle"]
+    assert main(arguments) == 2
+    assert "load it with --trust" in capfd.readouterr().err
+    assert main([*arguments, "--trust"]) == 0
+    arguments = ["verify", "bundle", "--data", "x.npz"]
+    assert main(arguments) == 2
+    assert "load it with --trust" in capfd.readouterr().err
+    assert main([*arguments, "--trust"]) == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -181,10 +181,27 @@ def test_a_recurrent_model_goes_where_it_can(layer, target, tmp_path):
     assert runtime.selftest(tmp_path / "bundle")[0]["passed"]
 
 
-def test_a_recurrent_model_is_refused_in_int8_with_its_layer(tmp_path):
-    model = keras.Sequential([keras.Input((6, 4)), keras.layers.LSTM(8, name="memory")])
+@pytest.mark.parametrize("target", ["cpu", "cortex-m"])
+def test_a_recurrent_model_goes_to_int8(target, tmp_path):
+    keras.utils.set_random_seed(5)
+    model = keras.Sequential(
+        [keras.Input((6, 4)), keras.layers.LSTM(8), keras.layers.Dense(2)], name="memory"
+    )
+    data = np.random.default_rng(0).normal(size=(80, 6, 4)).astype("float32")
+    card = deploy.export(model, target, out=tmp_path / "bundle", calibration=data, verbose=0)
+    assert card["ops"]["UNIDIRECTIONAL_SEQUENCE_LSTM"] == 1
+    assert card["parity"]["sqnr_db"] > 25
+    # One example after another: no state is left from the one before.
+    assert runtime.selftest(tmp_path / "bundle")[0]["max_difference"] == 0
+    assert deploy.verify(tmp_path / "bundle", (data, None))["passed"]
+
+
+def test_a_masked_recurrent_model_is_refused_in_int8_with_its_layer(tmp_path):
+    model = keras.Sequential(
+        [keras.Input((6, 4)), keras.layers.Masking(), keras.layers.LSTM(8, name="memory")]
+    )
     data = np.random.default_rng(0).normal(size=(20, 6, 4))
-    with pytest.raises(deploy.DeployError, match=r"'memory' \(LSTM\).*use the target cpu-float"):
+    with pytest.raises(deploy.DeployError, match=r"'memory' \(LSTM\); it gets a time mask"):
         deploy.export(model, "cpu", out=tmp_path / "bundle", calibration=data, verbose=0)
     assert not list(tmp_path.iterdir())
 

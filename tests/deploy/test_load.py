@@ -124,6 +124,39 @@ def test_what_is_no_model_is_refused_in_one_line(name, small, tmp_path):
     assert "received" in str(caught.value)
 
 
+def save_with_code(way, path):
+    """A model of Keras 3 or (way "old") of tf_keras with a Lambda layer, saved at `path`."""
+    kind = tf_keras if way == "old" else keras
+    x = kind.Input((3,))
+    doubled = kind.layers.Lambda(lambda value: 2 * value, name="double")(x)
+    # Within a nested model, where a look at the first level would not find it.
+    inner = kind.Model(x, doubled, name="inner")
+    kind.Model(x, inner(x), name="outer").save(path)
+
+
+@pytest.mark.parametrize("way", [".keras", ".h5", "old"])
+def test_code_in_a_file_runs_only_where_its_author_is_trusted(way, tmp_path):
+    path = tmp_path / f"model{'.h5' if way == 'old' else way}"
+    save_with_code(way, path)
+    with pytest.raises(DeployError, match="holds code") as caught:
+        load(path)
+    assert str(caught.value) == (
+        f"expected a model without code of its own, received '{path}', which holds code (a Lambda "
+        "layer); if you trust its author, load it with --trust (trust=True)"
+    )
+    x = np.ones((2, 3), "float32")
+    np.testing.assert_array_equal(load(path, trust=True).predict([x])[0], 2 * x)
+
+
+def test_no_code_runs_in_the_look_for_it(tmp_path, monkeypatch):
+    save_with_code("old", tmp_path / "model.h5")
+    monkeypatch.setattr(
+        tf_keras.models, "load_model", lambda *_, **__: pytest.fail("the file was opened")
+    )
+    with pytest.raises(DeployError, match="--trust"):
+        load(tmp_path / "model.h5")
+
+
 def subclassed():
     class Own(keras.Model):
         def call(self, x):

@@ -12,7 +12,7 @@ from ai_edge_litert import schema_py_generated as schema
 from keras import layers
 
 import deploy
-from deploy.compilers.mediapipe_tasks import mediapipe_tasks, with_metadata
+from deploy.compilers.mediapipe_tasks import find_task, mediapipe_tasks, with_metadata
 from deploy.runtime import Model, load, selftest
 
 mediapipe = pytest.importorskip("mediapipe")
@@ -117,7 +117,7 @@ def detector_head(h):
 
 def test_the_bundle_in_mediapipe_and_in_our_runtime(bundle, rgb_digits):
     ours, (_, (pictures, _)) = load(bundle), rgb_digits[1]
-    assert ours.card["mediapipe"] == {"task": "ImageClassifier"}
+    assert ours.card["mediapipe"] == {"task": "ImageClassifier", "note": None}
     assert ours.card["size_bytes"] == (bundle / "model.tflite").stat().st_size
     assert all(result["passed"] for result in selftest(bundle))
     with open_task("ImageClassifier", (bundle / "model.tflite").read_bytes()) as classifier:
@@ -327,22 +327,6 @@ FOUND = DETECTOR | {"boxes": 1, "scores": 0}
     [
         (
             "classification",
-            [entry([1, 8, 8, 1], pixels=(0, 255))],
-            [entry([1, 4])],
-            None,
-            "expected one input (1, height, width, 3), as MediaPipe's ImageClassifier takes RGB "
-            "pictures, received (1, 8, 8, 1); begin the model with "
-            "keras.ops.image.rgb_to_grayscale and train it on RGB",
-        ),
-        (
-            "classification",
-            [RGB, RGB],
-            [entry([1, 4])],
-            None,
-            "received (1, 16, 16, 3) and (1, 16, 16, 3); choose another target",
-        ),
-        (
-            "classification",
             [entry([1, 16, 16, 3], pixels=None)],
             [entry([1, 4])],
             None,
@@ -402,13 +386,37 @@ def test_what_mediapipe_would_refuse(task, inputs, outputs, detector, message):
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("task", "inputs", "note"),
+    [
+        ("other", [RGB], "MediaPipe has no task for what the model does"),
+        (
+            "classification",
+            [entry([1, 8, 8, 1])],
+            "MediaPipe's ImageClassifier takes RGB pictures (1, height, width, 3), the model "
+            "(1, 8, 8, 1); begin the model with keras.ops.image.rgb_to_grayscale to open it there",
+        ),
+        (
+            "detection",
+            [RGB, entry([1, 2])],
+            "MediaPipe's ObjectDetector takes RGB pictures (1, height, width, 3), the model "
+            "(1, 16, 16, 3) and (1, 2)",
+        ),
+    ],
+)
+def test_what_no_task_of_mediapipe_opens(task, inputs, note):
+    assert find_task({"task": task, "inputs": inputs}) == (None, note)
+
+
 def test_mediapipe_runs_what_is_described(pictures):
     content = convert(network(detector_head), None)
     shapes = [entry["shape"] for entry in Model(content, {}, []).card["outputs"]]
     boxes = shapes.index([1, 16, 4])
     detector = DETECTOR | {"boxes": boxes, "scores": 1 - boxes}
     made = mediapipe_tasks(content, card_of(content, "detection", detector=detector), LABELS[:3])
-    assert made.card == {"mediapipe": {"task": "ObjectDetector", "iou_threshold": 0.3}}
+    assert made.card == {
+        "mediapipe": {"task": "ObjectDetector", "note": None, "iou_threshold": 0.3}
+    }
     wrong = DETECTOR | {"boxes": 1 - boxes, "scores": boxes}
     with pytest.raises(deploy.DeployError, match="MediaPipe's ObjectDetector can't run the model"):
         mediapipe_tasks(content, card_of(content, "detection", detector=wrong), [])

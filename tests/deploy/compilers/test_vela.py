@@ -12,6 +12,7 @@ from deploy import DeployError
 from deploy.compilers import vela as module
 from deploy.compilers.vela import vela
 from deploy.flatbuffer import count_operators, operators, without
+from deploy.interpreters import micro_arena
 from deploy.report import card_text, table
 from deploy.runtime import load
 from deploy.step1_load import load as load_source
@@ -117,6 +118,13 @@ def test_cycles_are_those_of_mlperf_tiny(builder, params, macs, cycles, compiled
     assert (npu["system_config"], npu["memory_mode"]) == (
         "Ethos_U55_High_End_Embedded", "Shared_Sram",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("builder", "arena"), [(resnet_8, 55_984), (ds_cnn, 24_272)])
+def test_the_processors_arena_is_that_of_mlperf_tiny(builder, arena, converted):
+    """The same models without an NPU, in LiteRT Micro on a 64-bit computer."""
+    pytest.importorskip("tflite_micro.python.tflite_micro")
+    assert micro_arena(converted(builder)) == pytest.approx(arena, rel=0.005)
 
 
 def test_memory_by_hand(compiled):
@@ -232,7 +240,7 @@ def test_a_damaged_model_is_one_error(damage, converted):
 
 def test_a_model_that_stays_on_the_cpu_is_an_error(compiled):
     with pytest.raises(
-        DeployError, match="'ethos-u55-128' runs, received none: DEQUANTIZE .*CUMSUM"
+        DeployError, match="'ethos-u55-128' runs, received none, and 3 operators .*CUMSUM"
     ):
         compiled(only_cpu)
 
