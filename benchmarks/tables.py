@@ -75,11 +75,38 @@ def quantizer_table(name: str) -> str:
     return deploy.report.markdown(rows)
 
 
+def compression_table(name: str) -> str:
+    """What training for a smaller model brings: a row a way, the float model first."""
+    run = read_record(name)
+    ways = run["ways"]
+    first, plain = ways["float32"], ways["int8"]
+    rows = [
+        f"| {way} | {100 * row['accuracy']:.2f} % | "
+        f"{100 * (row['accuracy'] - first['accuracy']):+.2f} | {row['size_bytes'] / 1000:.1f} kB | "
+        f"{row['compressed_bytes'] / 1000:.1f} kB | "
+        f"{plain['compressed_bytes'] / row['compressed_bytes']:.1f} × |"
+        for way, row in ways.items()
+    ]
+    return "\n".join(
+        [
+            f"`{run['dataset']}`, seed {run['seed']}: a depthwise-separable network of "
+            f"{run['parameters']:,} parameters, {first['examples']:,} test pictures; all trainings "
+            f"together {run['cpu_minutes']:.0f} minutes of one CPU core.",
+            "",
+            "| way | accuracy, deployed | against float, points | model | compressed "
+            "| smaller than int8 |",
+            "|---|---|---|---|---|---|",
+            *rows,
+        ]
+    )
+
+
 TABLES: dict[str, Callable[[str], str]] = {
     "s06-digits": session_table,
     "s06-fashion_mnist": session_table,
     "commands": command_table,
     "quantizers": quantizer_table,
+    "compression": compression_table,
 }
 
 

@@ -95,10 +95,11 @@ def quantize_aware(model: Any, *, scheme: str = "int8") -> Any:
         model: a Keras 3 or tf_keras model, functional or Sequential; also one of `prune` or
             `cluster`.
         scheme: how weights are stored; activations are int8 in each. "int8": a scale for each
-            output channel. "int8-per-tensor": one scale for a layer, for hardware that has no
-            more. "int4": four bits and a scale for each output channel in Conv2D and Dense;
-            depthwise kernels, small and sensitive, in int8. A clustered layer has one scale in
-            each scheme, or its clusters would become different integers in different channels.
+            output channel of Conv2D and DepthwiseConv2D, one for the layer in Dense and others,
+            where the converter keeps no more. "int8-per-tensor": one for each layer, for hardware
+            that has no more. "int4": as "int8", with four bits in Conv1D, Conv2D and Dense. A
+            clustered layer has one scale in each scheme, or its clusters would become different
+            integers in different channels.
 
     Returns:
         A tf_keras model, not compiled.
@@ -128,9 +129,7 @@ def quantize_aware(model: Any, *, scheme: str = "int8") -> Any:
         config = KernelAndOutput(output=_has_range(layer, consumers[id(layer)]))
         if type(layer) in _KERNELS:
             config.kernel = _KERNELS[type(layer)]
-            kernel = getattr(layer, config.kernel).numpy()
-            values = len(np.unique(kernel))
-            config.clusters = values if values <= min(_MOST_CLUSTERS, kernel.size // 2) else 0
+            config.clusters = _clusters(getattr(layer, config.kernel).numpy())
             config.bits = bits if type(layer) in _FOUR_BITS else 8
             config.per_channel = per_channel and not config.clusters and type(layer) in _PER_CHANNEL
         twin = _copy(layer)
@@ -298,15 +297,16 @@ def trained_weights(model: Any) -> str:
     for wrapper in model.layers:
         if isinstance(wrapper, tfmot.quantization.keras.QuantizeWrapper):
             config = wrapper.quantize_config
-            for kernel, _ in config.get_weights_and_quantizers(wrapper.layer):
-                axis = "channel" if config.per_channel else "layer"
-                kinds[f"int{config.bits}, a scale per {axis}"] += int(np.prod(kernel.shape))
-    empty = [w.name for w in model.weights if w.name.endswith("output_max:0") and not w.numpy()]
-    if empty:
-        raise DeployError(
-            f"expected a trained quantization-aware model, received '{model.name}', whose range "
-            f"'{empty[0]}' is empty; compile it and call fit first"
-        )
+            for kernel, quantizer in config.get_weights_and_quantizers(wrapper.layer):
+                axis = "channel" if quantizer.per_axis else "layer"
+                kinds[f"int{quantizer.num_bits}, a scale per {axis}"] += math.prod(kernel.shape)
+    ranges = {w.name: float(w.numpy()) for w in model.weights if "/output_m" in w.name}
+    for name, high in ranges.items():
+        if high == ranges[name.replace("_max:", "_min:")] and "_max:" in name:
+            raise DeployError(
+                f"expected a trained quantization-aware model, received '{model.name}', whose "
+                f"layer '{name.split('/')[0]}' has an empty range; compile it and call fit first"
+            )
     return " and ".join(kind for kind, _ in kinds.most_common())
 
 
@@ -365,6 +365,7 @@ class KernelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
 
     def __init__(self, config: KernelAndOutput):
         self.config = config
+        self.num_bits, self.per_axis = config.bits, config.per_channel
 
     def build(self, tensor_shape: Any, name: str, layer: Any) -> dict[str, Any]:
         def variable(kind: str, initial: Any, dtype: str = "float32") -> Any:
@@ -387,8 +388,8 @@ class KernelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
             kernel = _kept(kernel, weights.get("cluster"), self.config.clusters)
             bound = self._bound(kernel)
             low, high = low.assign(-bound), high.assign(bound)
-        bits = self.config.bits
-        if not self.config.per_channel:
+        bits = self.num_bits
+        if not self.per_axis:
             return tf.quantization.fake_quant_with_min_max_vars(kernel, low, high, bits, True)
         return tf.reshape(
             tf.quantization.fake_quant_with_min_max_vars_per_channel(
@@ -399,7 +400,7 @@ class KernelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
 
     def _bound(self, kernel: Any) -> Any:
         """The largest magnitude in the kernel, or in each output channel of it."""
-        if not self.config.per_channel:
+        if not self.per_axis:
             return tf.reduce_max(tf.abs(kernel))
         kernel = self._channels_last(kernel)
         return tf.reduce_max(tf.abs(kernel), axis=range(len(kernel.shape) - 1))
@@ -439,6 +440,12 @@ class OutputQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
 
     def get_config(self) -> dict[str, Any]:
         return {}
+
+
+def _clusters(kernel: np.ndarray) -> int:
+    """Distinct values of a clustered kernel; 0 where the weights differ one by one."""
+    values, used = len(np.unique(kernel)), np.count_nonzero(kernel)
+    return values if values <= min(_MOST_CLUSTERS, used // 2) else 0
 
 
 def _kept(kernel: Any, cluster: Any, clusters: int) -> Any:

@@ -127,8 +127,8 @@ def in_order(content: bytes, inputs: Sequence[str], outputs: Sequence[str]) -> b
 
 
 def compressed_size(content: bytes) -> int:
-    """Bytes of the model after zlib at level 9, as it travels in a download or a packed flash image:
-    where zeros of pruning and equal weights of clustering show."""
+    """Bytes of the model after zlib at level 9, as in a download or a packed flash image: there the
+    zeros of pruning and the equal weights of clustering show."""
     return len(zlib.compress(content, 9))
 
 
