@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import deploy
+import deploy.report
 
 ROOT = Path(__file__).parent.parent
 RECORDS = Path(__file__).parent / "records"
@@ -52,6 +53,28 @@ def command_table(name: str) -> str:
     return "\n".join(["| command | what it prints in the end | time |", "|---|---|---|", *rows])
 
 
+def quantizer_table(name: str) -> str:
+    """Both quantizers' int8, model by model."""
+    header = ["model", "data", "Keras", "quantizer", "int8", "SQNR", "model size", "latency"]
+    rows = [header + ["arena", "cycles, Ethos-U55-128"]]
+    for row in read_record(name)["rows"]:
+        rows.append(
+            [
+                row["model"],
+                row["run"].removeprefix("record-"),
+                deploy.report.score(row["quality"], "keras"),
+                row["quantizer"],
+                deploy.report.score(row["quality"], "deployed"),
+                deploy.report.decibels(row["sqnr_db"]),
+                f"{row['size_bytes'] / 1000:.1f} kB",
+                f"{row['latency_ms']['median']:.3f} ms",
+                f"{row['arena_bytes'] / 1000:.1f} kB",
+                f"{row['cycles']:,}",
+            ]
+        )
+    return deploy.report.markdown(rows)
+
+
 def compression_table(name: str) -> str:
     """What training for a smaller model brings: a row a way, the float model first."""
     run = read_record(name)
@@ -82,6 +105,7 @@ TABLES: dict[str, Callable[[str], str]] = {
     "s06-digits": session_table,
     "s06-fashion_mnist": session_table,
     "commands": command_table,
+    "quantizers": quantizer_table,
     "compression": compression_table,
 }
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from deploy.errors import DeployError
 
 if TYPE_CHECKING:
-    from deploy.compare import compare
     from deploy.compression import cluster, prune, quantize_aware, strip
     from deploy.fit import fits
     from deploy.report import table
@@ -25,7 +24,6 @@ __all__ = [
     "DeployError",
     "benchmark",
     "cluster",
-    "compare",
     "export",
     "fits",
     "prune",
@@ -40,7 +38,6 @@ _HOMES = {
     "fits": "deploy.fit",
     "verify": "deploy.step5_verify",
     "benchmark": "deploy.step6_benchmark",
-    "compare": "deploy.compare",
     "table": "deploy.report",
     "TARGETS": "deploy.targets",
     "prune": "deploy.compression",

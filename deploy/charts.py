@@ -46,8 +46,8 @@ _ROW, _NAMES = 18, 124
 # Points nearer than this share one label, of so many lines.
 _NEAR, _LINES = 8, 4
 
-# A label from this far away is led to its point by a line.
-_LED = 16
+# A label from this far away is led to its point by a line; labels keep this far apart.
+_LED, _GAP = 16, 3
 
 
 class Axis(NamedTuple):
@@ -280,7 +280,7 @@ def _beside_point(
     width, height = _LETTER * max(len(text) for text, _ in labels), _LINE * len(labels)
     h, v = spot
     frame = _Box(_LEFT, 16, _WIDTH - 1, _HEIGHT - _BOTTOM)
-    centre = min(max(h - width / 2, frame.left), frame.right - width)
+    centre = min(max(h - width / 2, frame.left + _GAP), frame.right - width - _GAP)
     for away in (9, 16, 26, 38, 52, 66):
         for left, top, anchor in (
             (h + away, v - height / 2, "start"),
@@ -292,7 +292,7 @@ def _beside_point(
             (h - away - width, v - away - height, "end"),
             (h - away - width, v + away, "end"),
         ):
-            box = _Box(left, top, left + width, top + height)
+            box = _Box(left - _GAP, top, left + width + _GAP, top + height)
             edge = min(max(h, left), left + width), min(max(v, top), top + height)
             leader = _Box(min(h, edge[0]), min(v, edge[1]), max(h, edge[0]), max(v, edge[1]))
             clear = not any(box.hits(other) for other in taken)

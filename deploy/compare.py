@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from deploy.charts import COLOURS, STYLE, Axis, Level, Point, Series, marker, profile, scatter
 from deploy.errors import DeployError
 from deploy.quality import loss_in_points
-from deploy.report import decibels, figures, markdown, score
+from deploy.report import decibels, figures, markdown, plain, score
 from deploy.runtime.model import load
 from deploy.step7_bundle import write_folder
 
@@ -117,10 +117,13 @@ def _read(bundles: Sequence[str | Path]) -> list[_Bundle]:
         f"{card['name']} · {card['target']}" if len(models) > 1 else card["target"]
         for card in cards
     ]
-    return [
-        _Bundle(label if labels.count(label) == 1 else f"{label} ({path})", card)
-        for label, card, path in zip(labels, cards, paths, strict=True)
-    ]
+    # What tells them apart: the target, else the scheme too, else only the folder.
+    for details in ([card["scheme"] for card in cards], paths):
+        labels = [
+            label if labels.count(label) == 1 else f"{label} ({detail})"
+            for label, detail in zip(labels, details, strict=True)
+        ]
+    return list(map(_Bundle, labels, cards))
 
 
 def _read_card(path: Path) -> dict[str, Any]:
@@ -170,9 +173,12 @@ def _headline(found: Sequence[_Bundle]) -> list[str]:
         elif len(bundles) > 1:
             among = "" if metric is None else f" of those that lose at most {limit}"
             sentences.append(f"Smallest{among}: {_least(within, _COSTS[0])}.")
-            cpus = sorted({bundle.card["latency_ms"]["cpu"] for bundle in within})
+            # The CPU's time says nothing of a model that an accelerator shall run.
+            timed = [b for b in within if not b.card.get("npu") and not b.card.get("coral")]
+            timed = timed or within
+            cpus = sorted({bundle.card["latency_ms"]["cpu"] for bundle in timed})
             fastest = f"Fastest{among and ' of them'} on the CPU it was exported on"
-            sentences.append(f"{fastest} ({', '.join(cpus)}): {_least(within, _COSTS[1])}.")
+            sentences.append(f"{fastest} ({', '.join(cpus)}): {_least(timed, _COSTS[1])}.")
             if any(_COSTS[2].of(bundle.card) for bundle in within):
                 sentences.append(f"Fewest NPU cycles: {_least(within, _COSTS[2])}.")
     return sentences
@@ -257,7 +263,7 @@ def _parity(found: Sequence[_Bundle]) -> _Section:
 def _memory(found: Sequence[_Bundle]) -> _Section:
     def npu(card: Mapping[str, Any], key: str) -> str:
         value = (card.get("npu") or {}).get(key)
-        return "–" if value is None else f"{value:,}"
+        return f"{value:,}" if value else "–"
 
     columns: dict[str, Callable[[Mapping[str, Any]], str]] = {
         "model, bytes": lambda card: f"{card['size_bytes']:,}",
@@ -266,7 +272,6 @@ def _memory(found: Sequence[_Bundle]) -> _Section:
         "arena, bytes": lambda card: (
             f"{card['memory']['arena_bytes']:,}" if card["memory"] else "–"
         ),
-        "NPU cycles": lambda card: npu(card, "cycles"),
         "NPU SRAM, bytes": lambda card: npu(card, "sram_bytes"),
         "NPU DRAM, bytes": lambda card: npu(card, "dram_bytes"),
         "NPU flash, bytes": lambda card: npu(card, "flash_bytes"),
@@ -365,8 +370,7 @@ def _tools(found: Sequence[_Bundle]) -> _Section:
 
 
 def _markdown(headline: Sequence[str], sections: Sequence[_Section]) -> str:
-    parts = ["# Bundles compared", *(f"- {sentence}" for sentence in headline)]
-    text = "\n".join([parts[0], "", *(part.replace("<", "\\<") for part in parts[1:])])
+    text = "\n".join(["# Bundles compared", "", *(f"- {plain(line)}" for line in headline)])
     for section in sections:
         remark = f"{section.remark}\n\n" if section.remark else ""
         text += f"\n\n## {section.title}\n\n{remark}{markdown(section.rows)}"
@@ -420,7 +424,7 @@ def _charts(found: Sequence[_Bundle], models: Sequence[str], targets: Sequence[s
             points, missing = [], []
             for bundle in bundles:
                 value, height = cost.of(bundle.card), _height(bundle.card)
-                if value is None:
+                if not value:
                     continue
                 if height is None:
                     missing.append(bundle.label)
@@ -607,7 +611,7 @@ th, td { padding: .3rem .75rem .3rem 0; text-align: left; vertical-align: top;
   border-bottom: 1px solid var(--line); max-width: 26rem; }
 thead th { color: var(--muted); font-weight: 600; vertical-align: bottom; }
 tbody th { font-weight: 600; position: sticky; left: 0; background: var(--ground);
-  max-width: min(22rem, 45vw); overflow-wrap: break-word; }
+  min-width: 6.5rem; max-width: min(22rem, 45vw); overflow-wrap: break-word; }
 td.number { font-variant-numeric: tabular-nums; white-space: nowrap; }
 td.fallback { color: var(--warn); font-weight: 600; }
 """

@@ -12,6 +12,7 @@ from deploy.boards import Board, find_board
 from deploy.card import describe
 from deploy.compilers import cpu_text
 from deploy.errors import DeployError
+from deploy.quality import find_activation
 from deploy.step1_load import Source
 from deploy.step1_load import load as load_source
 from deploy.step2_calibrate import Calibration, calibrate, random_examples
@@ -70,6 +71,9 @@ def fits(
         examples = random_examples(source, seed)
     else:
         examples = calibrate(calibration, source, seed)
+    arrays = list(examples.arrays)
+    activation = find_activation(source, source.predict(arrays), [])
+    task = {"task": "classification" if activation else "other", "activation": activation}
     rows = [row for row in TARGETS.values() if found is None or found.runs(row)]
     if verbose:
         print(_heading(source, found, calibration is None), flush=True)
@@ -77,7 +81,7 @@ def fits(
     converted: dict[str, bytes | DeployError] = {}
     verdicts = []
     for row in rows:
-        verdict = _judge(row, source, examples, found, converted)
+        verdict = _judge(row, source, examples, task, found, converted)
         verdicts.append(verdict)
         if verbose:
             print(
@@ -91,6 +95,7 @@ def _judge(
     row: Target,
     source: Source,
     examples: Calibration,
+    task: dict[str, Any],
     board: Board | None,
     converted: dict[str, bytes | DeployError],
 ) -> Verdict:
@@ -106,7 +111,7 @@ def _judge(
     facts: dict[str, Any] = {"npu": None, "memory": None}
     if row.compiler:
         try:
-            card = describe(content, source, row, row.scheme, examples, None)
+            card = describe(content, source, row, row.scheme, examples, examples.arrays) | task
             facts |= COMPILERS[row.compiler](content, card, []).card
         except DeployError as error:
             return Verdict(row.name, False, str(error))

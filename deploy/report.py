@@ -26,15 +26,15 @@ def figures(cards: Sequence[Mapping[str, Any]]) -> list[list[str]]:
 
 def markdown(rows: Sequence[Sequence[str]]) -> str:
     """Rows of cells, the header first, as a Markdown table."""
-    cells = [[_plain(cell) for cell in row] for row in rows]
+    cells = [[plain(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in cells]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(lines)
 
 
-def _plain(cell: str) -> str:
-    # A name may hold what Markdown takes for a column's end or for HTML.
+def plain(cell: str) -> str:
+    """One line of Markdown, without what it takes for a column's end or for HTML in a name."""
     return " ".join(cell.split()).replace("|", "\\|").replace("<", "\\<")
 
 

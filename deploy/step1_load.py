@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from deploy.errors import DeployError
+from deploy.heads import separate
 
 DTYPES = ("float16", "float32", "uint8", "int8", "int16", "int32", "int64", "bool")
 
@@ -263,6 +264,9 @@ def _from_keras(model: Any, file: Path | None) -> Source:
             "with set_weights(get_weights())"
         )
     flat = functional(model, inputs, outputs)
+    names = distinct(flat.output_names)
+    if isinstance(model, keras.Model) and len(outputs) > 1:
+        flat = keras.Model(inputs, separate(outputs))
 
     def call(*tensors: tf.Tensor) -> list[tf.Tensor]:
         return tf.nest.flatten(flat(list(tensors), training=False))
@@ -272,7 +276,7 @@ def _from_keras(model: Any, file: Path | None) -> Source:
         inputs=tuple(
             _input(tensor.name, tensor.shape, tf.as_dtype(tensor.dtype).name) for tensor in inputs
         ),
-        outputs=distinct(flat.output_names),
+        outputs=names,
         call=call,
         # TensorFlow tracks its own variables, which Keras 3 keeps inside its own.
         variables=tuple(

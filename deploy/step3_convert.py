@@ -59,8 +59,17 @@ class Converted(NamedTuple):
     quantizer: str | None
 
 
-def convert(source: Source, scheme: str, calibration: Calibration | None) -> Converted:
+def convert(
+    source: Source, scheme: str, calibration: Calibration | None, *, by_converter: bool = False
+) -> Converted:
     """`source` as a TFLite flatbuffer with batch 1 and built-in operators only.
+
+    Args:
+        source: the model.
+        scheme: a key of `SCHEMES`.
+        calibration: examples, which the schemes with integer activations need.
+        by_converter: quantize in TensorFlow's converter, as is done anyway where LiteRT's quantizer
+            can't, or where the model brings the ranges of quantization-aware training.
 
     Raises:
         DeployError: an operator that TFLite has not, with the layer it comes from; a recurrent
@@ -91,7 +100,7 @@ def convert(source: Source, scheme: str, calibration: Calibration | None) -> Con
                 examples=str(examples) if shown else None,
                 names=names,
                 folder=folder,
-                trained=source.trained_weights is not None,
+                by_converter=by_converter or source.trained_weights is not None,
             )
         except child.ChildError as error:
             raise _explain(error, source, scheme) from error
@@ -108,13 +117,12 @@ def convert_saved_model(
     examples: str | None,
     names: list[list[str]],
     folder: str,
-    trained: bool,
+    by_converter: bool,
 ) -> str | None:
     """Convert the SavedModel folder into the files `_FILES` of `folder`; runs in the child.
 
-    `names` are those of the signature's inputs and outputs, in the order the files shall have;
-    `trained`: the model is quantization-aware, and brings its ranges. Returns the name of the
-    package that quantized, if any.
+    `names` are those of the signature's inputs and outputs, in the order the files shall have.
+    Returns the name of the package that quantized, if any.
     """
     arrays = {}
     if examples:
@@ -123,8 +131,7 @@ def convert_saved_model(
     child.step("converting the graph")
     floats = in_order(tf.lite.TFLiteConverter.from_saved_model(saved_model).convert(), *names)
     child.step("calibrating and quantizing")
-    # Only the converter reads the ranges of a quantization-aware model.
-    content = None if trained else quantizer.quantize_all(floats, scheme, arrays)
+    content = None if by_converter else quantizer.quantize_all(floats, scheme, arrays)
     package = quantizer.PACKAGE
     if content is None:
         content, package = _quantized_by_converter(saved_model, scheme, arrays), "tensorflow"

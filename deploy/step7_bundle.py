@@ -85,15 +85,15 @@ def write_folder(out: Path, contents: Mapping[str, bytes], what: str) -> None:
     Raises:
         DeployError: the folder can't be written; nothing of it remains then.
     """
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".bundle-", dir=out.parent) as folder:
-        new, old = Path(folder, "new"), Path(folder, "old")
-        try:
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".bundle-", dir=out.parent) as folder:
+            new, old = Path(folder, "new"), Path(folder, "old")
             new.mkdir()
             for name, content in contents.items():
                 (new / name).write_bytes(content)
             if out.exists():
                 out.rename(old)
             new.rename(out)
-        except OSError as error:
-            raise DeployError(f"could not write {what} '{out}': {error}") from error
+    except OSError as error:
+        raise DeployError(f"could not write {what} '{out}': {error}") from error

@@ -115,9 +115,10 @@ def bundles(fake):
             target="ethos-u55-128",
             size_bytes=22_000,
             quality=accuracy(0.95, 0.946),
-            latency_ms=latency(0.3),
+            latency_ms=latency(0.2),
             npu=NPU,
             memory={"arena_bytes": 31_000},
+            layers=None,
         ),
     ]
 
@@ -187,7 +188,7 @@ def test_the_tables_are_the_cards(bundles, report):
     expected = markdown_tables(f"\n## x\n{table(cards)}")["x"]
     assert [row[1:] for row in found["Figures: accuracy"][1:]] == [row[1:] for row in expected[1:]]
     assert found["Figures: accuracy"][1] == [
-        "cpu", "int8", "95.00 %", "94.70 %", "20.0 kB", "0.250 ms", "–"
+        "cpu", "int8", "95.00 %", "94.70 %", "20.0 kB", "0.250 ms", "–", "–"
     ]  # fmt: skip
     assert "latency" in found["Figures: accuracy"][0]
     parity = cards[0]["parity"]
@@ -202,7 +203,7 @@ def test_the_tables_are_the_cards(bundles, report):
     memory = found["Size and memory"]
     row = dict(zip(memory[0], memory[4], strict=True))
     assert row["model, bytes"] == "22,000" and row["arena, bytes"] == "31,000"
-    assert row["NPU cycles"] == "420,000" and row["NPU SRAM, bytes"] == "30,000"
+    assert found["Figures: accuracy"][4][-1] == "420,000" and row["NPU SRAM, bytes"] == "30,000"
     assert row["NPU flash, bytes"] == "150,000" and "NPU DRAM, bytes" not in row
     assert dict(zip(memory[0], memory[3], strict=True))["operators on the Edge TPU"] == "10 of 12"
     assert found["How it was measured"][1][1:3] == [
@@ -330,7 +331,7 @@ def test_models_and_metrics_that_differ(fake, tmp_path):
 
 
 def test_names_are_escaped(fake, tmp_path):
-    odd = fake("odd", name="<b>net|1</b>", target="cpu")
+    odd = fake("odd", name="<b>net|1</b>\n", target="cpu")
     path = compare([odd, fake("even", name="other")], tmp_path / "report")
     page, text = path.read_text(), path.with_name("compare.md").read_text()
     Page(page)
@@ -341,9 +342,13 @@ def test_names_are_escaped(fake, tmp_path):
 
 def test_bundles_of_one_name_are_told_apart(fake, tmp_path):
     twice = [fake("before"), fake("after")]
-    path = compare([*twice, twice[0]], tmp_path / "report")
+    path = compare([*twice, fake("short", scheme="int4"), twice[0]], tmp_path / "report")
     rows = markdown_tables(path.with_name("compare.md").read_text())["Figures: accuracy"]
-    assert [row[0] for row in rows[1:]] == [f"cpu ({folder})" for folder in twice]
+    assert [row[0] for row in rows[1:]] == [
+        f"cpu (int8) ({twice[0]})",
+        f"cpu (int8) ({twice[1]})",
+        "cpu (int4)",
+    ]
 
 
 def test_tools_that_differ_stand_side_by_side(fake, tmp_path):
@@ -385,6 +390,12 @@ def test_what_is_no_report_is_not_replaced(bundles, tmp_path, kind):
         out = bundles[0]
     with pytest.raises(deploy.DeployError, match=re.escape(f"received '{out}', which is or holds")):
         compare(bundles, out)
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(bundles, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(deploy.DeployError, match="could not write the report"):
+        compare(bundles[:1], tmp_path / "file" / "out")
 
 
 def test_no_bundle_is_an_error(tmp_path):

@@ -15,7 +15,7 @@ from deploy.compilers import Compiled
 from deploy.interpreters import micro_arena
 from deploy.step1_load import load as load_source
 from deploy.step2_calibrate import random_examples
-from deploy.step3_convert import convert
+from deploy.step3_convert import Converted, convert
 from deploy.targets import TARGETS
 
 KIB = 1024
@@ -70,16 +70,16 @@ def once(monkeypatch):
 
 
 def test_a_small_model_fits_every_kind_of_target(only, once, capsys):
-    names = ("cpu", "cpu-float", "cortex-m", "coral", "ethos-u55-128", "ethos-u65-256")
+    names = ("cpu", "cpu-float", "mobile", "coral", "cortex-m", "ethos-u55-128", "ethos-u65-256")
     only(*names)
     model = small()
     verdicts = by_target(deploy.fits(model))
     assert list(verdicts) == list(names)
     assert all(verdict.fits for verdict in verdicts.values())
     assert verdicts["cpu"].ram is None
-    assert verdicts["cpu-float"].store == len(once["float32"])
-    assert verdicts["cpu"].store == verdicts["cortex-m"].store == len(once["int8"])
-    assert verdicts["cortex-m"].ram == micro_arena(once["int8"])
+    assert verdicts["cpu-float"].store == len(once["float32"].content)
+    assert verdicts["cpu"].store == verdicts["cortex-m"].store == len(once["int8"].content)
+    assert verdicts["cortex-m"].ram == micro_arena(once["int8"].content)
     assert "cycles" in verdicts["ethos-u55-128"].text
     assert verdicts["ethos-u65-256"].text.startswith("SRAM ")
     lines = capsys.readouterr().out.splitlines()
@@ -133,8 +133,9 @@ def test_what_can_not_be_converted_is_a_verdict(only):
          "model 897 KiB and firmware 128 KiB of 1,024 KiB of flash or DRAM"),
     ],
 )  # fmt: skip
-def test_the_limits_of_a_board(board, arena, model, text, monkeypatch):
-    monkeypatch.setattr(fit, "convert", lambda *_: bytes(model))
+def test_the_limits_of_a_board(board, arena, model, text, only, monkeypatch):
+    only("cortex-m")
+    monkeypatch.setattr(fit, "convert", lambda *_: Converted(bytes(model), b"", None))
     monkeypatch.setattr(fit, "describe", lambda *_: {})
     facts = {"memory": {"arena_bytes": arena}}
     monkeypatch.setattr(fit, "COMPILERS", {"c-array": lambda *_: Compiled({}, facts)})
@@ -182,6 +183,7 @@ def test_the_command_line(only, tmp_path, capfd):
     hungry().save(path)
     np.savez(tmp_path / "x.npz", x=np.random.default_rng(0).uniform(0, 1, (4, 160, 160, 1)))
     calibration = ["--calibration", str(tmp_path / "x.npz")]
+    only("cortex-m")
     assert main(["targets", "--for", path, *board, *calibration]) == 1
     out = capfd.readouterr().out
     assert "Raspberry Pi Pico: 264 KiB of RAM" in out and "judged" not in out

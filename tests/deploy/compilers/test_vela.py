@@ -80,7 +80,7 @@ def converted():
         if builder not in done:
             keras.utils.set_random_seed(0)
             source = load_source(builder())
-            done[builder] = convert(source, "int8", random_examples(source))
+            done[builder] = convert(source, "int8", random_examples(source)).content
         return done[builder]
 
     return get

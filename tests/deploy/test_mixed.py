@@ -1,0 +1,102 @@
+"""Layers that quantization hurts are found, named, and kept out of it."""
+
+import keras
+import numpy as np
+import pytest
+
+import deploy
+from deploy.layers import layer_name
+from deploy.runtime import load
+from deploy.step1_load import load as load_source
+
+L = keras.layers
+
+
+@pytest.fixture(scope="module")
+def uneven(trained):
+    """The digits network, computing the same, with channels of very different size inside: int8
+    has one scale for all of them."""
+    model = keras.saving.load_model(trained("convnet"))
+    factors = np.geomspace(1, 2000, 40).astype("float32")
+    normalization = model.get_layer("stage2_block1_bn")
+    gamma, beta, mean, variance = normalization.get_weights()
+    normalization.set_weights([gamma * factors, beta * factors, mean, variance])
+    following = model.get_layer("stage2_block2_conv")
+    kernel, *rest = following.get_weights()
+    following.set_weights([kernel / factors[:, None], *rest])
+    return model
+
+
+def export(model, digits, out, target, **options):
+    return deploy.export(
+        model, target, out=out, calibration=digits.train[0], test=digits.test, verbose=0, **options
+    )
+
+
+def test_the_costliest_operators_are_named(uneven, digits, tmp_path, capsys):
+    out = tmp_path / "bundle"
+    deploy.export(uneven, "cpu", out=out, calibration=digits.train[0], test=digits.test)
+    card, printed = load(out).card, capsys.readouterr().out
+    assert card["quality"]["keras"] - card["quality"]["deployed"] > 0.02
+    assert {entry["layer"] for entry in card["costly"][:2]} == {
+        "stage2_block1_conv",
+        "stage2_block2_conv",
+    }
+    assert card["costly"][0]["sqnr_db"] < card["costly"][2]["sqnr_db"] - 10
+    assert (
+        f"{card['costly'][0]['layer']} (CONV_2D) {card['costly'][0]['sqnr_db']:.1f} dB" in printed
+    )
+    assert "fix keeps them in float32" in printed
+    errors = {entry["layer"]: entry["sqnr_db"] for entry in card["layers"]}
+    assert errors["stage2_block2_conv"] < errors["stage1_block1_conv"] - 10
+
+
+@pytest.mark.parametrize("target", ["cpu", "cortex-m"])
+def test_fix_keeps_the_accuracy(uneven, digits, tmp_path, target):
+    card = export(uneven, digits, tmp_path / "bundle", target, fix=True)
+    quality, kept = card["quality"], card["kept"]
+    assert 100 * (quality["keras"] - quality["deployed"]) <= 0.5
+    assert 1 <= len(kept["operators"]) <= 8
+    # The kernel is as uneven as the activations, and int16 helps only those.
+    assert {entry["scheme"] for entry in kept["operators"]} == {"float32"}
+    assert kept["before"]["deployed"] < quality["deployed"]
+    assert kept["before"]["size_bytes"] != card["size_bytes"]
+    assert all(result["passed"] for result in deploy.runtime.selftest(tmp_path / "bundle"))
+
+
+def test_a_target_without_exceptions_keeps_its_integers(uneven, digits, tmp_path):
+    card = export(uneven, digits, tmp_path / "bundle", "coral", fix=True)
+    assert card["kept"] is None
+    assert card["costly"]
+
+
+def test_what_is_within_the_tolerance_is_left_alone(exported):
+    card = load(exported("convnet", "cpu")).card
+    assert (card["costly"], card["kept"]) == ([], None)
+    assert [entry["operator"] for entry in card["layers"]].count("CONV_2D") == 6
+    assert min(entry["sqnr_db"] for entry in card["layers"]) > 20
+
+
+def test_fix_needs_a_metric(trained, digits, tmp_path):
+    with pytest.raises(deploy.DeployError, match="expected test data with fix, received none"):
+        deploy.export(
+            trained("convnet"), "cpu", out=tmp_path / "b", calibration=digits.train[0], fix=True
+        )
+
+
+def test_a_scheme_that_the_target_has_not(trained, digits, tmp_path):
+    with pytest.raises(deploy.DeployError, match=r"int8, int8-per-tensor for the target 'coral'"):
+        export(trained("convnet"), digits, tmp_path / "b", "coral", scheme="int16")
+
+
+def test_the_layer_behind_a_name_of_the_graph():
+    x = keras.Input((4, 4, 2))
+    inner = keras.Sequential([keras.Input((4, 4, 2)), L.Conv2D(2, 1, name="conv")], name="inner")
+    y = L.ReLU(name="conv_1")(L.Conv2D(2, 1, name="conv_2")(inner(x)))
+    source = load_source(keras.Model(x, y))
+    # Keras 3 counts every scope up by one.
+    assert layer_name("functional_1/inner_1/conv_1/convolution", source) == "conv"
+    assert layer_name("functional_1/conv_1_2/Relu;functional_1/conv_2_1/convolution", source) == (
+        "conv_2"
+    )
+    assert layer_name("StatefulPartitionedCall:0", source) is None
