@@ -482,8 +482,11 @@ def _plain(model: Any) -> Any:
 
 
 def _copy(layer: Any) -> Any:
+    """The layer again; `_rebuilt` brings the weights of those that have no kernel to compress."""
     twin = type(layer).from_config(layer.get_config())
-    return _with_weights(twin, layer.input_shape, layer.get_weights()) if layer.weights else twin
+    if type(layer) in _KERNELS:
+        return _with_weights(twin, layer.input_shape, layer.get_weights())
+    return twin
 
 
 def _rebuilt(
@@ -509,6 +512,11 @@ def _rebuilt(
 
         args, kwargs = tf.nest.map_structure(moved, (node.call_args, node.call_kwargs))
         outputs = twins[id(node.layer)](*args, **kwargs)
+        twin = twins[id(node.layer)]
+        if isinstance(twin, tfmot.quantization.keras.QuantizeWrapper):
+            twin = twin.layer
+        if type(twin) is type(node.layer) and type(twin) not in _KERNELS:
+            twin.set_weights(node.layer.get_weights())
         for old, new in zip(tf.nest.flatten(node.outputs), tf.nest.flatten(outputs), strict=True):
             found[id(old)] = new
     outputs = tf.nest.map_structure(lambda tensor: found[id(tensor)], model.outputs)
@@ -640,6 +648,10 @@ def _has_range(layer: Any, consumers: list[Any]) -> bool:
     """Whether the output of `layer` is a tensor of its own in TFLite, which needs a range."""
     if isinstance(layer, (*_MOVING, _layers.Softmax)) or isinstance(layer.output, list | tuple):
         return False
+    node = layer.inbound_nodes[0]
+    options = tf.nest.flatten(node.call_kwargs)
+    if len(node.call_args) > 1 or any(map(tf_keras.backend.is_keras_tensor, options)):
+        return False  # tfmot's wrapper hands on one argument.
     if isinstance(layer, _layers.Activation) and _function(layer) in _FIXED:
         return False
     if isinstance(layer, _FUSING) and consumers and all(map(_is_rectifier, consumers)):
