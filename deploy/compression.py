@@ -502,7 +502,7 @@ def _rebuilt(
     found = {
         id(tensor): twin_of_input(twin) for tensor, twin in zip(model.inputs, inputs, strict=True)
     }
-    twins: dict[int, Callable[..., Any]] = {}
+    twins: dict[int, Any] = {}
     for node in _nodes(model):
         if id(node.layer) not in twins:
             twins[id(node.layer)] = twin_of(node.layer)
@@ -511,8 +511,8 @@ def _rebuilt(
             return found.get(id(value), value)
 
         args, kwargs = tf.nest.map_structure(moved, (node.call_args, node.call_kwargs))
-        outputs = twins[id(node.layer)](*args, **kwargs)
         twin = twins[id(node.layer)]
+        outputs = twin(*args, **kwargs)
         if isinstance(twin, tfmot.quantization.keras.QuantizeWrapper):
             twin = twin.layer
         if type(twin) is type(node.layer) and type(twin) not in _KERNELS:
