@@ -15,21 +15,17 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_model_optimization as tfmot
 import tf_keras
-from tensorflow_model_optimization.python.core.clustering.keras.cluster_wrapper import (
-    ClusterWeights,
-)
-from tensorflow_model_optimization.python.core.clustering.keras.experimental import (
-    cluster as sparse_clustering,
-)
-from tensorflow_model_optimization.python.core.quantization.keras import quant_ops
-from tensorflow_model_optimization.python.core.sparsity.keras.pruning_wrapper import (
-    PruneLowMagnitude,
-)
 
 from deploy.bridge import to_tf_keras
 from deploy.errors import DeployError
+from deploy.tfmot import (
+    ClusterWeights,
+    MovingAvgQuantize,
+    PruneLowMagnitude,
+    cluster_weights,
+    tfmot,
+)
 
 # Bits of the weights, and whether each output channel has a scale of its own.
 SCHEMES = {"int8": (8, True), "int8-per-tensor": (8, False), "int4": (4, True)}
@@ -246,7 +242,7 @@ def cluster(model: Any, clusters: int = 16) -> Any:
         kernel = _large_kernel(layer)
         if kernel is None or math.prod(kernel.shape) <= 2 * clusters:
             return twin
-        return sparse_clustering.cluster_weights(
+        return cluster_weights(
             twin,
             number_of_clusters=clusters,
             preserve_sparsity=float(np.mean(kernel.numpy() == 0)) > 1 / clusters,
@@ -434,9 +430,7 @@ class OutputQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
             first = tf.equal(low, high)
             low.assign(tf.where(first, tf.minimum(tf.reduce_min(inputs), 0.0), low))
             high.assign(tf.where(first, tf.maximum(tf.reduce_max(inputs), 0.0), high))
-        return quant_ops.MovingAvgQuantize(
-            inputs, low, high, ema_decay=_DECAY, is_training=training
-        )
+        return MovingAvgQuantize(inputs, low, high, ema_decay=_DECAY, is_training=training)
 
     def get_config(self) -> dict[str, Any]:
         return {}

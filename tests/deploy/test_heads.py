@@ -18,18 +18,18 @@ def levels(cut, join=None):
         boxes, scores = layers.Conv2D(4, 1)(features), layers.Conv2D(3, 1)(features)
         both = layers.Concatenate()([boxes, layers.Activation("sigmoid")(scores)])
         joined.append(layers.Reshape((-1, 7))(both))
-    both = layers.Activation("linear")(layers.Concatenate(axis=1)(joined))
+    both = layers.Activation("linear", name="joint")(layers.Concatenate(axis=1)(joined))
     return keras.Model(image, cut(both))
 
 
 CUTS = {
     "boxes and scores": (lambda x: [x[:, :, :4], x[..., 4:]], [True, True]),
     "inside a part": (lambda x: [x[:, :, 1:3], x[..., -2:]], [True, True]),
-    "across two parts": (lambda x: [x[:, :, 2:6], x[..., 4:]], [False, True]),
+    "across two parts": (lambda x: [x[:, :, 2:6], x[..., 4:]], [True, True]),
     "every second": (lambda x: [x[..., 0:4:2], x[..., 4:]], [False, True]),
     "of other axes too": (lambda x: [x[:, 3:, :4], x[..., 4:]], [False, True]),
     "one position": (lambda x: [x[..., 0], x[..., 4:]], [False, True]),
-    "nothing cut": (lambda x: [x, layers.ReLU()(x)], [False, False]),
+    "nothing cut": (lambda x: [x, layers.ReLU()(x)], [True, False]),
 }
 
 
