@@ -438,7 +438,7 @@ class OutputQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
 
 def _clusters(kernel: np.ndarray) -> int:
     """Distinct values of a clustered kernel; 0 where the weights differ one by one."""
-    values, used = len(np.unique(kernel)), np.count_nonzero(kernel)
+    values, used = len(np.unique(kernel)), int(np.count_nonzero(kernel))
     return values if values <= min(_MOST_CLUSTERS, used // 2) else 0
 
 
