@@ -112,11 +112,11 @@ def _targets(options: argparse.Namespace) -> int:
             seed=options.seed,
         )
         return 0 if any(verdict.fits for verdict in verdicts) else 1
-    lines = [("target", "hardware", "scheme", "or --scheme", "checked on")]
+    lines = [("target", "scheme", "checked on", "hardware", "or --scheme")]
     for row in TARGETS.values():
         if board is None or board.runs(row):
             others = ", ".join(row.schemes[1:])
-            lines.append((row.name, row.hardware, row.scheme, others, row.runtime))
+            lines.append((row.name, row.scheme, row.runtime, row.hardware, others))
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         print("  ".join(map(str.ljust, line, widths)).rstrip())
