@@ -21,8 +21,9 @@ lint: $(VENV)/installed
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 
-$(VENV)/installed: requirements.txt
+$(VENV)/installed: requirements.txt requirements-mobile.txt
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'expected Python 3.11 or newer, received ' + sys.version)"
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --disable-pip-version-check -r requirements.txt
+	$(RUN) -m pip install --disable-pip-version-check --no-deps -r requirements-mobile.txt
 	touch $@

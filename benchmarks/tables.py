@@ -53,6 +53,19 @@ def command_table(name: str) -> str:
     return "\n".join(["| command | what it prints in the end | time |", "|---|---|---|", *rows])
 
 
+def export_time_table(name: str) -> str:
+    """An export's time beside the converter's."""
+    run = read_record(name)
+    return (
+        f"A network of {run['parameters']:,} parameters, {run['examples']} calibration examples, "
+        f"target `cpu` ({run['cores']} cores, {run['cpu']}): the bare converter call takes "
+        f"{run['converter']:.2f} s, the whole export {run['export']:.2f} s, of which the start of "
+        f"the child process that converts {run['process_start']:.2f} s. Without that, the export "
+        f"with its comparison, latency and bundle takes {run['ratio']:.2f} times the converter's "
+        "time."
+    )
+
+
 def quantizer_table(name: str) -> str:
     """Both quantizers' int8, model by model."""
     header = ["model", "data", "Keras", "quantizer", "int8", "SQNR", "model size", "latency"]
@@ -106,6 +119,7 @@ TABLES: dict[str, Callable[[str], str]] = {
     "s06-fashion_mnist": session_table,
     "commands": command_table,
     "quantizers": quantizer_table,
+    "export_time": export_time_table,
     "compression": compression_table,
 }
 

@@ -112,10 +112,14 @@ def _targets(options: argparse.Namespace) -> int:
             seed=options.seed,
         )
         return 0 if any(verdict.fits for verdict in verdicts) else 1
-    rows = [row for row in TARGETS.values() if board is None or board.runs(row)]
-    width = max(len(row.name) for row in rows)
-    for row in rows:
-        print(f"{row.name:{width}}  {row.scheme:8}  checked on {row.runtime:13}  {row.hardware}")
+    lines = [("target", "scheme", "checked on", "hardware", "or --scheme")]
+    for row in TARGETS.values():
+        if board is None or board.runs(row):
+            others = ", ".join(row.schemes[1:])
+            lines.append((row.name, row.scheme, row.runtime, row.hardware, others))
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        print("  ".join(map(str.ljust, line, widths)).rstrip())
     return 0
 
 

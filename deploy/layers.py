@@ -93,6 +93,12 @@ def layer_errors(
     ]
 
 
+def worst(errors: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The entries of `layer_errors` that have an error, the largest first."""
+    noisy = [dict(entry) for entry in errors if entry["sqnr_db"] is not None]
+    return sorted(noisy, key=lambda entry: entry["sqnr_db"])
+
+
 def operator_layers(found: Sequence[Operator], source: Source) -> list[str]:
     """The layer's name of each operator; of one whose tensors tell none (the activation of the last
     layer, say), the layer before it."""

@@ -17,7 +17,7 @@ import numpy as np
 from deploy.card import describe
 from deploy.errors import DeployError
 from deploy.interpreters import Run
-from deploy.layers import layer_errors
+from deploy.layers import layer_errors, worst
 from deploy.mixed import costs, keep_accuracy
 from deploy.quality import compare, find_activation, loss_in_points
 from deploy.quantizer import PACKAGE
@@ -156,24 +156,32 @@ def _quantized(
         card, run = judge(content)
         return None if _loses_more(card, tolerance) else (card, run)
 
+    def errors(content: bytes) -> list[dict[str, Any]]:
+        # A quantization-aware model rounds in its float form too: there is nothing to compare with.
+        if package is None or source.trained_weights:
+            return []
+        return layer_errors(floats, content, card["inputs"], arrays, source)
+
     content, floats, package = convert(source, scheme, examples)
     say(f"3 convert    {scheme}, {len(content):,} bytes")
     (card, run), kept, costly = judge(content), None, []
-    if examples and package == PACKAGE and _loses_more(card, tolerance):
-        costly = costs(floats, scheme, examples, source)[:_NAMED]
-        say(_costly_text(card, costly, row))
-        if fix:
+    layers = errors(content)
+    if package and _loses_more(card, tolerance):
+        # The converter can't quantize a single operator.
+        shown = examples if package == PACKAGE else None
+        costly = costs(floats, scheme, shown, source) if shown else worst(layers)
+        costly = costly[:_NAMED]
+        say(_costly_text(card, costly, row if shown else None))
+        if fix and shown:
             others = row.exceptions
-            mixed = keep_accuracy(floats, scheme, others, costly, examples, source, judge_strictly)
+            mixed = keep_accuracy(floats, scheme, others, costly, shown, source, judge_strictly)
             if mixed:
                 before = {"deployed": card["quality"]["deployed"], "size_bytes": len(content)}
                 kept = {"operators": mixed.operators, "before": before}
                 content, (card, run) = mixed.content, mixed.judged
+                layers = errors(content)
             say(_kept_text(card, content, kept))
-    card |= {"quantizer": package, "costly": costly, "kept": kept}
-    # A quantization-aware model rounds in its float form too: there is nothing to compare with.
-    if package and not source.trained_weights:
-        card["layers"] = layer_errors(floats, content, card["inputs"], arrays, source)
+    card |= {"quantizer": package, "layers": layers, "costly": costly, "kept": kept}
     return content, card, run
 
 
@@ -272,14 +280,20 @@ def _calibration_text(examples: Calibration | None) -> str:
     return f"{examples.examples} examples, values {ranges}"
 
 
-def _costly_text(card: dict[str, Any], costly: Sequence[dict[str, Any]], row: Target) -> str:
+def _costly_text(card: dict[str, Any], costly: Sequence[dict[str, Any]], row: Target | None) -> str:
+    """`row`: the target, where its exceptions can mend the loss."""
     named = ", ".join(
         f"{entry['layer']} ({entry['operator']}) {entry['sqnr_db']:.1f} dB" for entry in costly[:4]
     )
-    remedy = f"fix keeps them in {row.exceptions[0]}; " if row.exceptions else ""
-    return (
-        f"             loses {loss_in_points(card['quality']):.2f} points; the operators that cost "
-        f"the most, each alone: {named}; {remedy}train with deploy.quantize_aware"
+    which = "the operators that cost the most, each alone" if row else "the noisiest operators"
+    remedies = [f"fix keeps them in {row.exceptions[0]}"] if row and row.exceptions else []
+    return "; ".join(
+        [
+            f"             loses {loss_in_points(card['quality']):.2f} points",
+            *([f"{which}: {named}"] if named else []),
+            *remedies,
+            "or train with deploy.quantize_aware",
+        ]
     )
 
 

@@ -70,6 +70,26 @@ def test_a_target_without_exceptions_keeps_its_integers(uneven, digits, tmp_path
     assert card["costly"]
 
 
+def test_the_converters_models_name_their_noisiest_operators(uneven, digits, tmp_path, capsys):
+    # LiteRT's quantizer does not know this activation.
+    images = keras.Input((8, 8, 1))
+    logits = keras.layers.LeakyReLU(0.5)(uneven(images))
+    card = deploy.export(
+        keras.Model(images, keras.layers.Softmax()(logits)),
+        "cpu",
+        out=tmp_path / "bundle",
+        calibration=digits.train[0],
+        test=digits.test,
+        fix=True,
+    )
+    assert card["quantizer"] == "tensorflow"
+    ratios = [entry["sqnr_db"] for entry in card["costly"]]
+    assert ratios == sorted(ratios)
+    assert card["costly"][0]["sqnr_db"] == min(entry["sqnr_db"] for entry in card["layers"])
+    assert "; the noisiest operators: " in capsys.readouterr().out
+    assert card["kept"] is None
+
+
 def test_what_is_within_the_tolerance_is_left_alone(exported):
     card = load(exported("convnet", "cpu")).card
     assert (card["costly"], card["kept"]) == ([], None)
