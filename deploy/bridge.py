@@ -66,6 +66,7 @@ def to_tf_keras(model: Any, batch_size: int | None = None, unroll: bool = False)
 
 
 def _rebuild(model: Any) -> Any:
+    _graph(model)
     twins: dict[int, tuple[Any, Any]] = {}
     names = {tensor.name for tensor in model.inputs}
 
@@ -183,7 +184,13 @@ _register_activations()
 def _graph(model: Any) -> Any:
     graph = getattr(model, "_functional", None) or model
     owner = next(kind for kind in type(model).__mro__ if "call" in vars(kind))
-    if not owner.__module__.startswith("keras.src.") or not hasattr(graph, "_run_through_graph"):
+    if owner.__module__.startswith("keras.src.") and not hasattr(graph, "_run_through_graph"):
+        raise DeployError(
+            f"expected a functional or Sequential model, received '{model.name}' "
+            f"({type(model).__name__}), whose inputs are not defined; begin it with "
+            "keras.Input(shape)"
+        )
+    if not owner.__module__.startswith("keras.src."):
         raise DeployError(
             f"expected a functional or Sequential model, received '{model.name}' "
             f"({type(model).__name__}), which has a call() of its own; build it with "

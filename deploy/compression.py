@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 import tf_keras
@@ -187,6 +188,11 @@ def prune(
         raise DeployError(f"expected a sparsity between 0 and 1, received {sparsity}")
     if end_step < 0:
         raise DeployError(f"expected an end_step of 0 or more, received {end_step}")
+    if is_clustered(model):
+        raise DeployError(
+            f"expected a model that is not clustered yet, received '{model.name}'; the order is "
+            "prune, cluster, quantize_aware"
+        )
     model = _plain(model)
 
     def pruned(layer: Any) -> Any:
@@ -233,7 +239,7 @@ def cluster(model: Any, clusters: int = 16) -> Any:
         Han, Mao and Dally, "Deep Compression: Compressing Deep Neural Networks with Pruning,
         Trained Quantization and Huffman Coding", ICLR 2016, section 3 (shared weights).
     """
-    if not 3 <= clusters <= _MOST_CLUSTERS:
+    if not isinstance(clusters, int) or not 3 <= clusters <= _MOST_CLUSTERS:
         raise DeployError(f"expected 3 to {_MOST_CLUSTERS} clusters, received {clusters}")
     model = _folded(_plain(model))
 
@@ -460,7 +466,17 @@ def _kept(kernel: Any, cluster: Any, clusters: int) -> Any:
 
 def _plain(model: Any) -> Any:
     """`model` in tf_keras, without the wrappers of an earlier step."""
+    if not isinstance(model, keras.Model | tf_keras.Model):
+        raise DeployError(
+            f"expected a Keras model in memory, received {type(model).__name__}; load a file with "
+            "keras.saving.load_model"
+        )
     model = strip(to_tf_keras(model))
+    if not getattr(model, "_is_graph_network", False):
+        raise DeployError(
+            f"expected a functional or Sequential model, received '{model.name}' "
+            f"({type(model).__name__}); build it with tf_keras.Model(inputs, outputs)"
+        )
     if is_quantize_aware(model):
         raise DeployError(
             f"expected a model that is not quantization-aware yet, received '{model.name}'; the "

@@ -371,6 +371,19 @@ def test_what_has_no_equivalent_is_refused_by_name(name):
     assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (OwnModel, "(OwnModel), which has a call() of its own"),
+        (lambda: keras.Sequential([L.Dense(2)]), "(Sequential), whose inputs are not defined"),
+    ],
+)
+def test_a_model_without_inputs_is_refused(build, message):
+    with pytest.raises(DeployError) as caught:
+        to_tf_keras(build())
+    assert message in str(caught.value)
+
+
 def joined():
     x = keras.Input((12, 8))
     return keras.Model(

@@ -282,6 +282,11 @@ def test_what_tflite_does_not_know_stays_float_and_the_rest_is_quantized(digits,
     assert {integers.dtype.name for _, integers, _ in deployed_kernels(content)} == {"int8"}
 
 
+class Own(tf_keras.Model):
+    def call(self, tensor):
+        return tensor
+
+
 def test_errors(digits, network, aware, clustered, export, tmp_path):
     inputs = keras.Input((4, 2))
     recurrent = keras.Model(inputs, keras.layers.LSTM(3, name="memory")(inputs))
@@ -290,12 +295,17 @@ def test_errors(digits, network, aware, clustered, export, tmp_path):
     for action, message in [
         (lambda: deploy.quantize_aware(network, scheme="int3"), "expected a scheme of int8, int8-"),
         (lambda: deploy.quantize_aware(aware("int8")), "order is prune, cluster, quantize_aware"),
+        (lambda: deploy.quantize_aware("model.keras"), "a Keras model in memory, received str"),
+        (lambda: deploy.prune(None), "a Keras model in memory, received NoneType"),
+        (lambda: deploy.cluster(Own()), "received 'own' (Own); build it with tf_keras.Model"),
         (lambda: deploy.quantize_aware(recurrent), "received the recurrent 'memory'"),
         (lambda: deploy.prune(network, 1.5), "sparsity between 0 and 1, received 1.5"),
         (lambda: deploy.prune(network, pattern="1:4"), "unstructured, 2:4, received '1:4'"),
         (lambda: deploy.prune(network, 0.7, pattern="2:4"), "leave both out"),
         (lambda: deploy.prune(network, end_step=-1), "end_step of 0 or more, received -1"),
         (lambda: deploy.prune(small), "Dense layers to prune, received 'small' without one"),
+        (lambda: deploy.prune(clustered), "not clustered yet, received 'ds_cnn'; the order is"),
+        (lambda: deploy.cluster(network, 16.0), "expected 3 to 256 clusters, received 16.0"),
         (lambda: deploy.cluster(network, 2), "expected 3 to 256 clusters, received 2"),
         (lambda: deploy.strip(deploy.prune(network)), "trained for 1 batches or more, received 0"),
         (
