@@ -96,7 +96,13 @@ def quality(
     Raises:
         DeployError: targets of another length or shape, or class numbers outside the classes.
     """
-    targets = np.asarray(targets)
+    try:
+        targets = np.asarray(targets)
+    except ValueError as error:
+        raise DeployError(
+            "expected targets y of one shape, received a list of several; compare a model of "
+            "several outputs without y"
+        ) from error
     if targets.ndim == 0 or len(targets) != len(keras[0]):
         raise DeployError(
             f"expected a target y for each of the {len(keras[0])} examples, received y of shape "

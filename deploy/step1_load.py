@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ class Source:
         """The model's outputs, float32, for `arrays`: one (examples, …) array an input.
 
         Raises:
-            DeployError: outputs that are not finite.
+            DeployError: examples on which the model fails, or outputs that are not finite.
         """
         batches = []
         for start in range(0, len(arrays[0]), batch_size):
@@ -64,7 +65,15 @@ class Source:
                 tf.constant(array[start:stop], dtype=entry.dtype)
                 for array, entry in zip(arrays, self.inputs, strict=True)
             ]
-            batches.append([np.asarray(output, np.float32) for output in self.call(*tensors)])
+            try:
+                computed = self.call(*tensors)
+            except tf.errors.OpError as error:
+                raise DeployError(
+                    "expected examples that the Keras model can compute, received some on which "
+                    f"it fails: {_one_line(error.message)}; check their values (an index into an "
+                    "Embedding, say)"
+                ) from error
+            batches.append([np.asarray(output, np.float32) for output in computed])
         outputs = [np.concatenate(parts) for parts in zip(*batches, strict=True)]
         for name, output in zip(self.outputs, outputs, strict=True):
             if not np.isfinite(output).all():
@@ -228,8 +237,10 @@ def _open(path: Path, reader: Callable[..., Any], trust: bool) -> Any:
         ) from error
 
 
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
+def _one_line(error: Any) -> str:
+    # TensorFlow colours what it says for a terminal.
+    plain = re.sub(r"\x1b\[\d*m", "", str(error))
+    text = " ".join(plain.split()) or type(error).__name__
     return text if len(text) <= 400 else text[:400] + "…"
 
 

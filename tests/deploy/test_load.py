@@ -204,3 +204,11 @@ def test_outputs_that_are_not_finite_are_refused():
     model.layers[-1].set_weights([np.full((2, 1), np.nan), np.zeros(1)])
     with pytest.raises(DeployError, match="received NaN or infinity from 'broken'"):
         load(model).predict([np.ones((3, 2), "float32")])
+
+
+def test_examples_on_which_the_model_fails_are_refused():
+    words = keras.Input((3,), dtype="int32")
+    source = load(keras.Model(words, L.Embedding(5, 2)(words)))
+    with pytest.raises(DeployError, match=r"it fails: .*7 is not in \[0, 5\)") as caught:
+        source.predict([np.full((1, 3), 7, "int32")])
+    assert "\n" not in str(caught.value) and "\x1b" not in str(caught.value)

@@ -74,6 +74,11 @@ def test_targets_that_fit_nothing_are_refused(activation, targets, message):
         quality(activation, targets, KERAS, DEPLOYED)
 
 
+def test_targets_of_several_shapes_are_refused():
+    with pytest.raises(deploy.DeployError, match="several outputs without y"):
+        quality(None, [np.zeros((2, 3)), np.zeros((2, 2))], [np.zeros((2, 3))] * 2, [])
+
+
 def test_a_signal_of_zeros_has_no_perfect_ratio():
     result = parity(["a"], [np.zeros((1, 2))], [np.ones((1, 2))])
     assert result["sqnr_db"] < -200
