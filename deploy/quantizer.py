@@ -116,16 +116,17 @@ def quantize(
             _add(manager, "", end, "float32")
     for operator in filter(knows, operators(content)):
         names = [tensor.name for tensor in operator.results]
-        if names[0] in (exceptions or {}):
+        if names[0] in exceptions:
             # The library finds an operator by the names of its outputs.
             pattern = f"^{re.escape(';'.join(names))};$"
             _add(
                 manager, pattern, TFL_OP_CODE_TO_NAME[code_of(operator.name)], exceptions[names[0]]
             )
     quantizer = Quantizer(content, manager.get_quantization_recipe())
-    made = quantizer.quantize(
-        ranges if quantizer.need_calibration else None, enable_progress_report=False
-    )
+    with warnings.catch_warnings(action="ignore"):  # that all tensors are kept
+        made = quantizer.quantize(
+            ranges if quantizer.need_calibration else None, enable_progress_report=False
+        )
     return bytes(made.quantized_model)
 
 

@@ -1,5 +1,7 @@
 """LiteRT's quantizer: the numbers of each scheme, the ranges it finds, and where it is not used."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -97,7 +99,9 @@ def test_ranges_are_the_least_and_the_largest_value(network):
 def test_a_single_operator_has_numbers_of_its_own(network, other):
     _, arrays, floats = network
     depthwise = operators(floats)[1].results[0].name
-    content = quantize(floats, "int8", find_ranges(floats, {"image": arrays}), {depthwise: other})
+    with warnings.catch_warnings(action="error"):
+        ranges = find_ranges(floats, {"image": arrays})
+        content = quantize(floats, "int8", ranges, {depthwise: other})
     found = {operator.name: operator.results[0].dtype for operator in operators(content)}
     assert (found["CONV_2D"], found["DEPTHWISE_CONV_2D"], found["MEAN"]) == ("int8", other, "int8")
     assert Model(content, {}, []).card["inputs"][0]["dtype"] == "int8"
