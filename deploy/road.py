@@ -88,9 +88,9 @@ def export(
             is written then.
     """
     row, out = find_target(target), Path(out)
-    scheme = scheme or row.scheme
+    scheme = row.scheme if scheme is None else scheme
     check_output(out, overwrite, model)
-    _check_options(row, scheme, test, fix, seed)
+    _check_options(row, scheme, test, tolerance, fix, seed)
     names = check_labels(labels)
 
     def say(text: str) -> None:
@@ -185,7 +185,9 @@ def _quantized(
     return content, card, run
 
 
-def _check_options(row: Target, scheme: str, test: Any, fix: bool, seed: int) -> None:
+def _check_options(
+    row: Target, scheme: str, test: Any, tolerance: float, fix: bool, seed: int
+) -> None:
     if scheme not in row.schemes:
         raise DeployError(
             f"expected one of the schemes {', '.join(row.schemes)} for the target '{row.name}', "
@@ -194,6 +196,12 @@ def _check_options(row: Target, scheme: str, test: Any, fix: bool, seed: int) ->
     if fix and test is None:
         raise DeployError(
             "expected test data with fix, received none: without a metric there is no loss to mend"
+        )
+    if not tolerance >= 0:
+        raise DeployError(f"expected a tolerance of 0 or more points, received {tolerance}")
+    if fix and not SCHEMES[scheme].calibrated:
+        raise DeployError(
+            f"expected a scheme with integer activations with fix, received {scheme}; leave out fix"
         )
     if seed < 0:
         raise DeployError(f"expected a seed of 0 or more, received {seed}")

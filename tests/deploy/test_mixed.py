@@ -104,6 +104,19 @@ def test_fix_needs_a_metric(trained, digits, tmp_path):
         )
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (dict(tolerance=-1), "a tolerance of 0 or more points, received -1"),
+        (dict(tolerance=float("nan")), "a tolerance of 0 or more points, received nan"),
+        (dict(fix=True, scheme="float16"), "integer activations with fix, received float16"),
+    ],
+)
+def test_options_without_a_meaning_are_refused(options, message, trained, digits, tmp_path):
+    with pytest.raises(deploy.DeployError, match=message):
+        export(trained("convnet"), digits, tmp_path / "b", "cpu", **options)
+
+
 def test_a_scheme_that_the_target_has_not(trained, digits, tmp_path):
     with pytest.raises(deploy.DeployError, match=r"int8, int8-per-tensor for the target 'coral'"):
         export(trained("convnet"), digits, tmp_path / "b", "coral", scheme="int16")
