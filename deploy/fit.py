@@ -46,6 +46,7 @@ def fits(
     board: str | None = None,
     calibration: Any = None,
     seed: int = 0,
+    trust: bool = False,
     verbose: int = 1,
 ) -> list[Verdict]:
     """Whether `model` fits each target of the table, by converting and compiling it.
@@ -60,13 +61,14 @@ def fits(
         calibration: as for `deploy.export`; without it the model is calibrated on random inputs,
             by which its accuracy can't be judged.
         seed: draws the calibration examples.
+        trust: as for `deploy.export`.
         verbose: 1 prints a line a target as soon as it is known, 0 nothing.
 
     Raises:
         DeployError: the model can't be loaded, no such board, bad calibration data.
     """
     found = None if board is None else find_board(board)
-    source = load_source(model)
+    source = load_source(model, trust)
     if calibration is None:
         examples = random_examples(source, seed)
     else:

@@ -195,6 +195,15 @@ def test_the_command_line(only, tmp_path, capfd):
     assert capfd.readouterr().out.splitlines()[-1].startswith("cpu-float  yes  model ")
 
 
+def test_a_file_with_code_is_tried_with_trust(only, tmp_path, capfd):
+    path, x = str(tmp_path / "code.keras"), keras.Input((4,))
+    keras.Model(x, keras.layers.Lambda(lambda value: value / 255)(x)).save(path)
+    only("cpu-float")
+    assert main(["targets", "--for", path]) == 2
+    assert "load it with --trust" in capfd.readouterr().err
+    assert main(["targets", "--for", path, "--trust"]) == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
