@@ -8,7 +8,7 @@ the table of what each piece of hardware accepts, and `runtime` the part that go
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from deploy.errors import DeployError
+from deploy.errors import DeployError, missing_package
 
 if TYPE_CHECKING:
     from deploy.compression import cluster, prune, quantize_aware, strip
@@ -50,5 +50,8 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     # The device imports `deploy.runtime` where there is no TensorFlow; only what is used is loaded.
     if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
+        try:
+            return getattr(importlib.import_module(_HOMES[name]), name)
+        except ModuleNotFoundError as error:
+            raise missing_package(error.name) from error
     raise AttributeError(f"module 'deploy' has no attribute '{name}'")

@@ -13,7 +13,7 @@ import argparse
 import sys
 
 from deploy.boards import BOARDS, find_board
-from deploy.errors import DeployError
+from deploy.errors import DeployError, missing_package
 from deploy.quiet import load_tensorflow
 from deploy.targets import TARGETS, find_target
 
@@ -25,8 +25,11 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return int(options.action(options))
     except DeployError as error:
-        print(f"deploy: error: {error}", file=sys.stderr)
-        return 2
+        failure = error
+    except ModuleNotFoundError as error:
+        failure = missing_package(error.name)
+    print(f"deploy: error: {failure}", file=sys.stderr)
+    return 2
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -42,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         "--calibration", metavar="FILE.npz|DATASET", help="as for export; default: random inputs"
     )
     targets.add_argument("--seed", type=int, default=0)
+    targets.add_argument("--trust", action="store_true", help=_TRUST)
 
     export = commands.add_parser("export", help="a Keras model to a verified bundle")
     export.set_defaults(action=_export)
@@ -110,6 +114,7 @@ def _targets(options: argparse.Namespace) -> int:
             board=options.board,
             calibration=options.calibration,
             seed=options.seed,
+            trust=options.trust,
         )
         return 0 if any(verdict.fits for verdict in verdicts) else 1
     lines = [("target", "scheme", "checked on", "hardware", "or --scheme")]

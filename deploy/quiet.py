@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 
-from deploy.errors import DeployError
+from deploy.errors import missing_package
 
 
 def load_tensorflow() -> None:
@@ -15,10 +15,7 @@ def load_tensorflow() -> None:
         DeployError: TensorFlow is not installed.
     """
     if importlib.util.find_spec("tensorflow") is None:
-        raise DeployError(
-            "expected TensorFlow, received an installation for devices; install the training "
-            "packages with pip install '.[train]' in the project's folder"
-        )
+        raise missing_package("tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

@@ -10,12 +10,17 @@ import os
 
 import tensorflow as tf
 
+from deploy.errors import missing_package
+
 _LEGACY = "TF_USE_LEGACY_KERAS"
 _before = os.environ.get(_LEGACY)
 # TensorFlow chooses at the first use, which comes before tfmot's wish.
 _chosen = tf.keras.Model
 
-import tensorflow_model_optimization as tfmot  # noqa: E402
+try:
+    import tensorflow_model_optimization as tfmot
+except ModuleNotFoundError as error:
+    raise missing_package(error.name) from error
 from tensorflow_model_optimization.python.core.clustering.keras.cluster_wrapper import (  # noqa: E402
     ClusterWeights,
 )

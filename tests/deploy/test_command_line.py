@@ -140,3 +140,29 @@ def test_the_program_itself(files):
     )
     assert result.returncode == 2
     assert result.stderr.count("\n") == 1 and result.stderr.startswith("deploy: error: expected")
+
+
+@pytest.mark.parametrize("package", ["litert_quantizer", "tensorflow_model_optimization"])
+def test_a_missing_package_is_one_line(package, files):
+    program = """if True:
+        import sys
+        sys.modules[sys.argv[1]] = None
+        import deploy
+        from deploy.__main__ import main
+        try:
+            import tf_keras
+            inputs = tf_keras.Input((4,))
+            deploy.export(tf_keras.Model(inputs, inputs), "cpu-float", out="bundle")
+        except deploy.DeployError as error:
+            print(error)
+        sys.exit(main(["export", "text.h5", "--target", "cpu-float", "--out", "bundle"]))"""
+    result = subprocess.run(
+        [sys.executable, "-c", program, package],
+        env={"PYTHONPATH": str(ROOT), "PATH": ""},
+        capture_output=True,
+        text=True,
+    )
+    message = f"expected the package {package}, received an installation without it; install"
+    assert result.stdout.startswith(message) and result.stdout.count("\n") == 1
+    error = result.stderr.splitlines()[-1]
+    assert result.returncode == 2 and error.startswith("deploy: error: expected")
