@@ -21,7 +21,7 @@ from deploy.layers import layer_errors, worst
 from deploy.mixed import costs, keep_accuracy
 from deploy.quality import compare, find_activation, loss_in_points
 from deploy.quantizer import PACKAGE
-from deploy.report import score
+from deploy.report import operator_list, score
 from deploy.runtime.quantization import quantize
 from deploy.step1_load import Source, digest
 from deploy.step1_load import load as load_source
@@ -282,9 +282,7 @@ def _calibration_text(examples: Calibration | None) -> str:
 
 def _costly_text(card: dict[str, Any], costly: Sequence[dict[str, Any]], row: Target | None) -> str:
     """`row`: the target, where its exceptions can mend the loss."""
-    named = ", ".join(
-        f"{entry['layer']} ({entry['operator']}) {entry['sqnr_db']:.1f} dB" for entry in costly[:4]
-    )
+    named = operator_list(costly)
     which = "the operators that cost the most, each alone" if row else "the noisiest operators"
     remedies = [f"fix keeps them in {row.exceptions[0]}"] if row and row.exceptions else []
     return "; ".join(
