@@ -1,4 +1,4 @@
-# make demo    train session 6's network, deploy it to every target, compare
+# make demo    train session 6's network, deploy it to six targets, compare
 # make test    run the tests
 # make lint    format, lint and type checks
 # VENV=folder names the virtual environment, PYTHON=command the Python (3.11 or newer) to make it of.
@@ -11,7 +11,8 @@ RUN := $(VENV)/bin/python
 
 demo: $(VENV)/installed
 	$(RUN) -m courses run s06 --out runs/demo \
-	    --target cpu --target cpu-float --target cpu-dynamic --target gpu --target cortex-m
+	    --target cpu --target cpu-float --target cpu-dynamic --target gpu --target cortex-m \
+	    --target ethos-u55-128
 
 test: $(VENV)/installed
 	$(RUN) -m pytest

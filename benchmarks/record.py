@@ -1,7 +1,7 @@
 """Run a session in full and keep what it measured for the documents.
 
-    python -m benchmarks.record s06                                        # the default data set
-    python -m benchmarks.record s06 --dataset fashion_mnist --figures      # its figures too
+    python -m benchmarks.record s06 --target cpu --target cortex-m         # the default data set
+    python -m benchmarks.record s06 --dataset fashion_mnist --figures      # every target, figures
 
 The run goes to `runs/record-…`; its `metrics.json` is kept as `benchmarks/records/NAME.json`, and
 with `--figures` its figures become those of the session's README.
@@ -26,12 +26,13 @@ def main() -> int:
     parser.add_argument("session")
     parser.add_argument("--dataset", help="default: the session's own")
     parser.add_argument("--figures", action="store_true", help="keep the figures for the README")
+    parser.add_argument("--target", action="append", help="may be given several times")
     options = parser.parse_args()
     session = find_session(options.session)
     out = tables.ROOT / "runs" / f"record-{session.key}-{options.dataset or 'default'}"
     command = [sys.executable, "-m", "courses", "run", session.key, "--out", str(out)]
     command += ["--dataset", options.dataset] if options.dataset else []
-    for target in TARGETS:
+    for target in options.target or TARGETS:
         command += ["--target", target]
     subprocess.run(command, cwd=tables.ROOT, check=True)
     keep(out, session.key, session.path / "figures" if options.figures else None)

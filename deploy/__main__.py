@@ -60,6 +60,14 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--test", metavar="FILE.npz", help="x and y: the metric before and after")
     export.add_argument("--scheme", metavar="S", help="another one of the target's schemes")
     export.add_argument(
+        "--mixed",
+        action="append",
+        default=[],
+        type=_layer_and_scheme,
+        metavar="LAYER=SCHEME",
+        help="a layer with numbers of its own; may be given several times",
+    )
+    export.add_argument(
         "--tolerance",
         type=float,
         default=0.5,
@@ -103,6 +111,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _layer_and_scheme(text: str) -> tuple[str, str]:
+    layer, _, scheme = text.rpartition("=")
+    if not layer:
+        raise argparse.ArgumentTypeError(f"expected LAYER=SCHEME, received '{text}'")
+    return layer, scheme
+
+
 def _targets(options: argparse.Namespace) -> int:
     board = None if options.board is None else find_board(options.board)
     if options.model:
@@ -141,6 +156,7 @@ def _export(options: argparse.Namespace) -> int:
         labels=options.labels,
         test=options.test,
         scheme=options.scheme,
+        mixed=dict(options.mixed),
         tolerance=options.tolerance,
         fix=options.fix,
         seed=options.seed,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -150,6 +150,7 @@ def prune(
     *,
     pattern: str = "unstructured",
     end_step: int = 0,
+    keep: Sequence[str] = (),
 ) -> Any:
     """The model with the smallest weights of each kernel set to zero, to be trained on.
 
@@ -164,6 +165,8 @@ def prune(
             input channels, which sparse matrix units can skip.
         end_step: the batch by which the share is reached, growing from the first one (cubic
             decay); 0 sets all zeros in the first batch, as the "2:4" pattern always does.
+        keep: names of layers that are left as they are: the first one, say, which has few weights
+            and needs them.
 
     Returns:
         A tf_keras model, not compiled.
@@ -194,10 +197,11 @@ def prune(
             "prune, cluster, quantize_aware"
         )
     model = _plain(model)
+    _check_names(keep, model)
 
     def pruned(layer: Any) -> Any:
         twin = _copy(layer)
-        kernel = _large_kernel(layer)
+        kernel = None if layer.name in keep else _large_kernel(layer)
         if kernel is None or (pattern == "2:4" and len(kernel.shape) == 3):
             return twin
         return PruneLowMagnitude(
@@ -682,6 +686,14 @@ def _check_some(wrappers: list[Any], model: Any, verb: str) -> None:
         raise DeployError(
             f"expected Conv1D, Conv2D, Conv2DTranspose or Dense layers to {verb}, received "
             f"'{model.name}' without one that is large enough"
+        )
+
+
+def _check_names(names: Sequence[str], model: Any) -> None:
+    strange = sorted(set(names) - {layer.name for layer in model.layers})
+    if strange:
+        raise DeployError(
+            f"expected names of layers of '{model.name}' to keep, received '{strange[0]}'"
         )
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from deploy.errors import DeployError
 from deploy.flatbuffer import in_order, operators
 from deploy.interpreters import run_litert
 from deploy.layers import operator_layers
@@ -62,6 +63,43 @@ def costs(
             entries.append((ratio, {"layer": layer, "operator": operator.name, "tensor": tensor}))
     counted = [entry | {"sqnr_db": ratio} for ratio, entry in entries if ratio is not None]
     return sorted(counted, key=lambda entry: entry["sqnr_db"])
+
+
+def mix(
+    floats: bytes,
+    scheme: str,
+    layers: Mapping[str, str],
+    calibration: Calibration | None,
+    source: Source,
+) -> bytes:
+    """The model in `scheme`, but for the layers that have a scheme of their own.
+
+    Args:
+        floats: the flatbuffer before quantization.
+        scheme: of all other layers.
+        layers: the scheme of a layer, by its name.
+        calibration: the examples; None where no scheme needs them.
+        source: the model.
+
+    Raises:
+        DeployError: no operator of the model comes from such a layer.
+    """
+    found = operators(floats)
+    names = operator_layers(found, source)
+    strange = sorted(set(layers) - set(names))
+    if strange:
+        raise DeployError(
+            f"expected layers of the model, received '{strange[0]}'; it has "
+            f"{', '.join(dict.fromkeys(names))}"
+        )
+    exceptions = {
+        operator.results[0].name: layers[name]
+        for operator, name in zip(found, names, strict=True)
+        if name in layers
+    }
+    ranges = find_ranges(floats, _by_name(calibration, source)) if calibration else None
+    mixed = quantize(floats, scheme, ranges, exceptions)
+    return in_order(mixed, *signature_names(source))
 
 
 def keep_accuracy(

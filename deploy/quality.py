@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from deploy.errors import DeployError
 from deploy.runtime.model import to_probabilities
-from deploy.step1_load import Source
+
+if TYPE_CHECKING:
+    from deploy.step1_load import Source
 
 
 def compare(

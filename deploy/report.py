@@ -92,6 +92,7 @@ def card_text(card: Mapping[str, Any]) -> str:
         f"error {parity['max_abs_error']:.3g}, mean error {parity['mean_abs_error']:.3g}, signal "
         f"to quantization noise {decibels(parity['sqnr_db'])}.",
         *_quality_lines(card["quality"]),
+        *_quantizer_lines(card),
         f"- Calibration: {calibration['examples']} examples, values from "
         + ", ".join(f"{low:g} to {high:g}" for low, high in calibration["ranges"])
         + "."
@@ -100,7 +101,8 @@ def card_text(card: Mapping[str, Any]) -> str:
         "",
         "## Cost",
         "",
-        f"- {card['size_bytes']:,} bytes of model; {card['params']:,} parameters; "
+        f"- {card['size_bytes']:,} bytes of model, {card['compressed_bytes']:,} compressed (zlib, "
+        f"level 9); {card['params']:,} parameters; "
         f"{_count(card['macs'])} multiply-accumulates an inference.",
         f"- Latency {latency['median']:.3f} ms (median), {latency['p95']:.3f} ms (95th percentile) "
         f"over {latency['runs']} runs with {latency['threads']} thread(s): {latency['runtime']} on "
@@ -141,6 +143,30 @@ def _quality_lines(measured: Mapping[str, Any] | None) -> list[str]:
     ]
 
 
+def _quantizer_lines(card: Mapping[str, Any]) -> list[str]:
+    if not card["quantizer"]:
+        return []
+    lines = [f"- Quantized by {card['quantizer']}."]
+    if card["kept"]:
+        operators, before = card["kept"]["operators"], card["kept"]["before"]
+        lines.append(
+            f"- Kept in {operators[0]['scheme']}: "
+            f"{', '.join(operator['layer'] for operator in operators)}; without that "
+            f"{score(card['quality'] | before, 'deployed')} in {before['size_bytes']:,} bytes."
+        )
+    if card["costly"]:
+        lines.append(f"- The operators that cost the most: {operator_list(card['costly'])}.")
+    return lines
+
+
+def operator_list(entries: Sequence[Mapping[str, Any]], most: int = 4) -> str:
+    """The first of these operators with their layers and their SQNR."""
+    return ", ".join(
+        f"{entry['layer']} ({entry['operator']}) {decibels(entry['sqnr_db'])}"
+        for entry in entries[:most]
+    )
+
+
 def _target_lines(card: Mapping[str, Any]) -> list[str]:
     lines = []
     if card["memory"]:
@@ -160,7 +186,7 @@ def _target_lines(card: Mapping[str, Any]) -> list[str]:
                 f"- LiteRT Micro lacks {missing}: the model runs under Linux, with LiteRT for what "
                 "is left on the CPU, and in no firmware."
             )
-    return lines + _npu_lines(card) + _coral_lines(card)
+    return lines + _npu_lines(card) + _coral_lines(card) + _mediapipe_lines(card)
 
 
 def _npu_lines(card: Mapping[str, Any]) -> list[str]:
@@ -179,6 +205,17 @@ def _npu_lines(card: Mapping[str, Any]) -> list[str]:
         + ("; on the CPU:" if left else "."),
         *(f"    - {each['operator']} `{each['layer']}`: {each['reason']}" for each in left),
     ]
+
+
+def _mediapipe_lines(card: Mapping[str, Any]) -> list[str]:
+    facts = card.get("mediapipe")
+    if not facts:
+        return []
+    if not facts["task"]:
+        return [f"- Described, but opened by no task of MediaPipe: {facts['note']}."]
+    suppression = facts.get("iou_threshold")
+    nms = f", which suppresses boxes at an IoU of {suppression}" if suppression else ""
+    return [f"- Opened and run by MediaPipe's {facts['task']}{nms}."]
 
 
 def _coral_lines(card: Mapping[str, Any]) -> list[str]:

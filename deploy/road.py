@@ -7,7 +7,7 @@ import io
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,10 @@ from deploy.card import describe
 from deploy.errors import DeployError
 from deploy.interpreters import Run
 from deploy.layers import layer_errors, worst
-from deploy.mixed import costs, keep_accuracy
+from deploy.mixed import costs, keep_accuracy, mix
 from deploy.quality import compare, find_activation, loss_in_points
 from deploy.quantizer import PACKAGE
-from deploy.report import score
+from deploy.report import operator_list, score
 from deploy.runtime.quantization import quantize
 from deploy.step1_load import Source, digest
 from deploy.step1_load import load as load_source
@@ -51,6 +51,7 @@ def export(
     labels: Sequence[str] | str | Path | None = None,
     test: tuple[Any, Any] | str | Path | None = None,
     scheme: str | None = None,
+    mixed: Mapping[str, str] | None = None,
     tolerance: float = 0.5,
     fix: bool = False,
     seed: int = 0,
@@ -71,6 +72,8 @@ def export(
         test: `(x, y)`, or the path of an `.npz` with both, never seen in training: on it the metric
             of both models is measured.
         scheme: how numbers are stored, one of the target's `schemes`; by default its first.
+        mixed: layers with a scheme of their own, `{"conv_1": "float32"}` say: one of the target's
+            `schemes` or `exceptions`.
         tolerance: how much the metric may lose, in points of accuracy or percent of error. Where
             integers cost more, the operators that cost the most are named.
         fix: leave those operators, as few as bring the metric within the tolerance, in numbers of
@@ -90,7 +93,8 @@ def export(
     row, out = find_target(target), Path(out)
     scheme = row.scheme if scheme is None else scheme
     check_output(out, overwrite, model)
-    _check_options(row, scheme, test, tolerance, fix, seed)
+    mixed = dict(mixed or {})
+    _check_options(row, scheme, mixed, test, tolerance, fix, seed)
     names = check_labels(labels)
 
     def say(text: str) -> None:
@@ -115,7 +119,7 @@ def export(
         return card, run
 
     content, card, run = _quantized(
-        source, row, scheme, examples, arrays, judge, tolerance, fix, say
+        source, row, scheme, mixed, examples, arrays, judge, tolerance, fix, say
     )
     files = {"model.tflite": content}
     if row.compiler:
@@ -142,6 +146,7 @@ def _quantized(
     source: Source,
     row: Target,
     scheme: str,
+    mixed: Mapping[str, str],
     examples: Calibration | None,
     arrays: Sequence[np.ndarray],
     judge: Callable[[bytes], tuple[dict[str, Any], Run]],
@@ -163,7 +168,14 @@ def _quantized(
         return layer_errors(floats, content, card["inputs"], arrays, source)
 
     content, floats, package = convert(source, scheme, examples)
-    say(f"3 convert    {scheme}, {len(content):,} bytes")
+    if mixed and package not in (None, PACKAGE):
+        raise DeployError(
+            f"expected a model that LiteRT's quantizer knows for mixed, received '{source.name}', "
+            "which only the converter can quantize; leave mixed out"
+        )
+    if mixed:
+        content, package = mix(floats, scheme, mixed, examples, source), PACKAGE
+    say(f"3 convert    {', '.join([scheme, *mixed.values()])}, {len(content):,} bytes")
     (card, run), kept, costly = judge(content), None, []
     layers = errors(content)
     if package and _loses_more(card, tolerance):
@@ -174,24 +186,41 @@ def _quantized(
         say(_costly_text(card, costly, row if shown else None))
         if fix and shown:
             others = row.exceptions
-            mixed = keep_accuracy(floats, scheme, others, costly, shown, source, judge_strictly)
-            if mixed:
+            found = keep_accuracy(floats, scheme, others, costly, shown, source, judge_strictly)
+            if found:
                 before = {"deployed": card["quality"]["deployed"], "size_bytes": len(content)}
-                kept = {"operators": mixed.operators, "before": before}
-                content, (card, run) = mixed.content, mixed.judged
+                kept = {"operators": found.operators, "before": before}
+                content, (card, run) = found.content, found.judged
                 layers = errors(content)
             say(_kept_text(card, content, kept))
-    card |= {"quantizer": package, "layers": layers, "costly": costly, "kept": kept}
+    card |= {"quantizer": package, "mixed": mixed, "layers": layers, "costly": costly, "kept": kept}
     return content, card, run
 
 
 def _check_options(
-    row: Target, scheme: str, test: Any, tolerance: float, fix: bool, seed: int
+    row: Target,
+    scheme: str,
+    mixed: Mapping[str, str],
+    test: Any,
+    tolerance: float,
+    fix: bool,
+    seed: int,
 ) -> None:
     if scheme not in row.schemes:
         raise DeployError(
             f"expected one of the schemes {', '.join(row.schemes)} for the target '{row.name}', "
             f"received '{scheme}'"
+        )
+    single = (*row.schemes, *row.exceptions)
+    for layer, other in mixed.items():
+        if other not in single:
+            raise DeployError(
+                f"expected one of the schemes {', '.join(single)} for the layer '{layer}' on the "
+                f"target '{row.name}', received '{other}'"
+            )
+    if fix and mixed:
+        raise DeployError(
+            "expected either fix or mixed, received both: fix chooses the layers itself"
         )
     if fix and test is None:
         raise DeployError(
@@ -290,9 +319,7 @@ def _calibration_text(examples: Calibration | None) -> str:
 
 def _costly_text(card: dict[str, Any], costly: Sequence[dict[str, Any]], row: Target | None) -> str:
     """`row`: the target, where its exceptions can mend the loss."""
-    named = ", ".join(
-        f"{entry['layer']} ({entry['operator']}) {entry['sqnr_db']:.1f} dB" for entry in costly[:4]
-    )
+    named = operator_list(costly)
     which = "the operators that cost the most, each alone" if row else "the noisiest operators"
     remedies = [f"fix keeps them in {row.exceptions[0]}"] if row and row.exceptions else []
     return "; ".join(

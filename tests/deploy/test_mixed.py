@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import deploy
+from deploy.flatbuffer import operators
 from deploy.layers import layer_name
 from deploy.runtime import load
 from deploy.step1_load import load as load_source
@@ -62,6 +63,37 @@ def test_fix_keeps_the_accuracy(uneven, digits, tmp_path, target):
     assert kept["before"]["deployed"] < quality["deployed"]
     assert kept["before"]["size_bytes"] != card["size_bytes"]
     assert all(result["passed"] for result in deploy.runtime.selftest(tmp_path / "bundle"))
+
+
+def test_layers_with_a_scheme_of_their_own(trained, digits, tmp_path):
+    chosen = {"stage2_block1_conv": "float32", "classifier": "int16"}
+    card = export(trained("convnet"), digits, tmp_path / "b", "cpu", mixed=chosen)
+    found = operators((tmp_path / "b" / "model.tflite").read_bytes())
+    dtypes = [operator.results[0].dtype for operator in found if operator.name == "CONV_2D"]
+    assert dtypes == ["int8", "float32", "int8", "int8", "int8", "int8"]
+    (dense,) = [operator for operator in found if operator.name == "FULLY_CONNECTED"]
+    assert dense.results[0].dtype == "int16"
+    assert card["mixed"] == chosen
+    assert card["quality"]["deployed"] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("target", "mixed", "message"),
+    [
+        (
+            "cpu",
+            {"conv_9": "float32"},
+            "expected layers of the model, received 'conv_9'; it",
+        ),
+        ("coral", {"classifier": "int16"}, "int8, int8-per-tensor for the layer 'classifier' on"),
+    ],
+)
+def test_layers_that_are_not_there_or_not_allowed(
+    trained, digits, tmp_path, target, mixed, message
+):
+    with pytest.raises(deploy.DeployError) as caught:
+        export(trained("convnet"), digits, tmp_path / "b", target, mixed=mixed)
+    assert message in str(caught.value)
 
 
 def test_a_target_without_exceptions_keeps_its_integers(uneven, digits, tmp_path):

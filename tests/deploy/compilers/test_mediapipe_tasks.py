@@ -3,6 +3,7 @@
 import io
 import sys
 import zipfile
+from ctypes.util import find_library
 
 import keras
 import numpy as np
@@ -15,6 +16,8 @@ import deploy
 from deploy.compilers.mediapipe_tasks import find_task, mediapipe_tasks, with_metadata
 from deploy.runtime import Model, load, selftest
 
+if find_library("EGL") is None or find_library("GLESv2") is None:
+    pytest.skip("MediaPipe needs the system's libegl1 and libgles2", allow_module_level=True)
 mediapipe = pytest.importorskip("mediapipe")
 vision = mediapipe.tasks.vision
 metadata_schema = pytest.importorskip("mediapipe.tasks.metadata.metadata_schema_py_generated")
