@@ -322,12 +322,13 @@ def _costly_text(card: dict[str, Any], costly: Sequence[dict[str, Any]], row: Ta
     named = operator_list(costly)
     which = "the operators that cost the most, each alone" if row else "the noisiest operators"
     remedies = [f"fix keeps them in {row.exceptions[0]}"] if row and row.exceptions else []
+    if not card["quantization_aware"]:
+        remedies.append("deploy.quantize_aware trains it again")
     return "; ".join(
         [
             f"             loses {loss_in_points(card['quality']):.2f} points",
             *([f"{which}: {named}"] if named else []),
             *remedies,
-            "or train with deploy.quantize_aware",
         ]
     )
 
