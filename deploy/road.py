@@ -102,7 +102,7 @@ def export(
             print(f"[{target}] {text}", flush=True)
 
     source = load_source(model, trust)
-    _check_calibration(row, scheme, source, calibration)
+    _check_calibration(row, [scheme, *mixed.values()], source, calibration)
     say(f"1 load       '{source.name}', {source.params:,} parameters")
     examples = None if calibration is None else calibrate(calibration, source, seed)
     say(f"2 calibrate  {_calibration_text(examples)}")
@@ -236,11 +236,14 @@ def _check_options(
         raise DeployError(f"expected a seed of 0 or more, received {seed}")
 
 
-def _check_calibration(row: Target, scheme: str, source: Source, calibration: Any) -> None:
-    if SCHEMES[scheme].calibrated and not source.trained_weights and calibration is None:
+def _check_calibration(
+    row: Target, schemes: Sequence[str], source: Source, calibration: Any
+) -> None:
+    calibrated = [scheme for scheme in schemes if SCHEMES[scheme].calibrated]
+    if calibrated and not source.trained_weights and calibration is None:
         raise DeployError(
             f"expected calibration data for the target '{row.name}', which is quantized to "
-            f"{scheme}, received none; give a few hundred training examples"
+            f"{calibrated[0]}, received none; give a few hundred training examples"
         )
 
 

@@ -149,6 +149,17 @@ def test_options_without_a_meaning_are_refused(options, message, trained, digits
         export(trained("convnet"), digits, tmp_path / "b", "cpu", **options)
 
 
+def test_a_single_layer_in_integers_needs_calibration(trained, tmp_path):
+    with pytest.raises(deploy.DeployError, match=r"which is quantized to int8, received none"):
+        deploy.export(
+            trained("convnet"),
+            "cpu",
+            out=tmp_path / "b",
+            scheme="float32",
+            mixed={"stage1_block1_conv": "int8"},
+        )
+
+
 def test_a_scheme_that_the_target_has_not(trained, digits, tmp_path):
     with pytest.raises(deploy.DeployError, match=r"int8, int8-per-tensor for the target 'coral'"):
         export(trained("convnet"), digits, tmp_path / "b", "coral", scheme="int16")
