@@ -148,14 +148,13 @@ def _left_on_cpu(found: Sequence[Operator], log: str) -> list[dict[str, str]]:
     return [
         {
             "operator": operator.name,
-            "layer": layer,
+            "layer": operator.layer,
             "reason": "; ".join(
-                reasons.get((operator.name, layer), "no reason given").splitlines()
+                reasons.get((operator.name, operator.layer), "no reason given").splitlines()
             ),
         }
         for operator in found
         if operator.name != _CUSTOM
-        for layer in [operator.results[0].name if operator.results else ""]
     ]
 
 
