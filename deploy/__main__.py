@@ -132,6 +132,10 @@ def _targets(options: argparse.Namespace) -> int:
             trust=options.trust,
         )
         return 0 if any(verdict.fits for verdict in verdicts) else 1
+    if options.calibration or options.trust:
+        raise DeployError(
+            "expected a model with --calibration and --trust, received none; name it with --for"
+        )
     lines = [("target", "scheme", "checked on", "hardware", "or --scheme")]
     for row in TARGETS.values():
         if board is None or board.runs(row):

@@ -87,8 +87,14 @@ def compare(bundles: Sequence[str | Path], out: str | Path) -> Path:
     out = Path(out)
     _check_output(out)
     found = _read(bundles)
-    headline, sections = _headline(found), _sections(found)
-    page, text = _html(found, headline, sections), _markdown(headline, sections)
+    try:
+        headline, sections = _headline(found), _sections(found)
+        page, text = _html(found, headline, sections), _markdown(headline, sections)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DeployError(
+            f"expected the cards that export wrote, received one that has been changed "
+            f"({type(error).__name__}: {error}); export the bundle again"
+        ) from error
     write_folder(out, {_PAGE: page.encode(), _TEXT: text.encode()}, "the report")
     return out / _PAGE
 
@@ -110,7 +116,7 @@ def _check_output(out: Path) -> None:
 def _read(bundles: Sequence[str | Path]) -> list[_Bundle]:
     if not bundles:
         raise DeployError("expected at least one bundle to compare, received none; name folders")
-    paths = list(dict.fromkeys(map(Path, bundles)))
+    paths = list({path.resolve(): path for path in map(Path, bundles)}.values())
     cards = [_read_card(path) for path in paths]
     models = {card["name"] for card in cards}
     labels = [

@@ -19,7 +19,7 @@ from deploy.errors import DeployError
 from deploy.interpreters import Run
 from deploy.layers import layer_errors, worst
 from deploy.mixed import costs, keep_accuracy, mix
-from deploy.quality import compare, find_activation, loss_in_points
+from deploy.quality import compare, find_activation, loss_in_points, quality
 from deploy.quantizer import PACKAGE
 from deploy.report import operator_list, score
 from deploy.runtime.quantization import quantize
@@ -109,6 +109,9 @@ def export(
     arrays, targets, data = _reference(source, examples, test, seed)
     expected = source.predict(arrays)
     activation = find_activation(source, expected, names)
+    if targets is not None:
+        # Targets that don't fit the outputs are found before the minutes of a conversion.
+        quality(activation, targets, expected, expected)
 
     def judge(content: bytes) -> tuple[dict[str, Any], Run]:
         card = describe(content, source, row, scheme, examples, None if data == _RANDOM else arrays)
@@ -193,6 +196,8 @@ def _quantized(
                 content, (card, run) = found.content, found.judged
                 layers = errors(content)
             say(_kept_text(card, content, kept))
+        elif fix:
+            say("             fix can't help: only the converter can quantize this model")
     card |= {"quantizer": package, "mixed": mixed, "layers": layers, "costly": costly, "kept": kept}
     return content, card, run
 

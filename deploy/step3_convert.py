@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -78,11 +80,16 @@ def convert(
     if source.trained_weights and not SCHEMES[scheme].activations.startswith("int8"):
         raise DeployError(
             f"expected a target with int8 activations for the quantization-aware model "
-            f"'{source.name}', received the scheme {scheme}; export the model from before "
-            "quantize_aware"
+            f"'{source.name}', received the scheme {scheme}; export it in int8, in which its "
+            "weights keep the numbers they were trained in, or the model from before quantize_aware"
         )
-    if SCHEMES[scheme].calibrated and _has_recurrent(source.model):
-        source = _with_recurrent_layers_of_tf_keras(source, unroll=scheme == "int16")
+    if SCHEMES[scheme].calibrated and _has(source.model, _is_recurrent):
+        source = _of_tf_keras(source, unroll=scheme == "int16")
+    elif SCHEMES[scheme].calibrated and _has(source.model, _is_embedding):
+        # Keras 3 compares the positions with the table's length first, in operators that few
+        # devices have; a model that can't be rebuilt keeps them.
+        with contextlib.suppress(DeployError):
+            source = _of_tf_keras(source)
     with tempfile.TemporaryDirectory(prefix="deploy-") as folder:
         saved_model, examples = Path(folder, "saved_model"), Path(folder, "calibration.npz")
         _save(source, saved_model)
@@ -201,14 +208,19 @@ def _explain(error: child.ChildError, source: Source, scheme: str) -> DeployErro
     )
 
 
-def _has_recurrent(model: Any) -> bool:
-    return any(
-        hasattr(layer, "cell") or hasattr(layer, "forward_layer") or _has_recurrent(layer)
-        for layer in getattr(model, "layers", ())
-    )
+def _has(model: Any, what: Callable[[Any], bool]) -> bool:
+    return any(what(layer) or _has(layer, what) for layer in getattr(model, "layers", ()))
 
 
-def _with_recurrent_layers_of_tf_keras(source: Source, unroll: bool) -> Source:
+def _is_recurrent(layer: Any) -> bool:
+    return hasattr(layer, "cell") or hasattr(layer, "forward_layer")
+
+
+def _is_embedding(layer: Any) -> bool:
+    return isinstance(layer, keras.layers.Embedding)
+
+
+def _of_tf_keras(source: Source, unroll: bool = False) -> Source:
     # The converter's calibration crashes on the loops that Keras 3 makes of recurrent layers, and
     # has no int16 form of a whole LSTM.
     from deploy.bridge import to_tf_keras

@@ -118,6 +118,21 @@ def test_a_recurrent_model_goes_to_int8(layer, operator, count, target, tmp_path
     assert all(result["passed"] for result in runtime.selftest(out))
 
 
+@pytest.mark.parametrize("target", ["cortex-m", "ethos-u55-128"])
+def test_an_embedding_goes_to_int8(target, tmp_path):
+    keras.utils.set_random_seed(4)
+    x = keras.Input((20,), dtype="int32")
+    y = keras.layers.GlobalAveragePooling1D()(keras.layers.Embedding(50, 8)(x))
+    model = keras.Model(x, keras.layers.Dense(3, activation="softmax")(y))
+    words = np.random.default_rng(0).integers(0, 50, (64, 20)).astype("int32")
+    out = tmp_path / "bundle"
+    card = deploy.export(model, target, out=out, calibration=words, verbose=0)
+    assert set(card["ops"]) <= {"GATHER", "MEAN", "FULLY_CONNECTED", "SOFTMAX", "QUANTIZE"}
+    assert card["quantizer"] == "litert-quantizer"
+    assert card["parity"]["sqnr_db"] > 25
+    assert all(result["passed"] for result in runtime.selftest(out))
+
+
 def test_a_detector_of_keras_cv_goes_to_an_npu(tmp_path):
     keras_cv = pytest.importorskip("keras_cv")
     keras.utils.set_random_seed(0)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from deploy.__main__ import main
+from deploy.targets import TARGETS
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -126,7 +127,8 @@ def test_what_is_no_bundle_is_refused(arguments, message, files, capfd):
 def test_targets_are_printed(capsys):
     assert main(["targets"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines][:2] == ["cpu", "cpu-float"]
+    assert [line.split()[0] for line in lines] == ["target", *TARGETS]
+    assert lines[1].split()[:3] == ["cpu", "int8", "litert"]
 
 
 def test_the_program_itself(files):
@@ -149,6 +151,7 @@ def test_a_missing_package_is_one_line(package, files):
         sys.modules[sys.argv[1]] = None
         import deploy
         from deploy.__main__ import main
+from deploy.targets import TARGETS
         try:
             import tf_keras
             inputs = tf_keras.Input((4,))

@@ -418,7 +418,17 @@ def test_a_damaged_bundle_is_an_error(fake, tmp_path):
     (damaged / "model.tflite").write_bytes(content)
     with pytest.raises(deploy.DeployError, match="expected a card with parity, tools, received"):
         compare([damaged], tmp_path / "out")
+    (damaged / "card.json").write_text(json.dumps(card | {"parity": 3, "tools": {}}))
+    with pytest.raises(deploy.DeployError, match="received one that has been changed"):
+        compare([damaged], tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_bundle_named_twice_counts_once(bundles, tmp_path):
+    again = bundles[0] / ".." / bundles[0].name
+    compare([bundles[0], again], tmp_path / "out")
+    tables = markdown_tables((tmp_path / "out" / "compare.md").read_text())
+    assert len(tables["Parity with Keras"]) == 2  # the header and one bundle
 
 
 def test_the_command_line(bundles, tmp_path, capsys):

@@ -208,6 +208,7 @@ def test_a_file_with_code_is_tried_with_trust(only, tmp_path, capfd):
     ("arguments", "message"),
     [
         (["--for", "none.keras"], "which does not exist"),
+        (["--trust"], "name it with --for"),
         (["--board", "picco"], "received 'picco'; did you mean 'pico'?"),
     ],
 )
