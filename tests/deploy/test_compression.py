@@ -7,7 +7,7 @@ import tf_keras
 from ai_edge_litert.interpreter import Interpreter
 
 import deploy
-from deploy import compression
+from deploy import folding
 from deploy.bridge import to_tf_keras
 from deploy.errors import DeployError
 from deploy.flatbuffer import compressed_size
@@ -138,7 +138,7 @@ def test_folded_normalization_and_split_layers_compute_the_same():
     for layer in model.layers:
         if isinstance(layer, layers.BatchNormalization):
             layer.set_weights([generator.uniform(0.5, 2, w.shape) for w in layer.get_weights()])
-    folded = compression._folded(to_tf_keras(model))
+    folded = folding.folded(to_tf_keras(model))
     kinds = [type(layer).__name__ for layer in folded.layers]
     # The one after an activation has no convolution to go into.
     assert kinds.count("BatchNormalization") == 1
