@@ -2,7 +2,8 @@
 
     python -m benchmarks.quantizers runs/record-s06-default runs/record-s06-fashion_mnist
 
-Every folder is what a session's run left: `model.keras`, `calibration.npz` and `test.npz`. Writes
+Every folder is what a session's run left: `model.keras`, `calibration.npz` and `test.npz`. The
+builders that no session trains yet are trained here, on the digits. Writes
 `benchmarks/records/quantizers.json` and the documents' tables.
 """
 
@@ -11,9 +12,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
 from benchmarks import tables
@@ -27,18 +30,45 @@ from deploy.step2_calibrate import as_inputs, calibrate, read_npz
 from deploy.step3_convert import convert
 from deploy.step5_verify import run_deployed
 from deploy.step6_benchmark import latency
+from thinkkeras import datasets
+from thinkkeras.models import ds_cnn
 
 _RUNS = 200
+
+# Builders that no session trains yet.
+_BUILDERS = {
+    "ds_cnn": partial(
+        ds_cnn, filters=(32, 64, 96), strides=(1, 2, 1), kernel_size=(3, 3), rescale=1 / 255
+    )
+}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quantizers")
     parser.add_argument("runs", nargs="+", type=Path)
-    rows = [row for run in parser.parse_args().runs for row in compared(run)]
+    runs = [*parser.parse_args().runs, *map(trained, _BUILDERS)]
+    rows = [row for run in runs for row in compared(run)]
     record = {"rows": rows}
     text = json.dumps(record, indent=2) + "\n"
     (tables.RECORDS / "quantizers.json").write_text(text, "utf-8")
     return tables.main([])
+
+
+def trained(builder: str) -> Path:
+    """A run's folder with the builder's network, trained on the digits."""
+    (training, _, testing), info = datasets.load("digits", augment=False)
+    images, classes = datasets.as_arrays(training)
+    test_images, test_classes = datasets.as_arrays(testing)
+    keras.utils.set_random_seed(0)
+    model = _BUILDERS[builder](info.input_shape, info.classes)
+    model.compile("adam", "sparse_categorical_crossentropy", jit_compile=False)
+    model.fit(images, classes, epochs=30, batch_size=64, verbose=2)
+    run = tables.ROOT / "runs" / f"record-{builder}-default"
+    run.mkdir(parents=True, exist_ok=True)
+    model.save(run / "model.keras")
+    np.savez(run / "calibration.npz", x=images)
+    np.savez(run / "test.npz", x=test_images, y=test_classes)
+    return run
 
 
 def compared(run: Path) -> list[dict[str, Any]]:
