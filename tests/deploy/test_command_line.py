@@ -151,7 +151,6 @@ def test_a_missing_package_is_one_line(package, files):
         sys.modules[sys.argv[1]] = None
         import deploy
         from deploy.__main__ import main
-from deploy.targets import TARGETS
         try:
             import tf_keras
             inputs = tf_keras.Input((4,))
