@@ -94,7 +94,7 @@ def layer_errors(
 
 
 def worst(errors: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The entries of `layer_errors` that have an error, the largest first."""
+    """The entries (of `layer_errors`, say) that have an error, the largest error first."""
     noisy = [dict(entry) for entry in errors if entry["sqnr_db"] is not None]
     return sorted(noisy, key=lambda entry: entry["sqnr_db"])
 

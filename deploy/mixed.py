@@ -10,7 +10,7 @@ import numpy as np
 from deploy.errors import DeployError
 from deploy.flatbuffer import in_order, operators
 from deploy.interpreters import run_litert
-from deploy.layers import operator_layers
+from deploy.layers import operator_layers, worst
 from deploy.quality import parity
 from deploy.quantizer import find_ranges, knows, quantize
 from deploy.step1_load import Source
@@ -60,9 +60,9 @@ def costs(
             alone = quantize(floats, "float32", ranges, {tensor: scheme})
             outputs = run_litert(alone, shown).outputs
             ratio = parity([""] * len(reference), reference, outputs)["sqnr_db"]
-            entries.append((ratio, {"layer": layer, "operator": operator.name, "tensor": tensor}))
-    counted = [entry | {"sqnr_db": ratio} for ratio, entry in entries if ratio is not None]
-    return sorted(counted, key=lambda entry: entry["sqnr_db"])
+            entry = {"layer": layer, "operator": operator.name, "tensor": tensor}
+            entries.append(entry | {"sqnr_db": ratio})
+    return worst(entries)
 
 
 def mix(
@@ -98,8 +98,7 @@ def mix(
         if name in layers
     }
     ranges = find_ranges(floats, _by_name(calibration, source)) if calibration else None
-    mixed = quantize(floats, scheme, ranges, exceptions)
-    return in_order(mixed, *signature_names(source))
+    return _quantized(floats, scheme, ranges, exceptions, source)
 
 
 def keep_accuracy(
@@ -130,12 +129,21 @@ def keep_accuracy(
         for other in others:
             chosen = costly[:count]
             exceptions = {entry["tensor"]: other for entry in chosen}
-            mixed = quantize(floats, scheme, ranges, exceptions)
-            content = in_order(mixed, *signature_names(source))
+            content = _quantized(floats, scheme, ranges, exceptions, source)
             judged = judge(content)
             if judged is not None:
                 return Mixed(content, [dict(e) | {"scheme": other} for e in chosen], judged)
     return None
+
+
+def _quantized(
+    floats: bytes,
+    scheme: str,
+    ranges: dict[str, Any] | None,
+    exceptions: Mapping[str, str],
+    source: Source,
+) -> bytes:
+    return in_order(quantize(floats, scheme, ranges, exceptions), *signature_names(source))
 
 
 def _by_name(calibration: Calibration, source: Source) -> dict[str, np.ndarray]:

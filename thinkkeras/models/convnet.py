@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import keras
 
+from thinkkeras.models.arguments import check_classifier
+
 
 def conv_block(
     x: keras.KerasTensor,
@@ -101,13 +103,7 @@ def convnet(
 
 
 def _check(input_shape: tuple[int, int, int], classes: int, stages: list[tuple[int, ...]]) -> None:
-    if len(input_shape) != 3 or not all(isinstance(n, int) and n > 0 for n in input_shape):
-        raise ValueError(
-            "expected input_shape=(height, width, channels), three positive integers, "
-            f"received {input_shape}"
-        )
-    if classes < 1:
-        raise ValueError(f"expected at least 1 class, received classes={classes}")
+    check_classifier(input_shape, classes)
     if not stages or not all(stage and min(stage) > 0 for stage in stages):
         raise ValueError(
             f"expected filters with one positive entry or more per stage, received {stages}"

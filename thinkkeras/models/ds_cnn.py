@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import keras
 
+from thinkkeras.models.arguments import check_classifier
+
 
 def separable_block(
     x: keras.KerasTensor, filters: int, *, strides: int = 1, name: str
@@ -83,13 +85,7 @@ def ds_cnn(
         Zhang, Suda, Lai and Chandra, "Hello Edge: Keyword Spotting on Microcontrollers", 2017,
         section 4 (DS-CNN-S), as Banbury et al., "MLPerf Tiny Benchmark", NeurIPS 2021, have it.
     """
-    if len(input_shape) != 3 or not all(isinstance(n, int) and n > 0 for n in input_shape):
-        raise ValueError(
-            "expected input_shape=(height, width, channels), three positive integers, "
-            f"received {input_shape}"
-        )
-    if classes < 1:
-        raise ValueError(f"expected at least 1 class, received classes={classes}")
+    check_classifier(input_shape, classes)
     if not filters or len(filters) != len(strides) or min(*filters, *strides) < 1:
         raise ValueError(
             "expected as many positive filters as strides, one or more, "
