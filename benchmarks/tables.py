@@ -31,13 +31,17 @@ def read_record(name: str) -> dict[str, Any]:
 
 
 def session_table(name: str) -> str:
-    """What a session's run gave: the training in one line, then a row a target."""
-    run = read_record(name)
+    """What a session's run gave: the training in one line, then a row a target. After a second
+    hyphen the name says which of the lesson's own tables is meant."""
+    session, dataset, *own = name.split("-")
+    run = read_record(f"{session}-{dataset}")
+    if own:
+        return deploy.report.markdown(run["tables"][own[0]])
     examples = next(iter(run["targets"].values()))["quality"]["examples"]
     return (
         f"`{run['dataset']}`, seed {run['seed']}: {run['parameters']:,} parameters, "
         f"{run['epochs']} epochs in {run['training_seconds']:.0f} s of training, "
-        f"{100 * run['test_accuracy']:.2f} % of {examples:,} test pictures right "
+        f"{100 * run['test_accuracy']:.2f} % of {examples:,} test examples right "
         f"({run['cores']} cores, {run['cpu']}; "
         f"Keras {run['versions']['keras']}, TensorFlow {run['versions']['tensorflow']}).\n\n"
         + deploy.table(list(run["targets"].values()))
@@ -114,8 +118,6 @@ def compression_table(name: str) -> str:
 
 
 TABLES: dict[str, Callable[[str], str]] = {
-    "s06-digits": session_table,
-    "s06-fashion_mnist": session_table,
     "commands": command_table,
     "quantizers": quantizer_table,
     "export_time": export_time_table,
@@ -127,9 +129,10 @@ def filled(text: str) -> str:
     """`text` with every marked table as the records say; what has no record yet stays as it is."""
 
     def fill(match: re.Match[str]) -> str:
-        if not (RECORDS / f"{match[2]}.json").exists():
+        record = RECORDS / ("-".join(match[2].split("-")[:2]) + ".json")
+        if not record.exists():
             return match[0]
-        return f"{match[1]}{TABLES[match[2]](match[2])}\n{match[3]}"
+        return f"{match[1]}{TABLES.get(match[2], session_table)(match[2])}\n{match[3]}"
 
     return _PLACE.sub(fill, text)
 

@@ -114,7 +114,10 @@ def quantize(
     if scheme == "int8-float-ends":
         for end in (TFLOperationName.INPUT, TFLOperationName.OUTPUT):
             _add(manager, "", end, "float32")
-    for operator in filter(knows, operators(content)):
+    found = operators(content)
+    if _read_in_float(found, exceptions):
+        _add(manager, "", TFLOperationName.INPUT, "float32")
+    for operator in filter(knows, found):
         names = [tensor.name for tensor in operator.results]
         if names[0] in exceptions:
             # The library finds an operator by the names of its outputs.
@@ -128,6 +131,19 @@ def quantize(
             ranges if quantizer.need_calibration else None, enable_progress_report=False
         )
     return bytes(made.quantized_model)
+
+
+def _read_in_float(found: list[Operator], exceptions: Mapping[str, str]) -> bool:
+    """Whether the model's inputs go to operators in float32 alone: as integers they would lose,
+    before the first of these, what it is kept in float32 for."""
+    made = {tensor.name for operator in found for tensor in operator.results}
+    readers = [
+        operator
+        for operator in found
+        for tensor in filter(None, operator.operands)
+        if tensor.values is None and not tensor.state and tensor.name not in made
+    ]
+    return all(exceptions.get(operator.layer) == "float32" for operator in readers)
 
 
 def knows(operator: Operator) -> bool:

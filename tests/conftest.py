@@ -14,10 +14,11 @@ import pytest  # noqa: E402
 
 import deploy  # noqa: E402
 from thinkkeras import datasets  # noqa: E402
-from thinkkeras.models import convnet, ds_cnn  # noqa: E402
+from thinkkeras.models import convnet, ds_cnn, mlp  # noqa: E402
 
 BUILDERS = {
     "convnet": convnet,
+    "mlp": partial(mlp, units=(64, 32), batch_normalization=True),
     "ds_cnn": partial(
         ds_cnn, filters=(24, 48, 64), strides=(1, 2, 1), kernel_size=(3, 3), rescale=1 / 255
     ),

@@ -60,7 +60,7 @@ def learning_curves(
         if percent:
             axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
         axes.legend(frameon=False)
-    return _saved(figure, path)
+    return save(figure, path)
 
 
 def confusion_matrix(
@@ -106,7 +106,7 @@ def confusion_matrix(
     axes.set_ylabel("true")
     title = f"{_percent(np.mean(true == predicted))} of {len(true):,} right"
     axes.set_title(title, loc="left", fontweight="bold")
-    return _saved(figure, path)
+    return save(figure, path)
 
 
 def prediction_sheet(
@@ -147,7 +147,7 @@ def prediction_sheet(
     figure = Figure(figsize=(1.6 * columns, 1.95 * rows + 0.5), layout="constrained")
     for cell, index in enumerate(chosen, start=1):
         axes = figure.add_subplot(rows, columns, cell)
-        _show_picture(axes, np.asarray(images[index]))
+        show_picture(axes, np.asarray(images[index]))
         wrong = predicted[index] != true[index]
         title = f"{labels[predicted[index]]} · {_percent(surest[index], 0)}"
         axes.set_title(title, fontsize=9, color=RED if wrong else "black", fontweight="bold")
@@ -156,7 +156,28 @@ def prediction_sheet(
     figure.suptitle(
         f"{np.sum(predicted != true):,} mistakes in {len(true):,} pictures (red, the surest first)"
     )
-    return _saved(figure, path)
+    return save(figure, path)
+
+
+def show_picture(axes: Axes, image: np.ndarray) -> None:
+    """Shows pixels of 0-255, shape `(height, width, 1 or 3)`, without ticks."""
+    image = image.astype(np.uint8)
+    image = image[..., 0] if image.shape[-1] == 1 else image
+    axes.imshow(image, cmap="gray", vmin=0, vmax=255)
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+def save(figure: Figure, path: PathLike | None) -> Figure:
+    """Writes a figure as PNG where `path` is given, and returns it."""
+    if path is not None:
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Renamed when complete: a reader never meets half a picture.
+        partial = target.with_name(target.name + ".partial")
+        figure.savefig(partial, format="png", dpi=150)
+        partial.replace(target)
+    return figure
 
 
 def _fill_matrix(axes: Axes, counts: np.ndarray) -> None:
@@ -179,14 +200,6 @@ def _fill_matrix(axes: Axes, counts: np.ndarray) -> None:
     axes.spines[:].set(color=GREY, alpha=0.3)
 
 
-def _show_picture(axes: Axes, image: np.ndarray) -> None:
-    image = image.astype(np.uint8)
-    image = image[..., 0] if image.shape[-1] == 1 else image
-    axes.imshow(image, cmap="gray", vmin=0, vmax=255)
-    axes.set_xticks([])
-    axes.set_yticks([])
-
-
 def _mistakes_first(wrong: np.ndarray, surest: np.ndarray) -> np.ndarray:
     """Indices of a sheet's pictures: up to half of them mistakes, filled with right ones."""
     cells = SHEET_ROWS * SHEET_COLUMNS
@@ -207,14 +220,3 @@ def _curve(axes: Axes, values: Sequence[float], colour: str, label: str, percent
 
 def _percent(share: float, decimals: int = 1) -> str:
     return f"{100 * share:.{decimals}f} %"
-
-
-def _saved(figure: Figure, path: PathLike | None) -> Figure:
-    if path is not None:
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        # Renamed when complete: a reader never meets half a picture.
-        partial = target.with_name(target.name + ".partial")
-        figure.savefig(partial, format="png", dpi=150)
-        partial.replace(target)
-    return figure

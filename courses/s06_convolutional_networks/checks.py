@@ -210,7 +210,7 @@ def check_small_network(answers: Any) -> None:
     )
 
 
-def expect_network(model: Any, input_shape: tuple[int, int, int], classes: int) -> None:
+def expect_network(model: Any, input_shape: tuple[int, ...], classes: int) -> None:
     """What can be told of a network before it is trained."""
     received = type(model).__name__
     expect(isinstance(model, keras.Model), case="type", expected="keras.Model", received=received)

@@ -3,9 +3,7 @@
 Every function returns a matplotlib `Figure` and, where `path` is given, saves it as PNG.
 """
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import keras
@@ -14,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-PathLike = str | os.PathLike[str]
+from thinkkeras.plots import PathLike, save, show_picture
 
 ACCENT = "#d1495b"
 CONVOLUTION, POOLING = "#30638e", "#edae49"
@@ -83,10 +81,10 @@ def class_samples(
         chosen = images[classes == column][:samples]
         for row, axes in enumerate(grid[:, column]):
             if row < len(chosen):
-                _show_picture(axes, chosen[row])
+                show_picture(axes, chosen[row])
             axes.axis("off")
         grid[0, column].set_title(label, fontsize=9)
-    return _saved(figure, path)
+    return save(figure, path)
 
 
 def one_output_pixel(
@@ -128,7 +126,7 @@ def one_output_pixel(
     right.set_title(f"feature map, {feature_map.shape[0]} × {feature_map.shape[1]}")
     total = f"{feature_map[at]:g}".replace("-", "−")
     figure.suptitle(f"{products}  =  {total}", color=ACCENT, fontsize=15)
-    return _saved(figure, path)
+    return save(figure, path)
 
 
 def kernel_responses(
@@ -151,7 +149,7 @@ def kernel_responses(
     figure = Figure(figsize=(15, 4), layout="constrained")
     grid = figure.add_gridspec(2, count + 1, width_ratios=[1.7, *[1] * count])
     picture = figure.add_subplot(grid[:, 0])
-    _show_picture(picture, image[..., None])
+    show_picture(picture, image[..., None])
     picture.axis("off")
     for index, name in enumerate(names):
         kernel, response = kernels[..., index], responses[..., index]
@@ -164,7 +162,7 @@ def kernel_responses(
         below.imshow(response, cmap="RdBu_r", vmin=-reach, vmax=reach)
         below.set_xticks([])
         below.set_yticks([])
-    return _saved(figure, path)
+    return save(figure, path)
 
 
 def receptive_fields(
@@ -205,7 +203,7 @@ def receptive_fields(
         Patch(color="0.92", label=f"the whole picture, {input_size} pixels"),
     ]
     figure.legend(handles=patches, loc="outside upper center", ncols=3, frameon=False)
-    return _saved(figure, path)
+    return save(figure, path)
 
 
 def learned_filters(kernels: np.ndarray, path: PathLike | None = None) -> Figure:
@@ -224,7 +222,7 @@ def learned_filters(kernels: np.ndarray, path: PathLike | None = None) -> Figure
         if index < flat.shape[-1]:
             axes.imshow(flat[..., index], cmap="RdBu_r", vmin=-reach, vmax=reach)
     figure.suptitle(f"the {flat.shape[-1]} kernels that the first layer learned")
-    return _saved(figure, path)
+    return save(figure, path)
 
 
 def feature_maps(
@@ -245,7 +243,7 @@ def feature_maps(
     figure = Figure(figsize=(1.1 * (maps + 2), 1.25 * len(stages) + 0.2), layout="constrained")
     grid = figure.add_gridspec(len(stages), maps + 2)
     picture = figure.add_subplot(grid[:, :2])
-    _show_picture(picture, image)
+    show_picture(picture, image)
     picture.axis("off")
     for row, stage in enumerate(stages):
         strongest = np.argsort(-stage.max(axis=(0, 1)))[:maps]
@@ -256,12 +254,7 @@ def feature_maps(
             if column == 0:
                 shape = " × ".join(map(str, stage.shape))
                 axes.set_title(f"stage {row + 1}:  {shape}", fontsize=10, loc="left")
-    return _saved(figure, path)
-
-
-def _show_picture(axes: Axes, image: np.ndarray) -> None:
-    pixels = image[..., 0] if image.shape[-1] == 1 else image.astype(np.uint8)
-    axes.imshow(pixels, cmap="gray", vmin=0, vmax=255)
+    return save(figure, path)
 
 
 def _show_numbers(axes: Axes, values: np.ndarray, colors: str, limits: tuple[float, float]) -> None:
@@ -274,10 +267,3 @@ def _show_numbers(axes: Axes, values: np.ndarray, colors: str, limits: tuple[flo
         axes.text(column, row, f"{value:g}", ha="center", va="center", color=color, fontsize=9)
     axes.set_xticks([])
     axes.set_yticks([])
-
-
-def _saved(figure: Figure, path: PathLike | None) -> Figure:
-    if path is not None:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=150)
-    return figure

@@ -17,14 +17,10 @@
 # The theory behind each step is in README.md, under the same headings.
 
 # %%
-import json
-import os
-import platform
 import time
 
 import keras
 import numpy as np
-import tensorflow as tf
 from sklearn.datasets import load_sample_image
 
 import courses
@@ -235,31 +231,17 @@ print(
 # Everything measured goes into `metrics.json`; the table is what the session's README shows.
 
 # %%
-metrics = {
-    "dataset": info.name,
-    "seed": settings.seed,
-    "epochs": epochs,
-    "parameters": model.count_params(),
-    "training_seconds": round(training_seconds, 1),
-    "history": history.history,
-    "test_accuracy": test_accuracy,
-    "targets": {
-        card["target"]: {
-            name: card[name]
-            for name in ("target", "scheme", "quality", "size_bytes", "latency_ms", "memory", "npu")
-        }
-        for card in cards
-    },
-    "cpu": cards[0]["latency_ms"]["cpu"],
-    "cores": os.cpu_count(),
-    "versions": {
-        "python": platform.python_version(),
-        "keras": keras.__version__,
-        "tensorflow": tf.__version__,
-        "numpy": np.__version__,
-    },
-}
-(settings.out / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", "utf-8")
+courses.write_metrics(
+    settings.out,
+    cards,
+    dataset=info.name,
+    seed=settings.seed,
+    epochs=epochs,
+    parameters=model.count_params(),
+    training_seconds=round(training_seconds, 1),
+    history=history.history,
+    test_accuracy=test_accuracy,
+)
 print(deploy.table(cards))
 
 # %% [markdown]

@@ -259,3 +259,16 @@ WRONG = {
         "blind": _narrow_network,
     },
 }
+
+# Exercise, mistake, and words of the message that names it.
+MESSAGES = [
+    ("small_network", "over the budget", "parameters: expected at most 6,000, received 21,250"),
+    ("small_network", "one class short", "output shape: expected (None, 10), received"),
+    ("small_network", "logits", "output: expected probabilities that sum to 1 (softmax)"),
+    ("small_network", "no activation", "nonlinearity: expected activations between the layers"),
+    ("small_network", "blind", "test accuracy after 25 epochs: expected at least 95.0%"),
+    ("output_size", "a float", "of type float"),
+    ("quantize", "floats", "expected dtype int8, received dtype float32"),
+    ("max_pooling", "padding with zeros", "any values (6, 5, 2), pool_size=2, strides=1"),
+    ("edge_kernel", "horizontal", "ramp brighter to the right: expected 1 at index (0, 0, 0)"),
+]

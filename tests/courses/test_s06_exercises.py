@@ -1,44 +1,13 @@
-"""Session 6's exercises: the solutions pass, the stubs and plausible wrong answers do not."""
-
-import functools
-import re
-from types import SimpleNamespace
+"""Session 6's exercises: the examples in their docstrings, and what the grader lets pass."""
 
 import keras
 import numpy as np
 import pytest
 
-from courses import grading
-from courses.s06_convolutional_networks import checks, exercises, solutions
-from tests.courses.s06_wrong_answers import WRONG, network
+from courses.s06_convolutional_networks import checks, solutions
+from tests.courses.s06_wrong_answers import network
 
-EXERCISES = [name.removeprefix("check_") for name in vars(checks) if name.startswith("check_")]
 layers = keras.layers
-
-
-def _grade(exercise, answers):
-    only = SimpleNamespace(**{f"check_{exercise}": getattr(checks, f"check_{exercise}")})
-    (result,) = grading.grade(answers, only)
-    return result
-
-
-@pytest.mark.parametrize("exercise", EXERCISES)
-def test_solutions_pass(exercise):
-    assert _grade(exercise, solutions) == grading.Result(exercise, True)
-
-
-def test_untouched_stubs_are_to_do():
-    results = grading.grade(exercises, checks)
-    assert [result.exercise for result in results] == EXERCISES
-    assert {result.message for result in results} == {"not written yet"}
-
-
-def test_stubs_and_solutions_have_the_same_functions_and_arguments():
-    for exercise in EXERCISES:
-        stub, solution = getattr(exercises, exercise), getattr(solutions, exercise)
-        assert stub.__annotations__ == solution.__annotations__
-        assert stub.__defaults__ == solution.__defaults__
-        assert stub.__kwdefaults__ == solution.__kwdefaults__
 
 
 def test_examples_in_the_docstrings_are_right():
@@ -55,40 +24,6 @@ def test_examples_in_the_docstrings_are_right():
     assert (integers.tolist(), scale, zero) == ([-128, -124, 127, 127], 0.25, -128)
     values = solutions.dequantize(np.array([-128, 127], np.int8), 0.25, -128)
     assert values.tolist() == [0.0, 63.75]
-
-
-CASES = [(exercise, mistake) for exercise, mistakes in WRONG.items() for mistake in mistakes]
-
-
-@functools.cache
-def _grade_mistake(exercise, mistake):
-    return _grade(exercise, SimpleNamespace(**{exercise: WRONG[exercise][mistake]}))
-
-
-@pytest.mark.parametrize(("exercise", "mistake"), CASES)
-def test_wrong_answers_fail_with_expected_and_received(exercise, mistake):
-    result = _grade_mistake(exercise, mistake)
-    assert not result.passed
-    assert re.search(r": expected .+, received .+", result.message), result.message
-
-
-@pytest.mark.parametrize(
-    ("exercise", "mistake", "message"),
-    [
-        ("small_network", "over the budget", "parameters: expected at most 6,000, received 21,250"),
-        ("small_network", "one class short", "output shape: expected (None, 10), received"),
-        ("small_network", "logits", "output: expected probabilities that sum to 1 (softmax)"),
-        ("small_network", "no activation", "nonlinearity: expected activations between the layers"),
-        ("small_network", "blind", "test accuracy after 25 epochs: expected at least 95.0%"),
-        ("output_size", "a float", "of type float"),
-        ("quantize", "floats", "expected dtype int8, received dtype float32"),
-        ("max_pooling", "padding with zeros", "any values (6, 5, 2), pool_size=2, strides=1"),
-        ("edge_kernel", "horizontal", "ramp brighter to the right: expected 1 at index (0, 0, 0)"),
-    ],
-)
-def test_the_message_names_the_mistake(exercise, mistake, message):
-    result = _grade_mistake(exercise, mistake)
-    assert message in result.message
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid", "gelu"])

@@ -65,6 +65,30 @@ def test_fix_keeps_the_accuracy(uneven, digits, tmp_path, target):
     assert all(result["passed"] for result in deploy.runtime.selftest(tmp_path / "bundle"))
 
 
+@pytest.mark.parametrize("target", ["cpu", "cortex-m"])
+def test_fix_keeps_inputs_of_uneven_size(target, tmp_path):
+    """One scale serves all features of an int8 input: beside one in thousands, one in hundredths
+    is lost before the first operator, unless the input stays a float."""
+    random = np.random.default_rng(0)
+    small, large = random.normal(size=(2, 400))
+    x = np.stack([0.01 * small, 1000 * large + 500], axis=1).astype("float32")
+    y = (small > 0).astype("int64")
+    normalization = L.Normalization(mean=[0.0, 500.0], variance=[1e-4, 1e6], name="normalization")
+    inputs = keras.Input((2,))
+    dense = L.Dense(1, activation="sigmoid", name="classifier")
+    model = keras.Model(inputs, dense(normalization(inputs)))
+    dense.set_weights([np.array([[8.0], [0.0]]), np.zeros(1)])
+    options = dict(calibration=x[:200], test=(x[200:], y[200:]), labels=["no", "yes"], verbose=0)
+    card = deploy.export(model, target, out=tmp_path / "b", fix=True, **options)
+    assert card["kept"]["before"]["deployed"] < 0.7
+    assert card["quality"]["keras"] == 1.0 and card["quality"]["deployed"] > 0.99
+    assert card["inputs"][0]["dtype"] == "float32"
+    kept = {entry["layer"] for entry in card["kept"]["operators"]}
+    assert kept == {"normalization"}
+    assert card["ops"] == {"SUB": 1, "MUL": 1, "QUANTIZE": 1, "FULLY_CONNECTED": 1, "LOGISTIC": 1}
+    assert all(result["passed"] for result in deploy.runtime.selftest(tmp_path / "b"))
+
+
 def test_layers_with_a_scheme_of_their_own(trained, digits, tmp_path):
     chosen = {"stage2_block1_conv": "float32", "classifier": "int16"}
     card = export(trained("convnet"), digits, tmp_path / "b", "cpu", mixed=chosen)

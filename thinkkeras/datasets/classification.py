@@ -1,4 +1,4 @@
-"""Image classification: one call from a data set's name to batches that `fit` takes."""
+"""Classification: one call from a data set's name to batches that `fit` takes."""
 
 import difflib
 import os
@@ -29,7 +29,7 @@ class DatasetInfo(NamedTuple):
     """What a builder and a figure need to know about a data set."""
 
     name: str
-    input_shape: tuple[int, int, int]  # height, width, channels
+    input_shape: tuple[int, ...]  # height, width, channels of an image; features of a table's row
     classes: int
     labels: list[str]  # the classes' names, by index
     counts: dict[str, int]  # examples in "train", "validation" and "test"
@@ -43,35 +43,41 @@ def load(
     seed: int = 0,
     image_size: tuple[int, int] | None = None,
 ) -> tuple[Pipelines, DatasetInfo]:
-    """Loads an image-classification set as `((train, validation, test), info)`.
+    """Loads a classification set as `((train, validation, test), info)`.
 
     The pipelines yield `(image, label)` batches: float32 pixels in 0-255 of shape
     `(batch, height, width, channels)`, and integers of shape `(batch,)`. Training examples come
     in a new order each epoch and, with `augment`, shifted by some pixels and, where that keeps
-    the class, mirrored at random. Validation and test come unchanged, in a fixed order.
+    the class, mirrored at random. Validation and test come unchanged, in a fixed order. The rows
+    of a table come as float32 of shape `(batch, features)`, in the table's own units.
 
     Args:
-        name: `"digits"`, scikit-learn's 1,797 handwritten digits of 8x8 pixels, which need no
-            download; or a TFDS set of images with one label each (`"fashion_mnist"`,
-            `"emnist/letters"`), read from `TFDS_DATA_DIR` where it is prepared there and
-            downloaded otherwise. A validation or test split that it lacks is the last tenth of
-            its training split.
+        name: Of what comes with scikit-learn and needs no download, `"digits"`, 1,797 handwritten
+            digits of 8x8 pixels, or `"breast_cancer"`, 569 tumours in 30 measures of their cell
+            nuclei (Wisconsin Diagnostic Breast Cancer, CC BY 4.0); or a TFDS set of images with
+            one label each (`"fashion_mnist"`, `"emnist/letters"`), read from `TFDS_DATA_DIR`
+            where it is prepared there and downloaded otherwise. A validation or test split that
+            it lacks is the last tenth of its training split.
         batch_size: Examples in a batch; the last one of an epoch may hold fewer.
-        augment: Whether training images are shifted and mirrored.
+        augment: Whether training images are shifted and mirrored; a table's rows never change.
         seed: Seeds order and augmentation, together with the global seed that
             `keras.utils.set_random_seed` sets. The splits are the same for every seed.
         image_size: `(height, width)` to resize to; needed where images differ in size.
 
     Raises:
         ValueError: The name is unknown; the set has no labelled 8-bit images or no training
-            split; its images differ in size and `image_size` is None; or a size is not positive.
+            split; its images differ in size and `image_size` is None; a size is not positive, or
+            asked for where there are no images.
         FileNotFoundError: TFDS could neither find the set nor download and prepare it.
     """
     if batch_size < 1:
         raise ValueError(f"expected a batch_size of at least 1, received {batch_size}")
     if image_size is not None and (len(image_size) != 2 or min(image_size) < 1):
         raise ValueError(f"expected image_size=(height, width) in pixels, received {image_size}")
-    examples, info = _digits() if name == "digits" else _tfds(name)
+    examples, info = _OFFLINE[name]() if name in _OFFLINE else _tfds(name)
+    images = len(info.input_shape) == 3
+    if image_size is not None and not images:
+        raise ValueError(f"expected image_size=None for {name!r}, whose examples are no images")
     if image_size is not None:
         examples, info = _resized(examples, info, image_size)
     elif None in info.input_shape:
@@ -81,7 +87,7 @@ def load(
         )
     train, validation, test = (_cached(examples[split], info, split) for split in SPLITS)
     train = _shuffled(train, info, seed).batch(batch_size)
-    if augment:
+    if augment and images:
         train = _augmented(train, info, seed)
     fixed = (_finished(dataset.batch(batch_size)) for dataset in (validation, test))
     return (_finished(train), *fixed), info
@@ -112,18 +118,38 @@ def as_arrays(dataset: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _digits() -> tuple[dict[str, tf.data.Dataset], DatasetInfo]:
-    """Scikit-learn's digits, split 70 : 10 : 20 with every class in its proportion."""
     from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
 
     x, y = load_digits(return_X_y=True)
     # Its pixels count ink from 0 to 16; the models expect 0-255.
     x = np.rint(x.reshape(-1, 8, 8, 1) * (255 / 16)).astype(np.uint8)
+    return _split("digits", x, y, [str(digit) for digit in range(10)])
+
+
+def _breast_cancer() -> tuple[dict[str, tf.data.Dataset], DatasetInfo]:
+    from sklearn.datasets import load_breast_cancer
+
+    table = load_breast_cancer()
+    x = table.data.astype(np.float32)
+    return _split("breast_cancer", x, table.target, list(map(str, table.target_names)))
+
+
+# What needs no download.
+_OFFLINE = {"digits": _digits, "breast_cancer": _breast_cancer}
+
+
+def _split(
+    name: str, x: np.ndarray, y: np.ndarray, labels: list[str]
+) -> tuple[dict[str, tf.data.Dataset], DatasetInfo]:
+    """Arrays, split 70 : 10 : 20 with every class in its proportion."""
+    from sklearn.model_selection import train_test_split
+
+    tenth = round(len(x) / 10)
     rest_x, test_x, rest_y, test_y = train_test_split(
-        x, y, test_size=360, stratify=y, random_state=0
+        x, y, test_size=2 * tenth, stratify=y, random_state=0
     )
     train_x, validation_x, train_y, validation_y = train_test_split(
-        rest_x, rest_y, test_size=180, stratify=rest_y, random_state=0
+        rest_x, rest_y, test_size=tenth, stratify=rest_y, random_state=0
     )
     arrays = {
         "train": (train_x, train_y),
@@ -132,7 +158,7 @@ def _digits() -> tuple[dict[str, tf.data.Dataset], DatasetInfo]:
     }
     examples = {split: tf.data.Dataset.from_tensor_slices(arrays[split]) for split in SPLITS}
     counts = {split: len(arrays[split][1]) for split in SPLITS}
-    return examples, DatasetInfo("digits", (8, 8, 1), 10, [str(d) for d in range(10)], counts)
+    return examples, DatasetInfo(name, x.shape[1:], len(labels), labels, counts)
 
 
 def _tfds(name: str) -> tuple[dict[str, tf.data.Dataset], DatasetInfo]:
@@ -162,7 +188,7 @@ def _prepared_builder(name: str) -> "tfds.core.DatasetBuilder":
     try:
         builder = tfds.builder(reference, data_dir=os.environ.get("TFDS_DATA_DIR"))
     except ValueError:
-        known = ["digits", *tfds.list_builders(with_community_datasets=False)]
+        known = [*_OFFLINE, *tfds.list_builders(with_community_datasets=False)]
         nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
         raise ValueError(
             f"expected 'digits' or the name of a TFDS data set, received {name!r}; "

@@ -54,7 +54,7 @@ def conv_block(
 
 
 def convnet(
-    input_shape: tuple[int, int, int] = (28, 28, 1),
+    input_shape: tuple[int, ...] = (28, 28, 1),
     classes: int = 10,
     *,
     filters: Sequence[int | Sequence[int]] = (24, (40, 40), (64, 64), 96),
@@ -102,7 +102,7 @@ def convnet(
     return keras.Model(inputs, outputs, name=name)
 
 
-def _check(input_shape: tuple[int, int, int], classes: int, stages: list[tuple[int, ...]]) -> None:
+def _check(input_shape: tuple[int, ...], classes: int, stages: list[tuple[int, ...]]) -> None:
     check_classifier(input_shape, classes)
     if not stages or not all(stage and min(stage) > 0 for stage in stages):
         raise ValueError(

@@ -46,7 +46,7 @@ def separable_block(
 
 
 def ds_cnn(
-    input_shape: tuple[int, int, int] = (49, 10, 1),
+    input_shape: tuple[int, ...] = (49, 10, 1),
     classes: int = 12,
     *,
     filters: Sequence[int] = (64, 64, 64, 64, 64),

@@ -1,0 +1,56 @@
+"""Every lesson from end to end: one epoch, one target, all that `courses run` promises."""
+
+import json
+import re
+
+import pytest
+
+from benchmarks import tables
+from tests.courses.conftest import WRITTEN
+
+
+@pytest.mark.parametrize("key", WRITTEN)
+def test_it_writes_what_it_promises(lesson_run, key):
+    out, _ = lesson_run(key)
+    assert (out / "model.keras").is_file()
+    assert (out / "deploy" / "cpu" / "card.json").is_file()
+    kept = {path.name for path in (WRITTEN[key].path / "figures").iterdir()}
+    assert {path.name for path in (out / "figures").iterdir()} == kept
+
+
+@pytest.mark.parametrize("key", WRITTEN)
+def test_metrics_agree_with_the_card(lesson_run, key):
+    out, printed = lesson_run(key)
+    metrics = json.loads((out / "metrics.json").read_text())
+    card = json.loads((out / "deploy" / "cpu" / "card.json").read_text())
+    assert (metrics["seed"], metrics["epochs"]) == (3, 1)
+    assert metrics["parameters"] == card["params"]
+    assert set(metrics["history"]) >= {"loss", "accuracy", "val_loss", "val_accuracy"}
+    assert metrics["test_accuracy"] == pytest.approx(card["quality"]["keras"], abs=1e-6)
+    for name, value in metrics["targets"]["cpu"].items():
+        assert value == card[name]
+    assert "| cpu " in printed.splitlines()[-1]
+
+
+@pytest.mark.parametrize("key", WRITTEN)
+def test_the_lesson_is_a_notebook_in_percent_format(key):
+    text = (WRITTEN[key].path / "lesson.py").read_text("utf-8")
+    cells = text.split("\n# %%")
+    assert cells[0].startswith(f"# %% [markdown]\n# # Session {int(key[1:])}")
+    markdown = [cell for cell in cells[1:] if cell.startswith(" [markdown]")]
+    assert len(markdown) > 8
+    for cell in markdown:
+        assert all(line.startswith("#") for line in cell.splitlines()[1:] if line), cell
+
+
+@pytest.mark.parametrize("key", WRITTEN)
+def test_the_readme_shows_every_figure_and_every_record(key):
+    text = (WRITTEN[key].path / "README.md").read_text("utf-8")
+    figures = {path.name for path in (WRITTEN[key].path / "figures").iterdir()}
+    assert set(re.findall(r"\]\(figures/(\S+)\)", text)) == figures
+    shown = set(re.findall(r"<!-- table: ([\w-]+) -->", text))
+    for record in tables.RECORDS.glob(f"{key}-*.json"):
+        own = json.loads(record.read_text("utf-8")).get("tables", {})
+        assert shown >= {record.stem, *(f"{record.stem}-{name}" for name in own)}
+    for name in shown:
+        assert (tables.RECORDS / ("-".join(name.split("-")[:2]) + ".json")).is_file()
