@@ -229,7 +229,7 @@ def expect_network(model: Any, input_shape: tuple[int, ...], classes: int) -> No
     _expect_probabilities(model, input_shape)
 
 
-def _expect_probabilities(model: keras.Model, input_shape: tuple[int, int, int]) -> None:
+def _expect_probabilities(model: keras.Model, input_shape: tuple[int, ...]) -> None:
     """A softmax at the end, and something that is not linear before it."""
     first, second = np.random.default_rng(SEED).integers(0, 2, (2, *input_shape))
     pictures = np.stack([first, second, (first + second) / 2])
