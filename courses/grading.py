@@ -7,15 +7,19 @@ written. A check calls the learner's function and compares with `expect_equal` o
         received = answers.output_size(28, kernel_size=5)
         expect_equal(received, 24, case="28 pixels, kernel of 5")
 
-Whatever the learner's code raises becomes that exercise's message, and it only ever sees copies of
-the arrays and lists that a check hands over, so changing them in place spoils nothing.
+Whatever the learner's code raises becomes that exercise's message, an endless loop ends after
+`TIME_LIMIT`, and it only ever sees copies of the arrays and lists that a check hands over, so
+changing them in place spoils nothing.
 """
 
+import contextlib
 import importlib
 import inspect
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -23,6 +27,7 @@ from typing import Any
 import numpy as np
 
 NOT_WRITTEN = "not written yet"
+TIME_LIMIT = 180  # seconds for one exercise; no check's own work takes a tenth of it
 _LONGEST = 120  # characters of a value shown in a message
 
 
@@ -211,7 +216,8 @@ def _close(received: np.ndarray, expected: np.ndarray, tolerance: float) -> np.n
 
 def _grade_one(exercise: str, check: Callable[[Any], None], answers: Any) -> Result:
     try:
-        check(_Answers(answers))
+        with _time_limit():
+            check(_Answers(answers))
     except KeyboardInterrupt:
         raise
     except Mismatch as mismatch:
@@ -219,6 +225,26 @@ def _grade_one(exercise: str, check: Callable[[Any], None], answers: Any) -> Res
     except BaseException as error:  # whatever the learner raises, sys.exit() included
         return Result(exercise, False, _explain(error, getattr(answers, "__file__", None)))
     return Result(exercise, True)
+
+
+@contextlib.contextmanager
+def _time_limit() -> Iterator[None]:
+    """Raises `TimeoutError` after `TIME_LIMIT`, where the system has such an alarm."""
+    alarms = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
+    if not alarms:
+        yield
+        return
+
+    def stop(*_: Any) -> None:
+        raise TimeoutError(f"not finished after {TIME_LIMIT} s; is there an endless loop?")
+
+    former = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, TIME_LIMIT)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, former)
 
 
 class _Answers:

@@ -13,7 +13,7 @@ from deploy.layers import layer_errors, worst
 from deploy.mixed import costs, keep_accuracy, mix
 from deploy.quality import loss_in_points
 from deploy.quantizer import PACKAGE
-from deploy.report import operator_list, score
+from deploy.report import kept_list, operator_list, score
 from deploy.step1_load import Source
 from deploy.step2_calibrate import Calibration
 from deploy.step3_convert import convert
@@ -122,7 +122,7 @@ def _kept_text(card: dict[str, Any], content: bytes, kept: dict[str, Any] | None
     operators, before = kept["operators"], kept["before"]
     return (
         f"             in {operators[0]['scheme']} now: "
-        f"{', '.join(entry['layer'] for entry in operators)}; {card['quality']['metric']} "
+        f"{kept_list(operators)}; {card['quality']['metric']} "
         f"{score(card['quality'] | before, 'deployed')} to {score(card['quality'], 'deployed')}, "
         f"{before['size_bytes']:,} to {len(content):,} bytes"
     )

@@ -151,12 +151,17 @@ def _quantizer_lines(card: Mapping[str, Any]) -> list[str]:
         operators, before = card["kept"]["operators"], card["kept"]["before"]
         lines.append(
             f"- Kept in {operators[0]['scheme']}: "
-            f"{', '.join(operator['layer'] for operator in operators)}; without that "
+            f"{kept_list(operators)}; without that "
             f"{score(card['quality'] | before, 'deployed')} in {before['size_bytes']:,} bytes."
         )
     if card["costly"]:
         lines.append(f"- The operators that cost the most: {operator_list(card['costly'])}.")
     return lines
+
+
+def kept_list(entries: Sequence[Mapping[str, Any]]) -> str:
+    """These operators with their layers."""
+    return ", ".join(f"{entry['layer']} ({entry['operator']})" for entry in entries)
 
 
 def operator_list(entries: Sequence[Mapping[str, Any]], most: int = 4) -> str:

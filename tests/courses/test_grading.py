@@ -1,5 +1,6 @@
 """The grader: what it accepts, what it says, and that nothing a learner writes stops it."""
 
+import signal
 import sys
 from types import SimpleNamespace
 
@@ -262,6 +263,19 @@ def test_the_learners_own_line_is_named(session):
     (result,) = grading.grade(answers, checks)
     assert result.message.startswith("raised ValueError: ")
     assert result.message.endswith("(exercises.py, line 4)")
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no alarms on this system")
+def test_an_endless_loop_ends(session, monkeypatch):
+    session.write_text("def answer():\n    while True:\n        pass\n")
+    monkeypatch.setattr(grading, "TIME_LIMIT", 0.2)
+    checks = SimpleNamespace(
+        check_answer=lambda answers: answers.answer(), check_other=lambda answers: None
+    )
+    ended, other = grading.grade(grading.load_answers("some_session"), checks)
+    assert ended.message.startswith("raised TimeoutError: not finished after 0.2 s; is there an e")
+    assert ended.message.endswith("(exercises.py, line 3)") or "line 2)" in ended.message
+    assert other.passed
 
 
 def test_a_librarys_not_implemented_is_not_taken_for_a_stub(session):
