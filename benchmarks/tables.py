@@ -48,6 +48,29 @@ def session_table(name: str) -> str:
     )
 
 
+def course_table(_: str) -> str:
+    """Every session's recorded runs: what was trained, and what of it arrives on two devices."""
+    header = ["session", "data", "parameters", "training", "Keras"]
+    rows = [header + ["`cpu`, int8", "`cortex-m`, int8", "model", "arena"]]
+    for path in sorted(RECORDS.glob("s??-*.json")):
+        run = read_record(path.stem)
+        cpu, micro = run["targets"]["cpu"], run["targets"]["cortex-m"]
+        rows.append(
+            [
+                path.stem.split("-")[0],
+                f"`{run['dataset']}`",
+                f"{run['parameters']:,}",
+                f"{run['epochs']} epochs, {run['training_seconds']:.0f} s",
+                deploy.report.score(cpu["quality"], "keras"),
+                deploy.report.score(cpu["quality"], "deployed"),
+                deploy.report.score(micro["quality"], "deployed"),
+                f"{micro['size_bytes'] / 1000:.1f} kB",
+                f"{micro['memory']['arena_bytes'] / 1000:.1f} kB",
+            ]
+        )
+    return deploy.report.markdown(rows)
+
+
 def command_table(name: str) -> str:
     """How long the README's commands took in a fresh clone."""
     rows = [
@@ -118,6 +141,7 @@ def compression_table(name: str) -> str:
 
 
 TABLES: dict[str, Callable[[str], str]] = {
+    "course": course_table,
     "commands": command_table,
     "quantizers": quantizer_table,
     "export_time": export_time_table,
@@ -129,10 +153,11 @@ def filled(text: str) -> str:
     """`text` with every marked table as the records say; what has no record yet stays as it is."""
 
     def fill(match: re.Match[str]) -> str:
-        record = RECORDS / ("-".join(match[2].split("-")[:2]) + ".json")
-        if not record.exists():
+        try:
+            table = TABLES.get(match[2], session_table)(match[2])
+        except FileNotFoundError:
             return match[0]
-        return f"{match[1]}{TABLES.get(match[2], session_table)(match[2])}\n{match[3]}"
+        return f"{match[1]}{table}\n{match[3]}"
 
     return _PLACE.sub(fill, text)
 
