@@ -51,14 +51,14 @@ def check_softmax(answers: Any) -> None:
             case=f"logits of shape {shape}",
             tolerance=1e-5,
         )
-    for logits, expected in (
+    for large, expected in (
         ([[1000.0, 1000.0], [0.0, 0.0]], [[0.5, 0.5], [0.5, 0.5]]),
         ([[-1000.0, -1000.0], [800.0, -800.0]], [[0.5, 0.5], [1.0, 0.0]]),
     ):
         _quietly(
-            lambda logits=logits: answers.softmax(np.array(logits)),
+            lambda large=large: answers.softmax(np.array(large)),
             np.array(expected),
-            case=f"logits {logits}",
+            case=f"logits {large}",
         )
 
 
@@ -71,17 +71,17 @@ def check_binary_cross_entropy(answers: Any) -> None:
             solutions.binary_cross_entropy(logits, np.array(labels)),
             case=f"logits {logits.tolist()}, labels {labels}",
         )
-    for logits, labels, expected in (
+    for large, right, expected in (
         ([-1000.0, 1000.0], [1, 1], 500.0),
         ([800.0], [0], 800.0),
         ([1000.0, -1000.0], [1, 0], 0.0),
     ):
         _quietly(
-            lambda logits=logits, labels=labels: answers.binary_cross_entropy(
-                np.array(logits), np.array(labels)
+            lambda large=large, right=right: answers.binary_cross_entropy(
+                np.array(large), np.array(right)
             ),
             expected,
-            case=f"logits {logits}, labels {labels}",
+            case=f"logits {large}, labels {right}",
         )
 
 

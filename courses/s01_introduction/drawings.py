@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 
-from courses.s01_introduction.from_scratch import Step
+from courses.s01_introduction.from_scratch import Step, answers, cross_entropy
 from thinkkeras.plots import BLUE, GREY, RED, PathLike, save
 
 # Class 0 and class 1, as points and as ground.
@@ -98,75 +98,79 @@ def losses(path: PathLike | None = None) -> Figure:
 
 
 def descent(
-    loss: Callable[[np.ndarray], np.ndarray],
-    paths: Mapping[float, np.ndarray],
+    x: np.ndarray,
+    y: np.ndarray,
+    runs: Mapping[float, Sequence[Step]],
+    lowest: Step,
     names: Sequence[str],
     path: PathLike | None = None,
 ) -> Figure:
     """Draws the loss over two weights, its least place, and the ways of gradient descent to it.
 
     Args:
-        loss: (points, 2) weights to (points,) losses.
-        paths: (steps, 2) weights, by learning rate.
-        names: of the two weights.
+        x: (examples, 2).
+        y: (examples,), classes 0 and 1.
+        runs: of `from_scratch.logistic_regression`, by learning rate.
+        lowest: at the end of a long training; its bias is that of the slice that is drawn.
+        names: of the two features.
         path: where to save the figure.
     """
     figure = Figure(figsize=(11, 4), layout="constrained")
-    panels = figure.subplots(1, len(paths), sharex=True, sharey=True, squeeze=False)[0]
-    everywhere = np.concatenate(list(paths.values()))
+    panels = figure.subplots(1, len(runs), sharex=True, sharey=True, squeeze=False)[0]
+    paths = {rate: np.array([step.parameters[0] for step in run]) for rate, run in runs.items()}
+    everywhere = np.concatenate([*paths.values(), [lowest.parameters[0]]])
     low, high = everywhere.min(axis=0), everywhere.max(axis=0)
     low, high = low - 0.15 * (high - low), high + 0.15 * (high - low)
-    grid, first, second = _grid(low, high, 120)
-    heights = loss(grid).reshape(first.shape)
+    grid, first, second = _grid(low, high, 80)
+    bias = lowest.parameters[1]
+    heights = np.array([cross_entropy(x @ weights + bias, y) for weights in grid])
+    heights = heights.reshape(first.shape)
     for axes, (rate, way) in zip(panels, paths.items(), strict=True):
         # Levels by rank, so that the flat valley has its lines too.
         levels = np.quantile(heights, np.linspace(0, 1, 16))
         ranks = BoundaryNorm(levels, 256)
         axes.contourf(first, second, heights, levels, cmap="Greys", norm=ranks, alpha=0.5)
-        axes.plot(*grid[heights.argmin()], "+", color="black", markersize=14)
+        axes.plot(*lowest.parameters[0], "+", color="black", markersize=14)
         axes.plot(*way.T, color=RED, marker="o", markersize=3, linewidth=1)
         axes.plot(*way[0], "o", color="black", markersize=8)
         axes.set_title(f"learning rate {rate:g}", loc="left", fontweight="bold")
-        axes.set_xlabel(names[0])
-    panels[0].set_ylabel(names[1])
+        axes.set_xlabel(f"weight of {names[0]}")
+    panels[0].set_ylabel(f"weight of {names[1]}")
     return save(figure, path)
 
 
 def boundaries(
     x: np.ndarray,
     y: np.ndarray,
-    frames: Mapping[str, Predict],
+    frames: Mapping[str, Step],
     names: Sequence[str],
     path: PathLike | None = None,
-    *,
-    columns: int = 5,
-    lines: Mapping[str, tuple[np.ndarray, np.ndarray]] | None = None,
 ) -> Figure:
     """Draws what a network answers everywhere in the plane, frame by frame.
 
     Args:
         x: (examples, 2).
         y: (examples,), classes 0 and 1.
-        frames: by title, the network at that moment.
+        frames: by title, the network at that moment; a sixth frame begins a second row, and the
+            last one shows the hidden units' lines too.
         names: of the two axes.
         path: where to save the figure.
-        columns: frames in a row.
-        lines: by a frame's title, the hidden units' (2, units) weights and (units,) biases, whose
-            lines w·x + b = 0 are drawn into it.
     """
+    columns = len(frames) if len(frames) < 6 else 3
     rows = -(-len(frames) // columns)
     figure = Figure(figsize=(2.5 * columns, 2.6 * rows + 0.3), layout="constrained")
     panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     low, high = x.min(axis=0), x.max(axis=0)
     low, high = low - 0.08 * (high - low), high + 0.08 * (high - low)
-    for axes, (title, predict) in zip(panels.flat, frames.items(), strict=False):
+    for axes, (title, step) in zip(panels.flat, frames.items(), strict=False):
+        predict = answers(step)
         show_answers(axes, predict, low, high)
         for label, colour in enumerate(COLOURS):
             axes.plot(*x[y == label].T, ".", color=colour, markersize=3, alpha=0.7)
         share = np.mean((predict(x) > 0.5) == y)
         axes.set_title(f"{title}\n{share:.1%} right", fontsize=10)
-        if lines and title in lines:
-            _show_lines(axes, *lines[title], low, high)
+    if len(step.parameters) == 4:
+        _show_lines(axes, *step.parameters[:2], low, high)
     for axes in panels[-1]:
         axes.set_xlabel(names[0])
     for axes in panels[:, 0]:
@@ -257,10 +261,10 @@ def agreement(
 def show_answers(axes: Axes, predict: Predict, low: np.ndarray, high: np.ndarray) -> None:
     """Fills the plane with the class that `predict` answers, and draws the boundary."""
     grid, first, second = _grid(low, high, 150)
-    answers = predict(grid).reshape(first.shape)
-    axes.contourf(first, second, answers, [-1, 0.5, 2], cmap=_GROUND)
-    if answers.min() < 0.5 < answers.max():
-        axes.contour(first, second, answers, [0.5], colors="black", linewidths=1.5)
+    shown = predict(grid).reshape(first.shape)
+    axes.contourf(first, second, shown, [-1, 0.5, 2], cmap=_GROUND)
+    if shown.min() < 0.5 < shown.max():
+        axes.contour(first, second, shown, [0.5], colors="black", linewidths=1.5)
 
 
 def _grid(low: np.ndarray, high: np.ndarray, side: int) -> tuple[np.ndarray, ...]:

@@ -4,14 +4,12 @@
 # What: one neuron learns to tell malignant tumours from benign ones, first in NumPy, then in Keras
 # with equal numbers; a hidden layer bends its boundary; the neuron goes onto a microcontroller.
 #
-# Why: every network of the ten sessions is made of this neuron, is trained by such a loss and its
-# gradient, and meets the device in this way.
+# Why: every network of the ten sessions is made of such neurons, trained and deployed in this way.
 #
 # From a terminal:
 #
 #     python -m courses run s01                           # Wisconsin breast cancer, no download
 #     python -m courses run s01 --dataset fashion_mnist   # softmax regression, through TFDS
-#     python -m courses run s01 --target cpu --target cortex-m --out results/s01
 #     python -m courses check s01                         # grades exercises.py
 #
 # The theory behind each step is in README.md, under the same headings.
@@ -21,14 +19,13 @@ import time
 
 import keras
 import numpy as np
-from sklearn.datasets import load_breast_cancer, make_moons
+from sklearn.datasets import make_moons
 
 import courses
 import deploy
 import deploy.report
 import deploy.runtime
 from courses.s01_introduction import drawings, from_scratch, history, results, tables
-from courses.s06_convolutional_networks.drawings import class_samples
 from thinkkeras import datasets, plots
 from thinkkeras.models import mlp
 
@@ -39,8 +36,7 @@ figures = settings.out / "figures"
 # %% [markdown]
 # ## Where deep learning stands
 #
-# Eighty years on one page, and what the ten sessions make of them. Dates and sources are data, in
-# `history.py`.
+# Eighty years on one page, and the ten sessions. Dates and sources are data, in `history.py`.
 
 # %%
 history.timeline(path=figures / "timeline.png")
@@ -50,110 +46,67 @@ history.course_map(path=figures / "course.png")
 # ## One neuron
 #
 # It weighs its inputs, sums, and squashes the sum into a probability. The inputs are two measures
-# of a tumour's cell nuclei, standardised: less their mean, over their standard deviation. The
-# weights are a guess by hand: large and coarsely textured nuclei speak against "benign".
+# of a tumour's cell nuclei, less their mean and over their standard deviation. The weights are a
+# guess by hand: large and coarsely textured nuclei speak against "benign".
 
 # %%
-(cells, _, _), _ = datasets.load("breast_cancer", seed=settings.seed)
-table, benign = datasets.as_arrays(cells)  # benign is 1, malignant is 0
-feature_names = list(load_breast_cancer().feature_names)
 two = ["worst radius", "worst texture"]
-x = table[:, [feature_names.index(name) for name in two]].astype(np.float64)
-x = (x - x.mean(axis=0)) / x.std(axis=0)
-
-by_hand = np.array([-2.0, -1.0]), 0.5
-drawings.neuron(x[benign == 0][0], *by_hand, two, "benign", figures / "neuron.png")
+x, benign = results.standardised_measures(two, settings.seed)  # benign is 1, malignant is 0
+weights, bias = np.array([-2.0, -1.0]), 0.5
+drawings.neuron(x[benign == 0][0], weights, bias, two, "benign", figures / "neuron.png")
 
 # %% [markdown]
-# ## Loss and gradient
+# ## The loss and its gradient
 #
 # Cross-entropy is the surprise at the right answer, -ln p. Its slope in z is p - y, never flat
-# where the answer is wrong. One matrix product brings it to the weights, and that is all of
-# `from_scratch.logistic_regression`:
+# where the answer is wrong. All of the training loop in `from_scratch.logistic_regression`:
 #
 #     error = (sigmoid(x @ weights + bias) - y) / len(x)
-#     weights = weights - learning_rate * x.T @ error
-#     bias = bias - learning_rate * error.sum()
+#     weights, bias = weights - learning_rate * x.T @ error, bias - learning_rate * error.sum()
 
 # %%
 drawings.losses(figures / "losses.png")
 
 # %% [markdown]
-# ## Gradient descent
+# ## Gradient descent and the boundary
 #
-# A step against the gradient, again and again. The learning rate is how far: too small, and it
-# crawls; too large, and it leaps far past the least loss (the cross). The start is wrong on
-# purpose.
+# The learning rate is how far each step against the gradient goes: too small, and it crawls; too
+# large, and it leaps far past the least loss (the cross). The start is wrong on purpose. p = 0.5
+# where the sum is 0, on a line, which training turns, shifts and makes a steeper step.
 
 # %%
 start = np.array([2.5, -1.5]), 0.0
 train_neuron = from_scratch.logistic_regression
-runs = {
-    rate: train_neuron(x, benign, *start, learning_rate=rate, steps=30) for rate in (0.1, 4, 20)
-}
+runs = {r: train_neuron(x, benign, *start, learning_rate=r, steps=30) for r in (0.1, 4, 20)}
 *_, lowest = train_neuron(x, benign, *start, learning_rate=4, steps=2000)
-drawings.descent(
-    lambda points: np.array(
-        [from_scratch.cross_entropy(x @ w + lowest.parameters[1], benign) for w in points]
-    ),
-    {rate: np.array([step.parameters[0] for step in run]) for rate, run in runs.items()},
-    [f"weight of {name}" for name in two],
-    figures / "descent.png",
-)
+drawings.descent(x, benign, runs, lowest, two, figures / "descent.png")
 
-# %% [markdown]
-# ## The decision boundary
-#
-# p = 0.5 where the sum is 0: a line. Training turns and shifts it, and makes the step across it
-# steeper.
-
-# %%
 straight = train_neuron(x, benign, *start, learning_rate=1.0, steps=100)
-drawings.boundaries(
-    x,
-    benign,
-    {f"step {step}": from_scratch.answers(straight[step]) for step in (0, 2, 5, 10, 100)},
-    [f"{name}, standardised" for name in two],
-    figures / "boundary_moving.png",
-)
+frames = {f"step {step}": straight[step] for step in (0, 2, 5, 10, 100)}
+drawings.boundaries(x, benign, frames, two, figures / "boundary_moving.png")
 
 # %% [markdown]
 # ## A hidden layer
 #
-# XOR is one where exactly one of two inputs is. No line parts its corners, so the best that
-# logistic regression finds is the same answer for all four. Two neurons that draw a line each, and
-# a third one that reads their answers, do it: these weights are set by hand.
+# XOR is one where exactly one of two inputs is. No line parts its corners: the best that logistic
+# regression finds is the same answer for all four. Two neurons that draw a line each, and a third
+# one that reads their answers, do it, here with weights set by hand. On two moons the weights are
+# learned: the gradient passes through the hidden layer in two lines of `one_hidden_layer`.
 
 # %%
 corners, exclusive = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0, 1, 1, 0])
 *_, best = train_neuron(corners, exclusive, *start, learning_rate=1.0, steps=2000)
-drawings.xor(
-    from_scratch.answers(best),
-    kernel=np.array([[1.0, 1.0], [1.0, 1.0]]),
-    bias=np.array([-0.5, -1.5]),  # one line below the middle, one above
-    output=(np.array([1.0, -1.0]), -0.5),  # beyond the first, and not beyond the second
-    path=figures / "xor.png",
-)
+lines = np.array([[1.0, 1.0], [1.0, 1.0]]), np.array([-0.5, -1.5])  # below and above the middle
+output = np.array([1.0, -1.0]), -0.5  # beyond the first line, and not beyond the second
+drawings.xor(from_scratch.answers(best), *lines, output, figures / "xor.png")
 
-# %% [markdown]
-# Nobody sets weights by hand: the gradient passes through the hidden layer by the chain rule, two
-# more lines in `from_scratch.one_hidden_layer`.
-
-# %%
 moons, which = make_moons(400, noise=0.15, random_state=settings.seed)
 random, units = np.random.default_rng(settings.seed), 5
 guess = random.normal(size=(2, units)), random.normal(size=units)
 bent = from_scratch.one_hidden_layer(moons, which, *guess, learning_rate=1.0, steps=4000)
-frames = {f"step {step}": from_scratch.answers(bent[step]) for step in (0, 10, 100, 400, 4000)}
-drawings.boundaries(
-    moons,
-    which,
-    frames | {"the hidden units' lines": from_scratch.answers(bent[-1])},
-    ["$x_1$", "$x_2$"],
-    figures / "boundary_bending.png",
-    columns=3,
-    lines={"the hidden units' lines": bent[-1].parameters[:2]},
-)
+frames = {f"step {step}": bent[step] for step in (0, 10, 100, 400, 4000)}
+frames["the hidden units' lines"] = bent[-1]
+drawings.boundaries(moons, which, frames, ["$x_1$", "$x_2$"], figures / "boundary_bending.png")
 
 # %% [markdown]
 # ## The same in Keras
@@ -163,16 +116,13 @@ drawings.boundaries(
 
 # %%
 steps = min(100, 10 * (settings.epochs or 10))
-twins = {
-    name: (
-        ours[: steps + 1],
-        from_scratch.in_keras(*examples, ours[0], learning_rate=1.0, steps=steps),
-    )
-    for name, ours, examples in (
-        ("logistic regression", straight, (x, benign)),
-        (f"{units} hidden units", bent, (moons, which)),
-    )
-}
+twins = {}
+for name, ours, (points, classes) in (
+    ("logistic regression", straight, (x, benign)),
+    (f"{units} hidden units", bent, (moons, which)),
+):
+    theirs = from_scratch.in_keras(points, classes, ours[0], learning_rate=1.0, steps=steps)
+    twins[name] = ours[: steps + 1], theirs
 drawings.agreement(twins, figures / "numpy_and_keras.png")
 equal = tables.agreement(twins)
 print(deploy.report.markdown(equal))
@@ -180,9 +130,8 @@ print(deploy.report.markdown(equal))
 # %% [markdown]
 # ## The data
 #
-# `breast_cancer` has thirty measures. They stay in their own units: the model's first layer
-# standardises them, so that training, calibration and device cannot disagree about it. Pixels of
-# pictures are divided by 255 in the same place.
+# `breast_cancer` has thirty measures in their own units. The model's first layer standardises them,
+# and divides pixels by 255, so that training, calibration and device cannot disagree about it.
 
 # %%
 batch_size = {"breast_cancer": 32, "digits": 32}.get(settings.dataset, 128)
@@ -191,23 +140,21 @@ batch_size = {"breast_cancer": 32, "digits": 32}.get(settings.dataset, 128)
 )
 train_x, train_classes = datasets.as_arrays(train)
 test_x, test_classes = datasets.as_arrays(test)
-print(f"{info.name}: {info.counts}, examples of {info.input_shape}, {info.classes} classes")
+print(f"{info.name}: {info.counts}, examples of {info.input_shape}")
+results.show_data(train_x, train_classes, info, figures / "data.png")
 is_table = len(info.input_shape) == 1
+preprocessing = None
 if is_table:
-    eight = [0, 1, 4, 7, 20, 21, 24, 27]  # radius, texture, smoothness, concave points
-    names = [feature_names[index] for index in eight]
-    results.measures(train_x[:, eight], train_classes, names, info.labels, figures / "data.png")
     preprocessing = keras.layers.Normalization(name="normalization")
     preprocessing.adapt(train_x)
-else:
-    class_samples(test_x, test_classes, info.labels, figures / "data.png")
-    preprocessing = None
 
 # %% [markdown]
-# ## The network
+# ## The network and its training
 #
 # Logistic regression where there are two classes, softmax regression where there are more. Weights
 # start at zero. A small penalty on their squares keeps those of a small set from growing for ever.
+# Gradient descent on batches of a few examples, with momentum and a learning rate that falls along
+# a cosine (session 4 says why).
 
 # %%
 outputs, activation = (1, "sigmoid") if info.classes == 2 else (info.classes, "softmax")
@@ -218,21 +165,12 @@ common = {
     "preprocessing": preprocessing,
     "classifier_activation": activation,
 }
-model = mlp(
-    units=(), name="logistic_regression" if outputs == 1 else "softmax_regression", **common
-)
+model = mlp(units=(), name=f"{'logistic' if outputs == 1 else 'softmax'}_regression", **common)
 classifier = model.get_layer("classifier")
 classifier.set_weights([np.zeros_like(weights) for weights in classifier.get_weights()])
 model.summary()
 history.network_sizes(classifier.count_params(), path=figures / "network_sizes.png")
 
-# %% [markdown]
-# ## Training
-#
-# Gradient descent on batches of a few examples, with momentum and a learning rate that falls along
-# a cosine (session 4 says why).
-
-# %%
 epochs = settings.epochs or {"breast_cancer": 60, "digits": 40}.get(settings.dataset, 10)
 
 
@@ -253,8 +191,6 @@ started = time.perf_counter()
 fit = compile_and_fit(model)
 training_seconds = time.perf_counter() - started
 model.save(settings.out / "model.keras")
-
-# %%
 _, test_accuracy = model.evaluate(test, verbose=0)
 print(f"test accuracy {test_accuracy:.2%} after {training_seconds:.0f} s of training")
 
@@ -270,10 +206,7 @@ if outputs == 1:  # the sigmoid gives the second class's alone
 predicted = probabilities.argmax(axis=1)
 plots.learning_curves(fit, figures / "learning_curves.png")
 plots.confusion_matrix(test_classes, predicted, info.labels, figures / "confusion_matrix.png")
-if is_table:
-    results.weight_bars(kernel[:, 1], feature_names, info.labels, figures / "weights.png")
-else:
-    results.weight_pictures(kernel, train_x, train_classes, info.labels, figures / "weights.png")
+results.show_weights(kernel, train_x, train_classes, info, figures / "weights.png")
 
 # %% [markdown]
 # ## The threshold
@@ -297,10 +230,7 @@ print(deploy.report.markdown(decisions))
 # %%
 width = 16 if is_table else 128
 deeper = mlp(units=(width,), name="one_hidden_layer", **common)
-both = {
-    model.name.replace("_", " "): (model, fit),
-    f"{width} hidden units": (deeper, compile_and_fit(deeper)),
-}
+both = {"no hidden layer": (model, fit), f"{width} hidden units": (deeper, compile_and_fit(deeper))}
 compared = tables.networks(both)
 print(deploy.report.markdown(compared))
 
@@ -308,15 +238,16 @@ print(deploy.report.markdown(compared))
 # ## To the device
 #
 # int8 has 256 steps for a whole tensor. Thirty measures from thousandths to thousands in one tensor
-# leave most of them less than a step: they are gone before the first weight. `fix=True` finds the
-# operators that cost the accuracy and keeps those, and the input, in float32. Pixels are all of
-# one size, and lose nothing.
+# leave most of them less than a step. `fix=True` finds the operators that cost the accuracy and
+# keeps those, and the input, in float32. Pixels are all of one size, and lose nothing. A bundle is
+# all that the device gets; its runtime needs NumPy and LiteRT, no TensorFlow. What was measured
+# goes into `metrics.json`, whose tables the README shows.
 
 # %%
 calibration_x = train_x[:384]
 spreads = train_x.reshape(len(train_x), -1).std(axis=0)
 step = (float(calibration_x.max()) - min(float(calibration_x.min()), 0.0)) / 255
-results.one_scale(spreads, step, feature_names, figures / "one_scale.png")
+results.one_scale(spreads, step, figures / "one_scale.png")
 np.savez_compressed(settings.out / "calibration.npz", x=calibration_x)
 np.savez_compressed(settings.out / "test.npz", x=test_x, y=test_classes)
 
@@ -337,23 +268,12 @@ cards = [
 ]
 trap = tables.float_layers(cards)
 print(deploy.report.markdown(trap))
-
-# %% [markdown]
-# A bundle is all that the device gets. Its runtime needs NumPy and LiteRT, no TensorFlow:
-
-# %%
 on_device = deploy.runtime.load(settings.out / "deploy" / settings.targets[0])
 print(
     f"the device says {on_device.predict(test_x[0])['label']}, "
     f"Keras says {info.labels[predicted[0]]}, it is {info.labels[test_classes[0]]}"
 )
 
-# %% [markdown]
-# ## The verdict
-#
-# Everything measured goes into `metrics.json`; the tables are what the session's README shows.
-
-# %%
 courses.write_metrics(
     settings.out,
     cards,
@@ -372,12 +292,9 @@ print(deploy.table(cards))
 # ## What was learnt
 #
 # - A neuron is a weighted sum and a squashing; its boundary is a line, or a plane.
-# - Cross-entropy makes its slope p - y; gradient descent needs nothing else, and Keras computes
-#   the same numbers.
-# - Hidden neurons draw a line each, and the output reads their answers: that bends the boundary.
-#   Whether the data need it is for validation data to say.
+# - Cross-entropy makes its slope p - y; NumPy and Keras compute the same numbers from it.
+# - Hidden neurons draw a line each, which bends the boundary; validation says if that is needed.
 # - A probability is not yet a decision: the costs set the threshold.
-# - One int8 tensor has one scale. Measures of different sizes must be brought to one size in
-#   float, before they become integers.
+# - One int8 tensor has one scale: measures of different sizes are brought to one size in float.
 #
 # Now open `exercises.py`: each of these steps is there to be written by hand.

@@ -7,12 +7,58 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from sklearn.datasets import load_breast_cancer
 
 from courses.s01_introduction.drawings import COLOURS
+from courses.s06_convolutional_networks.drawings import class_samples
+from thinkkeras.datasets import DatasetInfo, as_arrays, load
 from thinkkeras.plots import BLUE, GREY, RED, PathLike, save, show_picture
 
-# So many features can be named one by one.
-_NAMED = 40
+_MEASURES = list(map(str, load_breast_cancer().feature_names))
+# Radius, texture, smoothness and concave points, of the mean cell and of the worst ones.
+_EIGHT = [0, 1, 4, 7, 20, 21, 24, 27]
+
+
+def standardised_measures(chosen: Sequence[str], seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Some measures of the training split of `breast_cancer`, each of mean 0 and deviation 1.
+
+    Args:
+        chosen: names of measures, as scikit-learn has them.
+        seed: orders the examples.
+
+    Returns:
+        (x, y): `x` float64 of shape (examples, measures), `y` 0 for malignant and 1 for benign.
+    """
+    (train, _, _), _ = load("breast_cancer", seed=seed)
+    table, y = as_arrays(train)
+    x = table[:, [_MEASURES.index(name) for name in chosen]].astype(np.float64)
+    return (x - x.mean(axis=0)) / x.std(axis=0), y
+
+
+def show_data(x: np.ndarray, y: np.ndarray, info: DatasetInfo, path: PathLike) -> None:
+    """Draws eight measures of a table, or some pictures of each class."""
+    if len(info.input_shape) == 1:
+        measures(x[:, _EIGHT], y, [_MEASURES[index] for index in _EIGHT], info.labels, path)
+    else:
+        class_samples(x, y, info.labels, path)
+
+
+def show_weights(
+    kernel: np.ndarray, x: np.ndarray, y: np.ndarray, info: DatasetInfo, path: PathLike
+) -> None:
+    """Draws the weights of a table's measures, or those of pixels as pictures.
+
+    Args:
+        kernel: (features, classes).
+        x: the training examples.
+        y: their classes.
+        info: the data set's.
+        path: where to save the figure.
+    """
+    if len(info.input_shape) == 1:
+        weight_bars(kernel[:, 1], _MEASURES, info.labels, path)
+    else:
+        weight_pictures(kernel, x, y, info.labels, path)
 
 
 def measures(
@@ -146,20 +192,17 @@ def thresholds(
     return save(figure, path)
 
 
-def one_scale(
-    spreads: np.ndarray, step: float, names: Sequence[str], path: PathLike | None = None
-) -> Figure:
+def one_scale(spreads: np.ndarray, step: float, path: PathLike | None = None) -> Figure:
     """Draws how far each feature is spread against one step of an int8 that holds them all.
 
     Args:
-        spreads: (features,), the standard deviation of each.
+        spreads: (features,), the standard deviation of each measure of the tumours, or pixel.
         step: the int8 scale.
-        names: of the features; they are written where they are few.
         path: where to save the figure.
     """
     order = np.argsort(spreads)
     spreads = np.maximum(spreads[order], step / 1e5)
-    few = len(spreads) <= _NAMED
+    few = len(spreads) == len(_MEASURES)
     figure = Figure(figsize=(8, 0.2 * len(spreads) + 0.9 if few else 4), layout="constrained")
     axes = figure.add_subplot()
     colours = [RED if spread < step else BLUE for spread in spreads]
@@ -172,7 +215,7 @@ def one_scale(
     axes.set_xlim(max(spreads.min() / 2, step / 1e5), 2 * max(spreads.max(), step))
     axes.set_xlabel("standard deviation over the training examples")
     if few:
-        axes.set_yticks(range(len(order)), [names[index] for index in order], fontsize=8)
+        axes.set_yticks(range(len(order)), [_MEASURES[index] for index in order], fontsize=8)
     else:
         axes.set_ylabel("pixels, by their spread")
     axes.spines[["top", "right"]].set_visible(False)
