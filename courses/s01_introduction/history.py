@@ -159,7 +159,7 @@ def network_sizes(
         axes.plot(network.year, network.parameters, "o", color=BLUE)
         axes.text(network.year + 0.5, network.parameters, network.name, va="center")
     axes.axhline(parameters, color=RED, linestyle="--")
-    axes.text(1985.5, 1.4 * parameters, f"this session's network: {parameters:,}", color=RED)
+    axes.text(2002, 1.4 * parameters, f"this session's network: {parameters:,}", color=RED)
     axes.set_yscale("log")
     axes.set_ylim(8, 3e12)
     axes.set_xlim(1985, 2028)
