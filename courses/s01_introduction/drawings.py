@@ -168,7 +168,7 @@ def boundaries(
         for label, colour in enumerate(COLOURS):
             axes.plot(*x[y == label].T, ".", color=colour, markersize=3, alpha=0.7)
         share = np.mean((predict(x) > 0.5) == y)
-        axes.set_title(f"{title}\n{share:.1%} right", fontsize=10)
+        axes.set_title(f"{title}\n{100 * share:.1f} % right", fontsize=10)
     if len(step.parameters) == 4:
         _show_lines(axes, *step.parameters[:2], low, high)
     for axes in panels[-1]:

@@ -264,6 +264,6 @@ MESSAGES = [
     ("fit_logistic_regression", "losses without the penalty", "penalty=0.1, losses"),
     ("sensitivity_and_specificity", "zero for a missing class", "three examples of class 1 alone"),
     ("one_hidden_layer", "a column", "expected shape (5,), received shape (5, 1)"),
-    ("xor_network", "for steps", "input (1, 1): expected a logit of at most -0.1"),
+    ("xor_network", "for steps", "input (0, 1): expected a logit of at least 0.1, received 0"),
     ("xor_network", "one unit", "shapes: expected [(2, 2), (2,), (2,), ()], received [(2, 1)"),
 ]

@@ -28,7 +28,8 @@ def test_one_epoch_already_shows_the_trap(lesson_run):
     _, everything, mended = metrics["tables"]["trap"]
     assert everything[:2] == ["cpu", "nothing"] and mended[:2] == ["cpu", "normalization"]
     accuracy = [float(row[3].removesuffix(" %")) for row in (everything, mended)]
-    assert accuracy[0] < 80 < 95 < accuracy[1]
+    assert accuracy[0] < 80
+    assert accuracy[1] == pytest.approx(100 * metrics["test_accuracy"], abs=0.31)
     assert "the device says malignant, Keras says malignant, it is malignant" in printed
 
 
