@@ -187,8 +187,8 @@ def thresholds(
         axes.axvline(0.5, color=GREY, linestyle=":", label="0.50")
         axes.axvline(chosen, color="black", linestyle="--", label=f"chosen: {chosen:.2f}")
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False, fontsize=9, loc="lower center")
-    left.legend(frameon=False, fontsize=9, loc="upper center")
+        axes.legend(framealpha=1, edgecolor="none", fontsize=9, loc="lower center")
+    left.legend(framealpha=1, edgecolor="none", fontsize=9, loc="upper center")
     return save(figure, path)
 
 
