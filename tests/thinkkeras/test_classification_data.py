@@ -27,6 +27,12 @@ def rows(x: np.ndarray) -> set[bytes]:
     return {image.tobytes() for image in x}
 
 
+@pytest.fixture(scope="module")
+def breast_cancer():
+    pipelines, info = load("breast_cancer")
+    return [as_arrays(pipeline) for pipeline in pipelines], info
+
+
 def epochs(count: int = 1, **arguments) -> list[np.ndarray]:
     (train, _, _), _ = load("digits", **arguments)
     return [as_arrays(train)[0] for _ in range(count)]
@@ -62,6 +68,45 @@ def test_digits_splits_are_disjoint_and_stratified(digits):
     whole = np.bincount(np.concatenate([y for _, y in splits]))
     for (_, y), count in zip(splits, info.counts.values(), strict=True):
         assert np.abs(np.bincount(y) - whole * count / 1797).max() < 1
+
+
+def test_breast_cancer_is_scikit_learns_table(breast_cancer):
+    from sklearn.datasets import load_breast_cancer
+
+    splits, info = breast_cancer
+    counts = {"train": 398, "validation": 57, "test": 114}
+    assert info == ("breast_cancer", (30,), 2, ["malignant", "benign"], counts)
+    x = np.concatenate([x for x, _ in splits])
+    y = np.concatenate([y for _, y in splits])
+    original = load_breast_cancer()
+    assert x.dtype == np.float32 and y.dtype == np.int64
+    assert sorted(
+        [*row, label] for row, label in zip(x.tolist(), y.tolist(), strict=True)
+    ) == sorted(
+        [*row, label]
+        for row, label in zip(
+            original.data.astype(np.float32).tolist(), original.target.tolist(), strict=True
+        )
+    )
+
+
+def test_breast_cancer_splits_are_disjoint_and_stratified(breast_cancer):
+    splits, info = breast_cancer
+    assert [len(y) for _, y in splits] == list(info.counts.values())
+    train, validation, test = (rows(x) for x, _ in splits)
+    assert not train & validation and not train & test and not validation & test
+    for _, y in splits:
+        # 357 of the 569 tumours are benign.
+        assert abs(y.sum() - len(y) * 357 / 569) < 1
+
+
+def test_a_table_is_shuffled_and_never_augmented(breast_cancer):
+    (train, _, _), _ = load("breast_cancer", augment=True, batch_size=50)
+    first, second = (as_arrays(train)[0] for _ in range(2))
+    assert not np.array_equal(first, second)
+    assert rows(first) == rows(second) == rows(breast_cancer[0][0][0])
+    x, y = next(iter(train))
+    assert x.shape == (50, 30) and x.dtype == tf.float32 and y.shape == (50,)
 
 
 def test_splits_do_not_depend_on_the_seed(digits):
@@ -196,6 +241,10 @@ def test_missing_splits_come_from_training(available, expected):
         ({"name": "emnist/nothing"}, "received 'emnist/nothing'; did you mean 'emnist'?"),
         ({"name": "two words"}, "received 'two words'; did you mean"),
         ({"batch_size": 0}, "batch_size of at least 1, received 0"),
+        (
+            {"name": "breast_cancer", "image_size": (8, 8)},
+            "image_size=None for 'breast_cancer', whose examples are no images",
+        ),
         ({"image_size": (8, 0)}, r"image_size=\(height, width\) in pixels, received \(8, 0\)"),
     ],
 )

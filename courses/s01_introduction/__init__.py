@@ -1,0 +1,1 @@
+"""Session 1: the neuron, logistic regression, a first hidden layer."""
