@@ -49,7 +49,7 @@ def precision_recall_curves(
     known = [index for index, name in enumerate(classes) if not np.isnan(ap[name])]
     if not known:
         raise ValueError("expected at least one object in the truths, received none")
-    figure = Figure(figsize=(5.4, 4.4), layout="constrained")
+    figure = Figure(figsize=(5.4, 4.4 + 0.12 * len(known)), layout="constrained")
     axes = figure.add_subplot()
     for place, index in enumerate(known):
         curve = precision_recall(truths, predictions, index, masks=masks)
@@ -69,7 +69,8 @@ def precision_recall_curves(
     if score is not None:
         axes.plot([], [], "o", color="white", markeredgecolor="black", label=f"score {score:.2f}")
     _percent_axes(axes)
-    axes.legend(loc="lower left", framealpha=0.9, edgecolor="none")
+    # Inside, it would hide the classes that are seldom found.
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
     return save(figure, path)
 
 
@@ -101,9 +102,11 @@ def count_scatter(true: np.ndarray, predicted: np.ndarray, path: PathLike | None
     axes = figure.add_subplot(aspect="equal", xlim=(-0.7, top), ylim=(-0.7, top))
     axes.axline((0, 0), slope=1, color=GREY, linewidth=1, zorder=0)
     # The fullest disc just fills a square of one object by one.
-    widest = 250 / (top + 0.7)
+    widest = np.clip(250 / (top + 0.7), 10, 60)
     sizes = widest**2 * np.maximum(pictures / pictures.max(), 0.06)
-    axes.scatter(*pairs.T, s=sizes, c=np.where(exact, BLUE, RED), alpha=0.85, linewidths=0)
+    axes.scatter(
+        pairs[:, 0], pairs[:, 1], s=sizes, c=np.where(exact, BLUE, RED), alpha=0.85, linewidths=0
+    )
     if len(pairs) <= NUMBERED:
         for (x, y), count, size in zip(pairs, pictures, sizes, strict=True):
             inside = size > 180
@@ -124,7 +127,7 @@ def count_scatter(true: np.ndarray, predicted: np.ndarray, path: PathLike | None
     axes.spines[["top", "right"]].set_visible(False)
     error = np.abs(predicted - true).mean()
     share = 100 * np.mean(true == predicted)
-    title = f"{share:.1f} % of {len(true):,} pictures counted exactly, off by {error:.2f} on average"
+    title = f"{share:.1f} % of {len(true):,} pictures exact, {error:.2f} off on average"
     axes.set_title(title, loc="left", fontweight="bold", fontsize=10)
     return save(figure, path)
 

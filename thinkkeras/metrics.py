@@ -237,8 +237,9 @@ def _fed_mean_iou(
             f"of that shape or with {classes} probabilities for each pixel, received "
             f"{true.shape} and {predicted.shape}"
         )
-    for name, ids in (("true", true), ("predicted", predicted)):
-        strange = np.setdiff1d(ids, [*range(classes)] + ([ignore] if name == "true" else []))
+    counted = true if ignore is None else true[true != ignore]
+    for name, ids in (("true", counted), ("predicted", predicted)):
+        strange = np.setdiff1d(ids, range(classes))
         if len(strange):
             raise ValueError(
                 f"expected {name} ids from 0 to {classes - 1}, received {strange[:5].tolist()}; "
