@@ -37,6 +37,7 @@ def gradient(true, predicted):
         pytest.param([0, 0, 10, 10], [0, 5, 10, 5], 1, id="a line"),
         pytest.param([0, 0, 10, 20], [5, 5, 5, 5], 1 + 25 / 500, id="a point"),
         pytest.param([0, 0, 10, 10], [8, 8, 2, 2], 1, id="inside out"),
+        pytest.param([0, 0, 10, 10], [30, 0, 20, 10], 1 + 400 / 1000, id="inside out and apart"),
         pytest.param([0, 0, 0, 0], [0, 0, 10, 10], 0, id="padding"),
         pytest.param([-1, -1, -1, -1], [-1, -1, -1, -1], 0, id="padding of -1"),
     ],

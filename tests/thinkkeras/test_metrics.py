@@ -53,6 +53,7 @@ def scores_of(truths, predictions, masks=False):
         # IoU 0.58 counts at 0.5 and 0.55: two of ten thresholds.
         pytest.param([truth(A)], [found([0, 0, 10, 5.8], scores=[1])], [0.2, 1, 0, 0.2], id="0.58"),
         pytest.param([truth(A)], [found([0, 0, 10, 7.6], scores=[1])], [0.6, 1, 1, 0.6], id="0.76"),
+        pytest.param([truth(A)], [found([0, 0, 10, 7.2], scores=[1])], [0.5, 1, 0, 0.5], id="0.72"),
         # The duplicate comes after the only truth is found: no point of recall suffers.
         pytest.param([truth(A)], [found(A, A, scores=[0.9, 0.8])], [1, 1, 1, 1], id="duplicate"),
         # Recalls 0 … 0.5 at precision 1; above, 2 of 3: (51 + 50 · 2/3) / 101.
@@ -170,6 +171,9 @@ def test_best_threshold_has_the_highest_f1():
     # Without B, the two before it: 2/4, 4/5, 4/6.
     predictions[0] = found(A, AWAY, scores=[0.9, 0.6])
     assert best_threshold(truths, predictions) == 0.8
+    # More recall can cost too much precision: 2/3, 2/4, 2/5, 2/6, 4/7.
+    lavish = found(A, AWAY, AWAY, AWAY, B, scores=[0.9, 0.8, 0.7, 0.6, 0.5])
+    assert best_threshold([truth(A, B)], [lavish]) == 0.9
     assert best_threshold([truth(A)], [found(AWAY, scores=[0.9])]) == 0.5
 
 
@@ -247,6 +251,9 @@ def test_mean_iou_and_dice_by_hand():
     # Class 0: 2 of 4 pixels agree, 2 · 2 / 6; class 1: 1 of 3, 2 / 4; class 2: predicted on void.
     assert mean_iou(TRUE, PREDICTED, 4, 255) == pytest.approx((2 / 4 + 1 / 3) / 2)
     assert dice(TRUE, PREDICTED, 4, 255) == pytest.approx((2 / 3 + 1 / 2) / 2)
+    # An id among the classes can be left out too: of the two pixels of class 1, one agrees.
+    assert mean_iou(TRUE % 255, PREDICTED, 3, 0) == pytest.approx(1 / 2 / 2)
+    assert dice(TRUE % 255, PREDICTED, 3, 0) == pytest.approx(2 / 3 / 2)
     assert mean_iou(PREDICTED, PREDICTED, 4) == dice(PREDICTED, PREDICTED, 4) == pytest.approx(1)
     true = np.where(TRUE == 255, 0, TRUE)
     # Class 2 now counts, with 0; class 0 has 2 of 5.
