@@ -15,6 +15,8 @@ def ciou(true: KerasTensor, predicted: KerasTensor) -> KerasTensor:
     a = v / (1 - IoU + v) counts as a constant, and is 0 below an IoU of 0.5. So the shape matters
     only where both boxes have one, and the gradient stays finite for any predicted box, be it a
     point, a line or turned inside out. Numbers are the same in pixels and in normalised units.
+    (One minus Keras's own `compute_ciou` agrees for plain boxes, but turns NaN at a point and
+    costs 0.02 for a perfect box of 0.003 of the picture; keras-cv's loss squares 4 / π² too.)
 
     Args:
         true: Boxes `(…, 4)` as left, top, right, bottom. One without area is padding: its loss

@@ -36,8 +36,8 @@ def average_precision(
     Returns:
         `AP`, the mean over IoUs of 0.5, 0.55 … 0.95 and over the classes; `AP50` and `AP75` at one
         IoU; `AR`, the recall with up to 100 detections of a class in a picture, averaged as AP;
-        `classes`, each name's AP50. All from 0 to 1; NaN for a class (and, if it is so for all,
-        for all of them) that the truths lack.
+        `classes`, each name's AP50. All from 0 to 1. A class that the truths lack is NaN and does
+        not enter the means; those are NaN where the truths hold nothing at all.
 
     Raises:
         ValueError: The lists differ in length or are empty; an array's shape is wrong, a number
