@@ -1,0 +1,156 @@
+"""The losses, against numbers computed by hand."""
+
+import keras
+import keras_cv
+import numpy as np
+import pytest
+from keras import ops
+
+from thinkkeras.losses import ciou, sparse_dice, sparse_focal_crossentropy
+
+
+def gradient(true, predicted):
+    """Of the summed loss with respect to the predicted boxes, compiled as `fit` does it."""
+    import tensorflow as tf
+
+    @tf.function
+    def compute(boxes):
+        with tf.GradientTape() as tape:
+            tape.watch(boxes)
+            loss = ops.sum(ciou(tf.constant(true, tf.float32), boxes))
+        return tape.gradient(loss, boxes)
+
+    return compute(tf.constant(predicted, tf.float32)).numpy()
+
+
+@pytest.mark.parametrize(
+    ("true", "predicted", "expected"),
+    [
+        pytest.param([0, 0, 10, 10], [0, 0, 10, 10], 0, id="perfect"),
+        # IoU 50 / 150, centres 5 apart, diagonal² 15² + 10².
+        pytest.param([0, 0, 10, 10], [5, 0, 15, 10], 1 - 1 / 3 + 25 / 325, id="half"),
+        pytest.param([0, 0, 10, 10], [20, 20, 30, 30], 1 + 800 / 1800, id="apart"),
+        # Same centre, IoU 0.25: below 0.5 the shape does not count.
+        pytest.param([0, 0, 20, 10], [5, -5, 15, 15], 1 - 100 / 300, id="far shape"),
+        # IoU 0.6, centres 2 apart; v = 4/π² (π/4 - atan(10/6))² = 0.0243230, a v = v²/(0.4 + v).
+        pytest.param([0, 0, 10, 10], [0, 0, 10, 6], 0.4 + 4 / 200 + 0.0013942, id="near shape"),
+        pytest.param([0, 0, 10, 10], [0, 5, 10, 5], 1, id="a line"),
+        pytest.param([0, 0, 10, 20], [5, 5, 5, 5], 1 + 25 / 500, id="a point"),
+        pytest.param([0, 0, 10, 10], [8, 8, 2, 2], 1, id="inside out"),
+        pytest.param([0, 0, 10, 10], [30, 0, 20, 10], 1 + 400 / 1000, id="inside out and apart"),
+        pytest.param([0, 0, 0, 0], [0, 0, 10, 10], 0, id="padding"),
+        pytest.param([-1, -1, -1, -1], [-1, -1, -1, -1], 0, id="padding of -1"),
+    ],
+)
+@pytest.mark.parametrize("scale", [1, 1e-3])
+def test_ciou_by_hand(true, predicted, expected, scale):
+    true, predicted = scale * np.float32([true]), scale * np.float32([predicted])
+    np.testing.assert_allclose(ciou(true, predicted), [expected], atol=2e-6)
+
+
+def test_ciou_counts_the_shape_once():
+    """The same formula as Keras's where IoU is at least 0.5 and no box is small.
+
+    keras-cv's squares the factor 4 / π² too.
+    """
+    generator = np.random.default_rng(0)
+    true = np.float32([[50, 40, 150, 180]]) + generator.uniform(-5, 5, (200, 4))
+    predicted = true + generator.uniform(-12, 12, true.shape)
+    expected = 1 - keras.utils.bounding_boxes.compute_ciou(true, predicted, "xyxy")
+    np.testing.assert_allclose(ciou(true, predicted), expected, atol=1e-5)
+    wrong = keras_cv.losses.CIoULoss("xyxy", reduction="none")(true, predicted)
+    assert np.abs(wrong - expected).max() > 1e-4
+
+
+@pytest.mark.parametrize(
+    "predicted",
+    [[0, 5, 10, 5], [5, 5, 5, 5], [5, 0, 5, 10], [8, 8, 2, 2], [0, 1e-7, 10, 0], [0, 0, 10, 20]],
+)
+def test_ciou_has_a_finite_gradient(predicted):
+    true = [[0, 0, 10, 20], [0, 0, 0, 0], [3, 3, 3, 9], [-1, -1, -1, -1]]
+    of_true, *of_padding = gradient(true, [predicted] * 4)
+    assert np.isfinite(of_true).all() and np.abs(of_true).max() <= 0.2
+    assert not np.any(of_padding)
+
+
+def test_ciou_gradient_by_hand():
+    # Moved by t to the right: IoU = (10 - t) / (10 + t), d² = t², c² = (10 + t)² + 100.
+    # At t = 5 the loss grows by 20 / 225 + (2 t c² - t² 2 (10 + t)) / c⁴ = 0.0888889 + 0.0236686.
+    left, _, right, _ = gradient([[0, 0, 10, 10]], [[5, 0, 15, 10]])[0]
+    np.testing.assert_allclose(left + right, 0.0888889 + 0.0236686, atol=1e-6)
+
+
+def test_ciou_holds_its_weight_constant():
+    # Widening a centred box from 8 of 10: IoU = w / 10, and of a v only v has a gradient.
+    true, width = [[0, 0, 10, 10]], 8.0
+    left, _, right, _ = gradient(true, [[1, 0, 9, 10]])[0]
+    difference = np.pi / 4 - np.arctan(width / 10)
+    v = 4 / np.pi**2 * difference**2
+    slope = -8 / np.pi**2 * difference * 10 / (width**2 + 100)
+    expected = -1 / 10 + v / (1 - 0.8 + v) * slope
+    np.testing.assert_allclose((right - left) / 2, expected, rtol=1e-4)
+
+
+def one_hot_like(ids, classes, sure):
+    """Probabilities: `sure` for the class of the pixel, the rest spread over the others."""
+    eye = np.eye(classes, dtype=np.float32)[np.asarray(ids)]
+    return sure * eye + (1 - sure) / (classes - 1) * (1 - eye)
+
+
+def test_sparse_dice_by_hand():
+    true = np.array([[[0, 0], [0, 1]]])
+    predicted = np.float32([[[[1, 0, 0], [1, 0, 0]], [[0, 1, 0], [0, 0.5, 0.5]]]])
+    # Class 0: 2·2 / (3 + 2); class 1: 2·0.5 / (1 + 1.5); class 2 occurs nowhere.
+    expected = ((1 - 4 / 5) + (1 - 1 / 2.5)) / 2
+    np.testing.assert_allclose(sparse_dice(true, predicted), expected, rtol=1e-5)
+    np.testing.assert_allclose(sparse_dice(true[..., None], predicted), expected, rtol=1e-5)
+    perfect = one_hot_like(true, 3, 1.0)
+    np.testing.assert_allclose(sparse_dice(true, perfect), 0, atol=1e-6)
+
+
+def test_sparse_dice_leaves_void_out():
+    true = np.array([[[0, 1], [255, 255]]])
+    predicted = one_hot_like([[[0, 1], [1, 0]]], 2, 1.0)
+    np.testing.assert_allclose(sparse_dice(true, predicted), 0, atol=1e-6)
+    assert sparse_dice(np.array([[[0, 1], [0, 1]]]), predicted) > 0.4
+
+
+def test_sparse_focal_crossentropy_by_hand():
+    true = np.array([[[0, 2], [1, 255]]])
+    predicted = one_hot_like([[[0, 2], [0, 0]]], 3, 0.8)
+    easy, hard = -(0.2**2) * np.log(0.8), -(0.9**2) * np.log(0.1)
+    loss = sparse_focal_crossentropy(true, predicted)
+    np.testing.assert_allclose(loss, [[[easy, easy], [hard, 0]]], rtol=1e-4)
+    plain = keras.losses.sparse_categorical_crossentropy(true[:, :1], predicted[:, :1])
+    loss = sparse_focal_crossentropy(true[:, :1], predicted[:, :1], gamma=0.0)
+    np.testing.assert_allclose(loss, plain, rtol=1e-5)
+
+
+@pytest.mark.parametrize("loss", [sparse_dice, sparse_focal_crossentropy])
+def test_maps_of_another_shape_are_refused(loss):
+    with pytest.raises(ValueError, match=r"received \(1, 2, 2, 3\) and \(1, 2, 2, 3\)"):
+        loss(np.zeros((1, 2, 2, 3)), np.zeros((1, 2, 2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("loss", "shape", "layer"),
+    [
+        (sparse_dice, (4, 4, 3), keras.layers.Conv2D(2, 1, activation="softmax")),
+        (sparse_focal_crossentropy, (4, 4, 3), keras.layers.Conv2D(2, 1, activation="softmax")),
+        (ciou, (4,), keras.layers.Dense(4, kernel_initializer="identity")),
+    ],
+)
+def test_losses_train_and_are_saved(loss, shape, layer, tmp_path):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input(shape), layer])
+    model.compile(keras.optimizers.Adam(0.05), loss, jit_compile=False)
+    x = np.random.default_rng(0).uniform(0.2, 1, (16, *shape)).astype(np.float32)
+    y = (x[..., 0] > 0.6).astype(np.int32)
+    if loss is ciou:
+        x = x + np.float32([0, 0, 1, 1])
+        y = x * [0, 0, 1, 1]
+    history = model.fit(x, y, epochs=30, verbose=0).history["loss"]
+    assert history[-1] < 0.8 * history[0]
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(loaded.evaluate(x, y, verbose=0), model.evaluate(x, y, verbose=0))
