@@ -23,6 +23,8 @@ def background(rng: np.random.Generator, size: Size) -> np.ndarray:
     """A random background, float32 of shape `(height, width, 3)` in 0-1."""
     kinds, shares = zip(*_KINDS.items(), strict=True)
     picture = kinds[rng.choice(len(kinds), p=shares)](rng, size)
+    if rng.random() < 0.5:
+        _clutter(rng, picture)
     if rng.random() < 0.35:
         picture = blur(picture, rng.uniform(0.01, 0.03) * size[1])
     return picture
@@ -90,7 +92,7 @@ def _houses(rng: np.random.Generator, picture: np.ndarray, base: float) -> None:
 def _wall(rng: np.random.Generator, size: Size) -> np.ndarray:
     """Bricks, planks, tiles or plaster."""
     height, width = size
-    base = colour(rng, (0, 0.6), (0.2, 0.9))
+    base = colour(rng, (0, 0.6), (0.25, 1))
     picture = base * (0.75 + 0.5 * fractal(rng, size, (3, 3)))[..., None]
     if rng.random() < 0.75:
         tall = rng.uniform(0.03, 0.12) * height
@@ -112,7 +114,7 @@ def _wall(rng: np.random.Generator, size: Size) -> np.ndarray:
 def _room(rng: np.random.Generator, size: Size) -> np.ndarray:
     """A wall with windows, pictures and shelves, a floor, furniture."""
     (height, width), floor = size, rng.uniform(0.55, 0.95) * size[0]
-    paper = colour(rng, (0, 0.5), (0.15, 0.95))
+    paper = colour(rng, (0, 0.5), (0.3, 1))
     picture = paper * (0.9 + 0.2 * fractal(rng, size, (2, 2)))[..., None]
     boards = colour(rng, (0.1, 0.6), (0.15, 0.7), (0.04, 0.12))
     grain = 0.8 + 0.4 * fractal(rng, size, (30, 2), 3)
@@ -132,6 +134,28 @@ def _room(rng: np.random.Generator, size: Size) -> np.ndarray:
         )
     blend(picture, *sheet.pixels(), top=0, left=0)
     return picture.clip(0, 1) * _light(rng, size)
+
+
+def _clutter(rng: np.random.Generator, picture: np.ndarray) -> None:
+    """Things without a name, mostly below the middle."""
+    (height, width), sheet = picture.shape[:2], Sheet(picture.shape[:2])
+    shades = [colour(rng, (0, 0.8), (0.05, 1)) for _ in range(5)]
+    for _ in range(rng.integers(4, 40)):
+        across, down = rng.uniform(-0.05, 1.05) * width, height * rng.triangular(0.1, 0.8, 1.1)
+        reach = 0.02 * width * 8 ** rng.random()
+        corners = rng.normal((across, down), reach, (int(rng.integers(2, 6)), 2))
+        ink = to_ink(shades[rng.integers(5)] * rng.uniform(0.5, 1.2))
+        kind = rng.integers(4)
+        if kind == 0:
+            broad = int(rng.integers(1, 7))
+            sheet.pen.line(sheet.points(*map(tuple, corners)), fill=ink, width=broad)
+        elif kind == 1:
+            sheet.pen.ellipse(sheet.points(corners.min(0), corners.max(0)), fill=ink)
+        else:
+            sheet.pen.rectangle(sheet.points(corners.min(0), corners.max(0)), fill=ink)
+    things, alpha = sheet.pixels()
+    things *= (0.6 + 0.6 * fractal(rng, (height, width), (4, 4), 4))[..., None]
+    blend(picture, things, alpha, top=0, left=0)
 
 
 def _foliage(rng: np.random.Generator, size: Size) -> np.ndarray:
@@ -179,17 +203,17 @@ def _sample_images() -> list[Image.Image]:
 
 def _light(rng: np.random.Generator, size: Size) -> np.ndarray:
     """Light that falls unevenly, as a factor for every pixel."""
-    return (rng.uniform(0.35, 1) + 0.6 * (noise(rng, size, (2, 2)) - 0.3))[..., None].clip(0, 1.1)
+    return (rng.uniform(0.5, 1.1) + 0.6 * (noise(rng, size, (2, 2)) - 0.4))[..., None].clip(0, 1.1)
 
 
 _DARK_TO_BRIGHT = ((0.02, 0.3), (0.2, 0.7), (0.5, 1))
 
 _KINDS: dict[Callable[[np.random.Generator, Size], np.ndarray], float] = {
     _sky: 0.14,
-    _outdoors: 0.22,
+    _outdoors: 0.27,
     _wall: 0.14,
     _room: 0.2,
-    _foliage: 0.1,
-    _lights: 0.08,
+    _foliage: 0.08,
+    _lights: 0.05,
     _photograph: 0.12,
 }

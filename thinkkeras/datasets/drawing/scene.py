@@ -108,11 +108,12 @@ def _photographed(rng: np.random.Generator, canvas: np.ndarray) -> np.ndarray:
     height, width = canvas.shape[:2]
     if rng.random() < 0.3:
         canvas = blur(canvas, rng.uniform(0.3, 1.2) * min(height, width) / 256)
-    canvas = canvas ** rng.uniform(0.7, 1.5) * rng.normal(1, 0.05, 3) * rng.uniform(0.75, 1.1)
-    if rng.random() < 0.08:
+    white = (rng.normal(1, 0.05, 3) * rng.uniform(0.8, 1.15)).astype(np.float32)
+    canvas = canvas ** np.float32(rng.uniform(0.6, 1.3)) * white
+    if rng.random() < 0.05:
         canvas = canvas.mean(axis=2, keepdims=True).repeat(3, 2)
-    down = np.linspace(-1, 1, height)[:, None] ** 2
-    corner = down + np.linspace(-1, 1, width) ** 2
-    canvas = canvas * (1 - rng.uniform(0, 0.2) * corner)[..., None]
-    grain = rng.standard_normal(canvas.shape, np.float32) * rng.uniform(0, 0.04)
-    return ((canvas + grain).clip(0, 1) * 255).round().astype(np.uint8)
+    down = np.linspace(-1, 1, height, dtype=np.float32)[:, None] ** 2
+    corner = down + np.linspace(-1, 1, width, dtype=np.float32) ** 2
+    canvas = canvas * (1 - np.float32(rng.uniform(0, 0.2)) * corner)[..., None]
+    grain = rng.standard_normal(canvas.shape, np.float32) * np.float32(rng.uniform(0, 0.04))
+    return ((canvas + grain).clip(0, 1) * 255 + 0.5).astype(np.uint8)

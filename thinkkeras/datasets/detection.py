@@ -1,0 +1,305 @@
+"""Detection and segmentation: one call from a data set's name to keras-cv's batches."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from thinkkeras.datasets.box_augmentation import augmented
+from thinkkeras.datasets.drawing.scene import boxes, draw_scene
+from thinkkeras.datasets.tfds_sets import (
+    SPLITS,
+    Pipelines,
+    cached,
+    prepared_builder,
+    shuffled,
+    split_expressions,
+)
+
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
+
+SCENES = "balloon_scenes"
+SCENE_COUNTS = {"train": 1000, "validation": 100, "test": 200}
+SCENE_BALLOONS = 12
+
+# Their test pictures come without boxes.
+HIDDEN_TESTS = frozenset({"coco"})
+
+# A box narrower or lower than this many pixels of `image_size` is dropped: the loss of a box
+# without an area is not a number, and nothing of such an object is left to learn.
+SMALLEST = 2.0
+
+Examples = dict[str, tf.data.Dataset]
+
+
+class DetectionInfo(NamedTuple):
+    """What a detector, a segmenter and a figure need to know about a data set."""
+
+    name: str
+    labels: list[str]  # the classes' names, by index
+    counts: dict[str, int]  # pictures in "train", "validation" and "test"
+    image_size: tuple[int, int]  # height, width
+    max_boxes: int  # places for boxes in every picture
+
+
+class _Keys(NamedTuple):
+    """Where a TFDS set keeps what a detector needs."""
+
+    image: str
+    objects: str
+    box: str
+    label: str
+
+
+def load_detection(
+    name: str = SCENES,
+    *,
+    batch_size: int = 16,
+    image_size: tuple[int, int] = (256, 256),
+    augment: bool = True,
+    seed: int = 0,
+    masks: bool = False,
+    examples: int | None = None,
+) -> tuple[Pipelines, DetectionInfo]:
+    """Loads a detection set as `((train, validation, test), info)`.
+
+    The pipelines yield dictionaries of batches, as keras-cv's models, layers and metrics take
+    them, with H and W of `image_size` and N = `info.max_boxes`:
+
+    - `"images"`: float32 pixels in 0-255, shape `(batch, H, W, 3)`. Pictures are stretched to
+      their size, as the device's runtime does it.
+    - `"bounding_boxes"`: `"boxes"`, float32 `(batch, N, 4)`, left, top, right and bottom in
+      pixels (`"xyxy"`), and `"classes"`, float32 `(batch, N)`; places that hold no box are -1.
+    - with `masks`, `"masks"`: uint8 `(batch, N, H, W)`, 1 where the object of that box is seen;
+      and `"segmentation"`: int32 `(batch, H, W)`, 0 for the background and 1 + its class where
+      an object is seen.
+
+    Training pictures come in a new order each epoch and, with `augment`, in other sizes, crops,
+    mirrorings and colours, boxes and masks along with them. Validation and test come unchanged,
+    in a fixed order. Boxes under 2 pixels in width or height, and boxes around crowds (COCO), are
+    left out.
+
+    Args:
+        name: `"balloon_scenes"`, drawn pictures of balloons that need no download, or a TFDS set
+            of pictures with boxes and classes: `"balloon"` (photographs, with masks), `"bccd"`
+            (blood cells), `"voc/2007"`, `"coco/2017"`; read from `TFDS_DATA_DIR` where it is
+            prepared there, from files in `THINKKERAS_DOWNLOADS` where they lie there, and
+            downloaded otherwise. A validation or test split that it lacks is the last tenth of
+            its training split.
+        batch_size: Pictures in a batch; the last one of an epoch may hold fewer.
+        image_size: `(height, width)` in pixels, at least 32 each.
+        augment: Whether training pictures are changed at random.
+        seed: Seeds order and augmentation, together with the global seed that
+            `keras.utils.set_random_seed` sets. The splits are the same for every seed.
+        masks: Whether masks and segmentation come with the boxes.
+        examples: Training pictures: as many scenes are drawn (1,000 if None); of another set, the
+            first ones are taken (all if None). Validation and test stay as they are.
+
+    Raises:
+        ValueError: The name is unknown; the set has no 8-bit pictures with boxes and classes, no
+            training split, or no masks where they are asked for; a number is out of its range.
+        FileNotFoundError: TFDS could neither find the set nor download and prepare it.
+    """
+    for argument, number in (("batch_size", batch_size), ("examples", examples)):
+        if number is not None and number < 1:
+            raise ValueError(f"expected {argument} of at least 1, received {number}")
+    if len(image_size) != 2 or min(image_size) < 32:
+        raise ValueError(
+            f"expected image_size=(height, width) of at least 32 pixels each, received {image_size}"
+        )
+    image_size = (int(image_size[0]), int(image_size[1]))
+    if name == SCENES:
+        pictures, info = _scenes(image_size, examples)
+    else:
+        pictures, info = _tfds(name, image_size, examples, masks)
+    each = image_size[0] * image_size[1] * (4 if masks else 3)
+    train, validation, test = (cached(pictures[split], info.counts[split], each) for split in SPLITS)
+    train = shuffled(train, info.counts["train"], each, seed).batch(batch_size)
+    if augment:
+        train = augmented(train, image_size, SMALLEST, seed)
+    fixed = (dataset.batch(batch_size) for dataset in (validation, test))
+    return tuple(_finished(dataset, masks) for dataset in (train, *fixed)), info
+
+
+def _scenes(size: tuple[int, int], examples: int | None) -> tuple[Examples, DetectionInfo]:
+    """Drawn pictures; each split from a series of its own, so that more train on no test."""
+    counts = SCENE_COUNTS | ({} if examples is None else {"train": examples})
+
+    def draw(series: int, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        scene = draw_scene(int(series), int(index), size, SCENE_BALLOONS)
+        return scene.image, boxes(scene.instances).astype(np.float32), scene.instances
+
+    def read(series: int, index: tf.Tensor) -> dict[str, tf.Tensor]:
+        kinds = (tf.uint8, tf.float32, tf.uint8)
+        image, found, instances = tf.numpy_function(draw, (series, index), kinds, stateful=False)
+        found, instances = tf.ensure_shape(found, (None, 4)), tf.ensure_shape(instances, size)
+        image = tf.ensure_shape(image, (*size, 3))
+        return _example(image, found, tf.zeros(tf.shape(found)[0]), instances, SCENE_BALLOONS)
+
+    pictures = {
+        split: tf.data.Dataset.range(counts[split]).map(
+            lambda index, series=series: read(series, index), num_parallel_calls=tf.data.AUTOTUNE
+        )
+        for series, split in enumerate(SPLITS)
+    }
+    return pictures, DetectionInfo(SCENES, ["balloon"], counts, size, SCENE_BALLOONS)
+
+
+def _tfds(
+    name: str, size: tuple[int, int], examples: int | None, masks: bool
+) -> tuple[Examples, DetectionInfo]:
+    """A TFDS set of pictures with boxes."""
+    builder = prepared_builder(name, offline=[SCENES])
+    features = builder.info.features
+    keys = _keys(name, features)
+    objects = features[keys.objects].feature
+    if masks and "mask" not in objects:
+        raise ValueError(
+            f"expected a data set with a mask for each object, received {name!r} with "
+            f"{sorted(objects)}; use 'balloon' or 'balloon_scenes', or masks=False"
+        )
+    hidden = {"test"} if name.split("/")[0].split(":")[0] in HIDDEN_TESTS else set()
+    splits = split_expressions(name, [s for s in builder.info.splits if s not in hidden])
+    counts = {split: builder.info.splits[splits[split]].num_examples for split in SPLITS}
+    places = _most_boxes(builder, keys, list(splits.values()))
+
+    def read(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        return _read(example, keys, size, places, masks)
+
+    pictures = {split: builder.as_dataset(split=splits[split]) for split in SPLITS}
+    if examples is not None:
+        pictures["train"] = pictures["train"].take(examples)
+        counts["train"] = min(examples, counts["train"])
+    pictures = {
+        split: pictures[split].map(read, num_parallel_calls=tf.data.AUTOTUNE) for split in SPLITS
+    }
+    return pictures, DetectionInfo(name, list(objects[keys.label].names), counts, size, places)
+
+
+def _keys(name: str, features: "tfds.features.FeaturesDict") -> _Keys:
+    """Finds picture, boxes and classes among a set's features."""
+    from tensorflow_datasets import features as kinds
+
+    images = [
+        key
+        for key, feature in features.items()
+        if isinstance(feature, kinds.Image) and feature.np_dtype == np.uint8
+    ]
+    for key, feature in features.items():
+        inner = getattr(feature, "feature", None)
+        if not isinstance(inner, kinds.FeaturesDict):
+            continue
+        found = [k for k, one in inner.items() if _is_relative_box(one)]
+        classes = [k for k, one in inner.items() if isinstance(one, kinds.ClassLabel)]
+        if images and found and classes:
+            # Some sets also class an object's pose, or who annotated it.
+            best = [k for k in ("label", "type") if k in classes] or classes
+            image = "image" if "image" in images else images[0]
+            return _Keys(image, key, found[0], best[0])
+    raise ValueError(
+        f"expected a data set of 8-bit pictures with boxes and classes, received {name!r} with "
+        f"the features {sorted(features)}; try 'balloon_scenes', 'bccd' or 'voc/2007'"
+    )
+
+
+def _is_relative_box(feature: "tfds.features.FeatureConnector") -> bool:
+    from tensorflow_datasets.core.features import BBoxFeature
+
+    if not isinstance(feature, BBoxFeature):
+        return False
+    form = getattr(feature, "bbox_format", None)
+    return form is None or form.value == "REL_YXYX"
+
+
+def _most_boxes(builder: "tfds.core.DatasetBuilder", keys: _Keys, splits: list[str]) -> int:
+    """The most boxes on a picture of these splits, read without the pictures."""
+    import tensorflow_datasets as tfds
+
+    boxes_alone = tfds.decode.PartialDecoding({keys.objects: {keys.box}})
+    most = tf.constant(1)
+    for split in splits:
+        dataset = builder.as_dataset(split=split, decoders=boxes_alone)
+        counts = dataset.map(lambda example: tf.shape(example[keys.objects][keys.box])[0])
+        most = tf.maximum(most, counts.reduce(0, tf.maximum))
+    return int(most)
+
+
+def _read(
+    example: dict[str, tf.Tensor], keys: _Keys, size: tuple[int, int], places: int, masks: bool
+) -> dict[str, tf.Tensor]:
+    """A TFDS example, stretched to `size`."""
+    image, objects = example[keys.image], example[keys.objects]
+    if image.shape[-1] == 1:
+        image = tf.image.grayscale_to_rgb(image)
+    image = tf.image.resize(image, size, antialias=True)
+    image = tf.cast(tf.round(tf.clip_by_value(image, 0, 255)), tf.uint8)
+    top, left, bottom, right = tf.unstack(tf.clip_by_value(objects[keys.box], 0, 1), axis=-1)
+    height, width = size
+    found = tf.stack([left * width, top * height, right * width, bottom * height], axis=-1)
+    instances = tf.zeros(size, tf.uint8)
+    if masks:
+        instances = _numbered(objects["mask"], size)
+    classes = tf.cast(objects[keys.label], tf.float32)
+    if "is_crowd" in objects:
+        classes = tf.where(objects["is_crowd"], -1.0, classes)
+    return _example(image, found, classes, instances, places)
+
+
+def _numbered(masks: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+    """Masks `(objects, height, width, 1)` as one map of `size`: 0, or an object's number."""
+    # Nearest neighbours are looked up in each mask, never mixed across two objects.
+    masks = tf.image.resize(masks, size, method="nearest")[..., 0]
+    numbers = tf.range(1, tf.shape(masks)[0] + 1)[:, None, None]
+    numbered = tf.where(masks > 0, numbers, 0)
+    # The floor serves a picture without objects.
+    return tf.cast(tf.maximum(tf.reduce_max(numbered, axis=0), 0), tf.uint8)
+
+
+def _example(
+    image: tf.Tensor, found: tf.Tensor, classes: tf.Tensor, instances: tf.Tensor, places: int
+) -> dict[str, tf.Tensor]:
+    """An example as it waits in memory: its boxes in places of which some stay empty.
+
+    A box keeps its place, whose number is that of its object in `instances`, less 1.
+    """
+    sides = found[:, 2:] - found[:, :2]
+    good = tf.reduce_all(sides >= SMALLEST, axis=-1) & (classes >= 0)
+    rest = [[0, places - tf.shape(found)[0]]]
+
+    def placed(values: tf.Tensor) -> tf.Tensor:
+        values = tf.pad(values, [*rest, *[[0, 0]] * (values.shape.rank - 1)], constant_values=-1)
+        return tf.ensure_shape(values, (places, *values.shape[1:]))
+
+    return {
+        "images": image,
+        "boxes": placed(tf.where(good[:, None], found, -1.0)),
+        "classes": placed(tf.where(good, classes, -1.0)),
+        # What is seen of an object keeps its class, however small its box.
+        "kinds": placed(classes),
+        "instances": instances,
+    }
+
+
+def _finished(dataset: tf.data.Dataset, masks: bool) -> tf.data.Dataset:
+    """keras-cv's dictionaries; boxes come first, and empty places last."""
+
+    def finish(batch: dict[str, tf.Tensor]) -> dict[str, object]:
+        order = tf.argsort(tf.cast(batch["classes"] < 0, tf.int32), stable=True)
+        classes = tf.gather(batch["classes"], order, batch_dims=1)
+        finished: dict[str, object] = {
+            "images": tf.cast(batch["images"], tf.float32),
+            "bounding_boxes": {
+                "boxes": tf.gather(batch["boxes"], order, batch_dims=1),
+                "classes": classes,
+            },
+        }
+        if masks:
+            instances = tf.cast(batch["instances"], tf.int32)
+            numbers = tf.where(classes < 0, -1, order + 1)[:, :, None, None]
+            finished["masks"] = tf.cast(instances[:, None] == numbers, tf.uint8)
+            by_number = tf.pad(tf.cast(batch["kinds"], tf.int32) + 1, [[0, 0], [1, 0]])
+            finished["segmentation"] = tf.gather(by_number, instances, batch_dims=1)
+        return finished
+
+    return dataset.map(finish, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
