@@ -3,11 +3,11 @@
 import json
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
-from etils import epath
 from PIL import Image, ImageDraw
 
 ARCHIVE = "balloon_dataset.zip"
@@ -59,9 +59,9 @@ class Balloon(tfds.core.GeneratorBasedBuilder):
         }
 
     def _generate_examples(
-        self, archive: epath.Path, folder: str
+        self, archive: Path, folder: str
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        with archive.open("rb") as file, zipfile.ZipFile(file) as members:
+        with zipfile.ZipFile(archive) as members:
             table = json.loads(members.read(f"balloon/{folder}/via_region_data.json"))
             for photograph in table.values():
                 name = photograph["filename"]
@@ -75,17 +75,19 @@ class Balloon(tfds.core.GeneratorBasedBuilder):
                     {
                         "image": members.open(f"balloon/{folder}/{name}"),
                         "image/filename": name,
-                        "objects": [_object(region["shape_attributes"], size) for region in regions],
+                        "objects": [
+                            _object(region["shape_attributes"], size) for region in regions
+                        ],
                     },
                 )
 
 
-def _archive(dl_manager: tfds.download.DownloadManager) -> epath.Path:
+def _archive(dl_manager: tfds.download.DownloadManager) -> Path:
     try:
-        by_hand = dl_manager.manual_dir / ARCHIVE
+        by_hand = Path(dl_manager.manual_dir) / ARCHIVE
     except AssertionError:  # no such folder, or nothing in it
-        return epath.Path(dl_manager.download(URL))
-    return by_hand if by_hand.exists() else epath.Path(dl_manager.download(URL))
+        return Path(dl_manager.download(URL))
+    return by_hand if by_hand.exists() else Path(dl_manager.download(URL))
 
 
 def _object(polygon: dict[str, Any], size: tuple[int, int]) -> dict[str, Any]:

@@ -6,12 +6,16 @@ import tensorflow as tf
 SCALES = (0.7, 1.5)
 BRIGHTNESS = (-0.15, 0.15)  # of white
 CONTRAST = (0.75, 1.25)
-SATURATION = (0.35, 0.65)  # 0.5 leaves a picture as it is
-HUE = (0.0, 0.08)  # of half a turn, either way
+GREYNESS = (-0.4, 0.6)  # 1 is a grey picture, below 0 colours grow stronger
 
 
 def augmented(
-    dataset: tf.data.Dataset, image_size: tuple[int, int], smallest: float, seed: int
+    dataset: tf.data.Dataset,
+    image_size: tuple[int, int],
+    *,
+    smallest: float,
+    seed: int,
+    masks: bool,
 ) -> tf.data.Dataset:
     """Scales, crops, mirrors and recolours pictures, and their boxes and masks with them.
 
@@ -22,6 +26,7 @@ def augmented(
         image_size: H and W.
         smallest: A box that is left with a side of fewer pixels empties its place.
         seed: Seeds everything; an epoch differs from the next.
+        masks: Whether `"instances"` are to be changed, too; they are left as they are otherwise.
 
     Returns:
         Batches of the same; a box keeps its place.
@@ -32,13 +37,18 @@ def augmented(
     def augment(batch: dict[str, tf.Tensor], batch_seed: tf.Tensor) -> dict[str, tf.Tensor]:
         # Every batch has its own seed: what was drawn before, and how much, does not matter.
         generator.reset_from_seed(batch_seed)
-        places = tf.where(batch["classes"] < 0, -1.0, tf.range(tf.shape(batch["boxes"])[1], dtype=tf.float32))
+        places = tf.range(batch["boxes"].shape[1], dtype=tf.float32)
         found = {
             "images": tf.cast(batch["images"], tf.float32),
-            # The layers drop the boxes that leave the picture; as its class, a box keeps its place.
-            "bounding_boxes": {"boxes": batch["boxes"], "classes": places},
-            "segmentation_masks": tf.cast(batch["instances"], tf.float32)[..., None],
+            # The layers drop the boxes that leave the picture: each takes its place with it,
+            # as its class.
+            "bounding_boxes": {
+                "boxes": batch["boxes"],
+                "classes": tf.where(batch["classes"] < 0, -1.0, places),
+            },
         }
+        if masks:
+            found["segmentation_masks"] = tf.cast(batch["instances"], tf.float32)[..., None]
         for layer in layers:
             found = layer(found)
         return {**batch, **_back_in_place(found, batch, smallest)}
@@ -68,12 +78,14 @@ def _layers(image_size: tuple[int, int], generator: tf.random.Generator) -> list
         # Its constructor takes numbers alone.
         contrast.factor = Uniform(*CONTRAST)
         return [
-            keras_cv.layers.JitteredResize(image_size, Uniform(*SCALES), bounding_box_format="xyxy"),
+            keras_cv.layers.JitteredResize(
+                image_size, Uniform(*SCALES), bounding_box_format="xyxy"
+            ),
             keras_cv.layers.RandomFlip(bounding_box_format="xyxy"),
             keras_cv.layers.RandomBrightness(Uniform(*BRIGHTNESS)),
             contrast,
-            keras_cv.layers.RandomSaturation(Uniform(*SATURATION)),
-            keras_cv.layers.RandomHue(Uniform(*HUE), (0, 255)),
+            # A third of the work of shifting hues, by way of HSV.
+            keras_cv.layers.RandomColorDegeneration(Uniform(*GREYNESS)),
         ]
     finally:
         tf.random.set_global_generator(previous)
@@ -90,10 +102,12 @@ def _back_in_place(
     is_there = moved["classes"][:, None, :] == tf.range(count, dtype=tf.float32)[:, None]
     boxes = tf.gather(moved["boxes"], tf.argmax(is_there, axis=-1), batch_dims=1)
     sides = boxes[..., 2:] - boxes[..., :2]
-    instances = tf.cast(found["segmentation_masks"][..., 0], tf.uint8)
-    # Of an object half hidden, the part that is seen may have left the picture.
-    lost = (_pixels(batch["instances"], count) > 0) & (_pixels(instances, count) == 0)
-    good = tf.reduce_any(is_there, axis=-1) & tf.reduce_all(sides >= smallest, axis=-1) & ~lost
+    good = tf.reduce_any(is_there, axis=-1) & tf.reduce_all(sides >= smallest, axis=-1)
+    instances = batch["instances"]
+    if "segmentation_masks" in found:
+        instances = tf.cast(found["segmentation_masks"][..., 0], tf.uint8)
+        # Of an object half hidden, the part that is seen may have left the picture.
+        good &= (_pixels(instances, count) > 0) | (_pixels(batch["instances"], count) == 0)
     return {
         "images": found["images"],
         "boxes": tf.where(good[..., None], boxes, -1.0),

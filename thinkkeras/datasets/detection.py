@@ -1,12 +1,13 @@
 """Detection and segmentation: one call from a data set's name to keras-cv's batches."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from thinkkeras.datasets.box_augmentation import augmented
 from thinkkeras.datasets.drawing.scene import boxes, draw_scene
+from thinkkeras.datasets.tfds_boxes import find_keys, most_boxes, read
 from thinkkeras.datasets.tfds_sets import (
     SPLITS,
     Pipelines,
@@ -15,9 +16,6 @@ from thinkkeras.datasets.tfds_sets import (
     shuffled,
     split_expressions,
 )
-
-if TYPE_CHECKING:
-    import tensorflow_datasets as tfds
 
 SCENES = "balloon_scenes"
 SCENE_COUNTS = {"train": 1000, "validation": 100, "test": 200}
@@ -41,15 +39,6 @@ class DetectionInfo(NamedTuple):
     counts: dict[str, int]  # pictures in "train", "validation" and "test"
     image_size: tuple[int, int]  # height, width
     max_boxes: int  # places for boxes in every picture
-
-
-class _Keys(NamedTuple):
-    """Where a TFDS set keeps what a detector needs."""
-
-    image: str
-    objects: str
-    box: str
-    label: str
 
 
 def load_detection(
@@ -114,12 +103,14 @@ def load_detection(
     else:
         pictures, info = _tfds(name, image_size, examples, masks)
     each = image_size[0] * image_size[1] * (4 if masks else 3)
-    train, validation, test = (cached(pictures[split], info.counts[split], each) for split in SPLITS)
+    train, validation, test = (
+        cached(pictures[split], info.counts[split], each) for split in SPLITS
+    )
     train = shuffled(train, info.counts["train"], each, seed).batch(batch_size)
     if augment:
-        train = augmented(train, image_size, SMALLEST, seed)
-    fixed = (dataset.batch(batch_size) for dataset in (validation, test))
-    return tuple(_finished(dataset, masks) for dataset in (train, *fixed)), info
+        train = augmented(train, image_size, smallest=SMALLEST, seed=seed, masks=masks)
+    validation, test = validation.batch(batch_size), test.batch(batch_size)
+    return (_finished(train, masks), _finished(validation, masks), _finished(test, masks)), info
 
 
 def _scenes(size: tuple[int, int], examples: int | None) -> tuple[Examples, DetectionInfo]:
@@ -130,7 +121,7 @@ def _scenes(size: tuple[int, int], examples: int | None) -> tuple[Examples, Dete
         scene = draw_scene(int(series), int(index), size, SCENE_BALLOONS)
         return scene.image, boxes(scene.instances).astype(np.float32), scene.instances
 
-    def read(series: int, index: tf.Tensor) -> dict[str, tf.Tensor]:
+    def one(series: int, index: tf.Tensor) -> dict[str, tf.Tensor]:
         kinds = (tf.uint8, tf.float32, tf.uint8)
         image, found, instances = tf.numpy_function(draw, (series, index), kinds, stateful=False)
         found, instances = tf.ensure_shape(found, (None, 4)), tf.ensure_shape(instances, size)
@@ -139,7 +130,7 @@ def _scenes(size: tuple[int, int], examples: int | None) -> tuple[Examples, Dete
 
     pictures = {
         split: tf.data.Dataset.range(counts[split]).map(
-            lambda index, series=series: read(series, index), num_parallel_calls=tf.data.AUTOTUNE
+            lambda index, series=series: one(series, index), num_parallel_calls=tf.data.AUTOTUNE
         )
         for series, split in enumerate(SPLITS)
     }
@@ -151,9 +142,8 @@ def _tfds(
 ) -> tuple[Examples, DetectionInfo]:
     """A TFDS set of pictures with boxes."""
     builder = prepared_builder(name, offline=[SCENES])
-    features = builder.info.features
-    keys = _keys(name, features)
-    objects = features[keys.objects].feature
+    keys = find_keys(name, builder.info.features)
+    objects = builder.info.features[keys.objects].feature
     if masks and "mask" not in objects:
         raise ValueError(
             f"expected a data set with a mask for each object, received {name!r} with "
@@ -162,98 +152,24 @@ def _tfds(
     hidden = {"test"} if name.split("/")[0].split(":")[0] in HIDDEN_TESTS else set()
     splits = split_expressions(name, [s for s in builder.info.splits if s not in hidden])
     counts = {split: builder.info.splits[splits[split]].num_examples for split in SPLITS}
-    places = _most_boxes(builder, keys, list(splits.values()))
+    places = most_boxes(builder, keys, list(splits.values()))
+    if masks and places > 255:
+        raise ValueError(
+            f"expected at most 255 objects on a picture, received {places} in {name!r}; "
+            "use masks=False"
+        )
 
-    def read(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        return _read(example, keys, size, places, masks)
+    def one(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        return _example(*read(example, keys, size, masks), places)
 
     pictures = {split: builder.as_dataset(split=splits[split]) for split in SPLITS}
     if examples is not None:
         pictures["train"] = pictures["train"].take(examples)
         counts["train"] = min(examples, counts["train"])
     pictures = {
-        split: pictures[split].map(read, num_parallel_calls=tf.data.AUTOTUNE) for split in SPLITS
+        split: pictures[split].map(one, num_parallel_calls=tf.data.AUTOTUNE) for split in SPLITS
     }
     return pictures, DetectionInfo(name, list(objects[keys.label].names), counts, size, places)
-
-
-def _keys(name: str, features: "tfds.features.FeaturesDict") -> _Keys:
-    """Finds picture, boxes and classes among a set's features."""
-    from tensorflow_datasets import features as kinds
-
-    images = [
-        key
-        for key, feature in features.items()
-        if isinstance(feature, kinds.Image) and feature.np_dtype == np.uint8
-    ]
-    for key, feature in features.items():
-        inner = getattr(feature, "feature", None)
-        if not isinstance(inner, kinds.FeaturesDict):
-            continue
-        found = [k for k, one in inner.items() if _is_relative_box(one)]
-        classes = [k for k, one in inner.items() if isinstance(one, kinds.ClassLabel)]
-        if images and found and classes:
-            # Some sets also class an object's pose, or who annotated it.
-            best = [k for k in ("label", "type") if k in classes] or classes
-            image = "image" if "image" in images else images[0]
-            return _Keys(image, key, found[0], best[0])
-    raise ValueError(
-        f"expected a data set of 8-bit pictures with boxes and classes, received {name!r} with "
-        f"the features {sorted(features)}; try 'balloon_scenes', 'bccd' or 'voc/2007'"
-    )
-
-
-def _is_relative_box(feature: "tfds.features.FeatureConnector") -> bool:
-    from tensorflow_datasets.core.features import BBoxFeature
-
-    if not isinstance(feature, BBoxFeature):
-        return False
-    form = getattr(feature, "bbox_format", None)
-    return form is None or form.value == "REL_YXYX"
-
-
-def _most_boxes(builder: "tfds.core.DatasetBuilder", keys: _Keys, splits: list[str]) -> int:
-    """The most boxes on a picture of these splits, read without the pictures."""
-    import tensorflow_datasets as tfds
-
-    boxes_alone = tfds.decode.PartialDecoding({keys.objects: {keys.box}})
-    most = tf.constant(1)
-    for split in splits:
-        dataset = builder.as_dataset(split=split, decoders=boxes_alone)
-        counts = dataset.map(lambda example: tf.shape(example[keys.objects][keys.box])[0])
-        most = tf.maximum(most, counts.reduce(0, tf.maximum))
-    return int(most)
-
-
-def _read(
-    example: dict[str, tf.Tensor], keys: _Keys, size: tuple[int, int], places: int, masks: bool
-) -> dict[str, tf.Tensor]:
-    """A TFDS example, stretched to `size`."""
-    image, objects = example[keys.image], example[keys.objects]
-    if image.shape[-1] == 1:
-        image = tf.image.grayscale_to_rgb(image)
-    image = tf.image.resize(image, size, antialias=True)
-    image = tf.cast(tf.round(tf.clip_by_value(image, 0, 255)), tf.uint8)
-    top, left, bottom, right = tf.unstack(tf.clip_by_value(objects[keys.box], 0, 1), axis=-1)
-    height, width = size
-    found = tf.stack([left * width, top * height, right * width, bottom * height], axis=-1)
-    instances = tf.zeros(size, tf.uint8)
-    if masks:
-        instances = _numbered(objects["mask"], size)
-    classes = tf.cast(objects[keys.label], tf.float32)
-    if "is_crowd" in objects:
-        classes = tf.where(objects["is_crowd"], -1.0, classes)
-    return _example(image, found, classes, instances, places)
-
-
-def _numbered(masks: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
-    """Masks `(objects, height, width, 1)` as one map of `size`: 0, or an object's number."""
-    # Nearest neighbours are looked up in each mask, never mixed across two objects.
-    masks = tf.image.resize(masks, size, method="nearest")[..., 0]
-    numbers = tf.range(1, tf.shape(masks)[0] + 1)[:, None, None]
-    numbered = tf.where(masks > 0, numbers, 0)
-    # The floor serves a picture without objects.
-    return tf.cast(tf.maximum(tf.reduce_max(numbered, axis=0), 0), tf.uint8)
 
 
 def _example(

@@ -188,9 +188,9 @@ def _photograph(rng: np.random.Generator, size: Size) -> np.ndarray:
     left = int(rng.integers(photograph.width - broad + 1))
     top = int(rng.integers(photograph.height - tall + 1))
     box = (left, top, left + broad, top + tall)
-    part = np.asarray(photograph.resize(size[::-1], Image.Resampling.BILINEAR, box), np.float32)
-    part = part[:, :: rng.choice([-1, 1]), rng.permutation(3)] / 255
-    return (part ** rng.uniform(0.6, 1.6)) * _light(rng, size)
+    stretched = photograph.resize(size[::-1], Image.Resampling.BILINEAR, box)
+    part = np.asarray(stretched, np.float32)[:, :: rng.choice([-1, 1]), rng.permutation(3)] / 255
+    return part ** np.float32(rng.uniform(0.6, 1.6)) * _light(rng, size)
 
 
 @cache

@@ -129,9 +129,7 @@ def _leaves(rng: np.random.Generator, sheet: Sheet, tall: float) -> None:
         _disc(sheet, x, y, tall * rng.uniform(0.02, 0.05), ink)
 
 
-def _disc(
-    sheet: Sheet, x: float, y: float, radius: float, ink: tuple[int, int, int, int]
-) -> None:
+def _disc(sheet: Sheet, x: float, y: float, radius: float, ink: tuple[int, int, int, int]) -> None:
     sheet.pen.ellipse(sheet.points((x - radius, y - radius), (x + radius, y + radius)), fill=ink)
 
 
