@@ -12,7 +12,7 @@ from thinkkeras.plots import PathLike, save, show_picture
 
 # Brightest first: they stand out from a photograph.
 COLOURS = [colormaps["Set1"](number)[:3] for number in (4, 1, 2, 3, 0, 7)]
-SHEET_CELLS = 12
+SHEET_CELLS, CELL_INCHES, SHEET_COLOURS = 12, 1.8, 256
 
 
 def detection_sheet(
@@ -35,7 +35,7 @@ def detection_sheet(
         masks: 1 where the object of a box is seen, shape `(pictures, N, height, width)`.
         titles: What stands above each picture; the number of its boxes by default.
         columns: Pictures beside one another.
-        path: PNG file to write.
+        path: PNG file to write, in 256 colours.
 
     Returns:
         The figure, with one axes per picture.
@@ -56,7 +56,7 @@ def detection_sheet(
     columns = min(columns, count)
     rows = -(-count // columns)
     ratio = images.shape[1] / images.shape[2]
-    size = (2.4 * columns, (2.4 * ratio + 0.3) * rows)
+    size = (CELL_INCHES * columns, (CELL_INCHES * ratio + 0.25) * rows)
     figure = Figure(figsize=size, layout="constrained")
     for cell in range(count):
         axes = figure.add_subplot(rows, columns, cell + 1)
@@ -72,7 +72,7 @@ def detection_sheet(
         found = int((classes[cell] >= 0).sum())
         plain = f"{found} {labels[0] if len(labels) == 1 else 'object'}{'s' * (found != 1)}"
         axes.set_title(plain if titles is None else titles[cell], fontsize=9, loc="left")
-    return save(figure, path)
+    return save(figure, path, colours=SHEET_COLOURS)
 
 
 def draw_detections(
@@ -103,14 +103,14 @@ def draw_detections(
         colour = COLOURS[(kind if len(labels) > 1 else place) % len(COLOURS)]
         left, top, right, bottom = boxes[place]
         corner, size = (left - 0.5, top - 0.5), (right - left, bottom - top)
-        axes.add_patch(Rectangle(corner, *size, fill=False, color=colour, linewidth=1.5))
+        axes.add_patch(Rectangle(corner, *size, fill=False, color=colour, linewidth=1.3))
         words = [labels[kind]] if len(labels) > 1 else []
         words += [] if scores is None else [f"{scores[place]:.2f}"]
         if words:
             axes.text(
                 *corner,
                 " ".join(words),
-                fontsize=6,
+                fontsize=5.5,
                 va="bottom",
                 clip_on=True,
                 bbox={"facecolor": colour, "edgecolor": "none", "pad": 0.8},

@@ -9,6 +9,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from thinkkeras.datasets import box_augmentation, load_detection, tfds_sets
+from thinkkeras.datasets.tfds_boxes import find_keys
 
 SMALL = {"image_size": (96, 128), "batch_size": 8, "examples": 20, "masks": True}
 
@@ -251,6 +252,20 @@ def test_any_set_with_boxes(monkeypatch, tmp_path):
     assert sum(len(batch["images"]) for batch in batches(few[0])) == 7
     with pytest.raises(ValueError, match="a mask for each object, received 'rectangles' with"):
         load_detection("rectangles", masks=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "keys"),
+    [
+        ("voc/2007", ("image", "objects", "bbox", "label")),
+        ("coco/2017", ("image", "objects", "bbox", "label")),
+        ("kitti", ("image", "objects", "bbox", "type")),
+        ("open_images_v4", ("image", "bobjects", "bbox", "label")),
+    ],
+)
+def test_sets_of_tfds(name, keys, tmp_path):
+    builder = tfds.builder(name, data_dir=tmp_path, try_gcs=False)
+    assert find_keys(name, builder.info.features) == keys
 
 
 def test_too_large_for_memory_is_drawn_again(monkeypatch, scenes):

@@ -95,15 +95,15 @@ def _wall(rng: np.random.Generator, size: Size) -> np.ndarray:
     base = colour(rng, (0, 0.6), (0.25, 1))
     picture = base * (0.75 + 0.5 * fractal(rng, size, (3, 3)))[..., None]
     if rng.random() < 0.75:
-        tall = rng.uniform(0.03, 0.12) * height
-        long = tall * rng.choice([1, 2.5, 40])
+        tall = np.float32(rng.uniform(0.03, 0.12) * height)
+        long = tall * np.float32(rng.choice([1, 2.5, 40]))
         y, x = np.mgrid[:height, :width].astype(np.float32)
         if rng.random() < 0.4:  # upright planks rather than lying bricks
             x, y = y, x
         row = np.floor(y / tall)
         column = np.floor((x + row % 2 * long / 2) / long)
         # A number for every brick, the same all over it.
-        each = np.modf(np.abs(np.sin(row * 12.9 + column * 78.2) * 43758.5))[0]
+        each = np.modf(np.abs(np.sin(row * 12.9 + column * 78.2) * 9999))[0]
         across, down = (x + row % 2 * long / 2) % long, y % tall
         joint = ((across < 1.5) | (down < 1.5)).astype(np.float32)
         picture = picture * (0.8 + 0.4 * each)[..., None]
@@ -145,11 +145,11 @@ def _clutter(rng: np.random.Generator, picture: np.ndarray) -> None:
         reach = 0.02 * width * 8 ** rng.random()
         corners = rng.normal((across, down), reach, (int(rng.integers(2, 6)), 2))
         ink = to_ink(shades[rng.integers(5)] * rng.uniform(0.5, 1.2))
-        kind = rng.integers(4)
-        if kind == 0:
+        kind = rng.integers(8)
+        if kind < 2:
             broad = int(rng.integers(1, 7))
             sheet.pen.line(sheet.points(*map(tuple, corners)), fill=ink, width=broad)
-        elif kind == 1:
+        elif kind == 2:  # few: a large one might pass for a balloon
             sheet.pen.ellipse(sheet.points(corners.min(0), corners.max(0)), fill=ink)
         else:
             sheet.pen.rectangle(sheet.points(corners.min(0), corners.max(0)), fill=ink)

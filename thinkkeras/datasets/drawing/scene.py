@@ -115,5 +115,6 @@ def _photographed(rng: np.random.Generator, canvas: np.ndarray) -> np.ndarray:
     down = np.linspace(-1, 1, height, dtype=np.float32)[:, None] ** 2
     corner = down + np.linspace(-1, 1, width, dtype=np.float32) ** 2
     canvas = canvas * (1 - np.float32(rng.uniform(0, 0.2)) * corner)[..., None]
-    grain = rng.standard_normal(canvas.shape, np.float32) * np.float32(rng.uniform(0, 0.04))
+    grain = rng.random(canvas.shape, np.float32) + rng.random(canvas.shape, np.float32) - 1
+    grain *= np.float32(rng.uniform(0, 0.1))
     return ((canvas + grain).clip(0, 1) * 255 + 0.5).astype(np.uint8)
