@@ -4,11 +4,18 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from thinkkeras.datasets.balloon_scenes import ScenesConfig, series
+from thinkkeras.datasets.balloon_scenes import ScenesConfig
 from thinkkeras.datasets.drawing import balloons
 from thinkkeras.datasets.drawing.balloons import Balloon
 from thinkkeras.datasets.drawing.paint import windows
-from thinkkeras.datasets.drawing.scene import VISIBLE_PIXELS, _instances, _seen, boxes, draw_scene
+from thinkkeras.datasets.drawing.scene import (
+    VISIBLE_PIXELS,
+    _instances,
+    _seen,
+    boxes,
+    draw_scene,
+    series,
+)
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -132,6 +133,20 @@ def test_augmentation_leaves_the_global_generator_alone():
     generator = tf.random.get_global_generator()
     load_detection(**SMALL)
     assert tf.random.get_global_generator() is generator
+
+
+def test_mixed_precision_leaves_the_data_alone():
+    exact = batches(load_detection(**SMALL)[0][0])
+    policy = keras.mixed_precision.dtype_policy()
+    keras.mixed_precision.set_dtype_policy("mixed_float16")
+    try:
+        mixed = batches(load_detection(**SMALL)[0][0])
+    finally:
+        keras.mixed_precision.set_dtype_policy(policy)
+    for one, other in zip(exact, mixed, strict=True):
+        np.testing.assert_array_equal(one["images"], other["images"])
+        for key in ("boxes", "classes"):
+            np.testing.assert_array_equal(one["bounding_boxes"][key], other["bounding_boxes"][key])
 
 
 def test_boxes_follow_the_masks(scenes):

@@ -7,20 +7,12 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from thinkkeras.datasets.drawing.scene import boxes, draw_scene
+from thinkkeras.datasets.drawing.scene import boxes, draw_scene, series
 
 _DESCRIPTION = """
 Drawn scenes of 0 to 12 balloons, shaded, with strings, overlapping and half hidden, before skies,
 streets, walls and rooms, among people, flowers, lamps, balls and flags; boxes and masks are exact.
 """
-
-# Each split has its own series of scenes.
-SERIES = {"train": 0, "validation": 1, "test": 2}
-
-
-def series(seed: int, split: str) -> int:
-    """The series of scenes that a split takes; no two seeds or splits share one."""
-    return len(SERIES) * seed + SERIES[split]
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -77,7 +69,7 @@ class BalloonScenes(tfds.core.GeneratorBasedBuilder):
             "validation": held_out,
             "test": 2 * held_out,
         }
-        return {split: self._generate_examples(split, counts[split]) for split in SERIES}
+        return {split: self._generate_examples(split, counts[split]) for split in counts}
 
     def _generate_examples(self, split: str, count: int) -> Iterator[tuple[int, dict[str, Any]]]:
         config = self.builder_config

@@ -70,22 +70,23 @@ def _layers(image_size: tuple[int, int], generator: tf.random.Generator) -> list
         def __call__(self, shape: tuple = (), dtype: str = "float32") -> tf.Tensor:
             return generator.uniform(shape, self.low, self.high, dtype)
 
+    layers = keras_cv.layers
+    # Under a policy of mixed precision, boxes would lose their last pixels.
+    boxes, plain = {"bounding_box_format": "xyxy", "dtype": "float32"}, {"dtype": "float32"}
     previous = tf.random.get_global_generator()
     # A layer that is given no seed draws from the global generator of the time it is made.
     tf.random.set_global_generator(generator)
     try:
-        contrast = keras_cv.layers.RandomContrast((0, 255), 0.5)
+        contrast = layers.RandomContrast((0, 255), 0.5, **plain)
         # Its constructor takes numbers alone.
         contrast.factor = Uniform(*CONTRAST)
         return [
-            keras_cv.layers.JitteredResize(
-                image_size, Uniform(*SCALES), bounding_box_format="xyxy"
-            ),
-            keras_cv.layers.RandomFlip(bounding_box_format="xyxy"),
-            keras_cv.layers.RandomBrightness(Uniform(*BRIGHTNESS)),
+            layers.JitteredResize(image_size, Uniform(*SCALES), **boxes),
+            layers.RandomFlip(**boxes),
+            layers.RandomBrightness(Uniform(*BRIGHTNESS), **plain),
             contrast,
             # A third of the work of shifting hues, by way of HSV.
-            keras_cv.layers.RandomColorDegeneration(Uniform(*GREYNESS)),
+            layers.RandomColorDegeneration(Uniform(*GREYNESS), **plain),
         ]
     finally:
         tf.random.set_global_generator(previous)

@@ -1,12 +1,13 @@
 """Detection and segmentation: one call from a data set's name to keras-cv's batches."""
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from thinkkeras.datasets.box_augmentation import augmented
-from thinkkeras.datasets.drawing.scene import boxes, draw_scene
+from thinkkeras.datasets.drawing.scene import boxes, draw_scene, series
 from thinkkeras.datasets.tfds_boxes import find_keys, most_boxes, read
 from thinkkeras.datasets.tfds_sets import (
     SPLITS,
@@ -117,22 +118,22 @@ def _scenes(size: tuple[int, int], examples: int | None) -> tuple[Examples, Dete
     """Drawn pictures; each split from a series of its own, so that more train on no test."""
     counts = SCENE_COUNTS | ({} if examples is None else {"train": examples})
 
-    def draw(series: int, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        scene = draw_scene(int(series), int(index), size, SCENE_BALLOONS)
+    def draw(of: int, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        scene = draw_scene(int(of), int(index), size, SCENE_BALLOONS)
         return scene.image, boxes(scene.instances).astype(np.float32), scene.instances
 
-    def one(series: int, index: tf.Tensor) -> dict[str, tf.Tensor]:
+    def one(of: int, index: tf.Tensor) -> dict[str, tf.Tensor]:
         kinds = (tf.uint8, tf.float32, tf.uint8)
-        image, found, instances = tf.numpy_function(draw, (series, index), kinds, stateful=False)
+        image, found, instances = tf.numpy_function(draw, (of, index), kinds, stateful=False)
         found, instances = tf.ensure_shape(found, (None, 4)), tf.ensure_shape(instances, size)
         image = tf.ensure_shape(image, (*size, 3))
         return _example(image, found, tf.zeros(tf.shape(found)[0]), instances, SCENE_BALLOONS)
 
     pictures = {
         split: tf.data.Dataset.range(counts[split]).map(
-            lambda index, series=series: one(series, index), num_parallel_calls=tf.data.AUTOTUNE
+            partial(one, series(0, split)), num_parallel_calls=tf.data.AUTOTUNE
         )
-        for series, split in enumerate(SPLITS)
+        for split in SPLITS
     }
     return pictures, DetectionInfo(SCENES, ["balloon"], counts, size, SCENE_BALLOONS)
 

@@ -61,6 +61,15 @@ def draw_scene(seed: int, index: int, size: Size = (256, 256), most: int = 12) -
     return Scene(_photographed(rng, canvas), _instances(layers, size)[0])
 
 
+def series(seed: int, split: str) -> int:
+    """The series of a data set's "train", "validation" or "test" scenes.
+
+    No two seeds or splits share one.
+    """
+    splits = ("train", "validation", "test")
+    return len(splits) * seed + splits.index(split)
+
+
 def boxes(instances: np.ndarray) -> np.ndarray:
     """The smallest boxes around the balloons of a scene.
 
