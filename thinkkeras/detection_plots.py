@@ -1,145 +1,121 @@
-"""Figures of how well a detector finds and counts."""
+"""Figures of boxes and masks on pictures: of what is true, of what is found, of augmentation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.patches import Rectangle
 
-from thinkkeras._coco import Pictures
-from thinkkeras.metrics import average_precision, precision_recall
-from thinkkeras.plots import BLUE, GREY, RED, PathLike, save
+from thinkkeras.plots import PathLike, save, show_picture
 
-# Distinct in print and for the colour-blind (Okabe and Ito, "Color Universal Design", 2008).
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-# Above this many different pairs of counts, the numbers in the discs would collide.
-NUMBERED = 60
+# Brightest first: they stand out from a photograph.
+COLOURS = [colormaps["Set1"](number)[:3] for number in (4, 1, 2, 3, 0, 7)]
+SHEET_CELLS, CELL_INCHES, SHEET_COLOURS = 12, 1.8, 256
 
 
-def precision_recall_curves(
-    truths: Pictures,
-    predictions: Pictures,
-    classes: Sequence[str],
+def detection_sheet(
+    images: np.ndarray,
+    bounding_boxes: Mapping[str, np.ndarray],
+    labels: Sequence[str],
+    masks: np.ndarray | None = None,
+    titles: Sequence[str] | None = None,
+    columns: int = 4,
     path: PathLike | None = None,
-    *,
-    score: float | None = None,
-    masks: bool = False,
 ) -> Figure:
-    """Draws precision over recall for each class, at an IoU of 0.5.
-
-    The strong line is the best precision at this recall or a higher one, and AP50 the area under
-    it; the thin line is the precision itself. A class that the truths lack is left out.
+    """Draws up to 12 pictures with the boxes and masks on them.
 
     Args:
-        truths: One dictionary for each picture (see `thinkkeras.metrics`).
-        predictions: As many, in the same order, at all scores.
-        classes: The classes' names; labels are their indices.
-        path: PNG file to write.
-        score: A threshold to mark on each curve, as `metrics.best_threshold` chose it.
-        masks: Whether to compare masks rather than boxes.
+        images: Pixels in 0-255, shape `(pictures, height, width, 1 or 3)`.
+        bounding_boxes: As `load_detection` yields and keras-cv's detectors return them: `"boxes"`
+            `(pictures, N, 4)` in `"xyxy"` pixels, `"classes"` `(pictures, N)` with -1 in empty
+            places, and perhaps `"confidence"` `(pictures, N)`.
+        labels: The classes' names.
+        masks: 1 where the object of a box is seen, shape `(pictures, N, height, width)`.
+        titles: What stands above each picture; the number of its boxes by default.
+        columns: Pictures beside one another.
+        path: PNG file to write, in 256 colours.
 
     Returns:
-        The figure, with one axes; two lines for each class.
+        The figure, with one axes per picture.
 
     Raises:
-        ValueError: As `metrics.average_precision`; or the truths hold no object.
+        ValueError: There is no picture, or not one row of boxes, classes, masks for each.
     """
-    ap = average_precision(truths, predictions, classes=classes, masks=masks)["classes"]
-    known = [index for index, name in enumerate(classes) if not np.isnan(ap[name])]
-    if not known:
-        raise ValueError("expected at least one object in the truths, received none")
-    figure = Figure(figsize=(5.4, 4.4 + 0.12 * len(known)), layout="constrained")
-    axes = figure.add_subplot()
-    for place, index in enumerate(known):
-        curve = precision_recall(truths, predictions, index, masks=masks)
-        colour, name = COLOURS[place % len(COLOURS)], classes[index]
-        # From a recall of 0 to the last detection, after which nothing more is found.
-        recall = np.concatenate([[0], curve.recall, curve.recall.max(initial=0, keepdims=True)])
-        precision = np.concatenate([[0], curve.precision, [0]])
-        precision[0] = precision[1]
-        envelope = np.maximum.accumulate(precision[::-1])[::-1]
-        axes.plot(recall, precision, color=colour, linewidth=0.8, alpha=0.5)
-        label = f"{name}, AP50 {100 * ap[name]:.1f} %"
-        dash = "-" if place < len(COLOURS) else "--"
-        axes.step(recall, envelope, dash, color=colour, linewidth=2, where="pre", label=label)
-        kept = 0 if score is None else int(np.sum(curve.scores >= score))
-        if kept:
-            _mark(axes, curve.recall[kept - 1], curve.precision[kept - 1], colour)
-    if score is not None:
-        axes.plot([], [], "o", color="white", markeredgecolor="black", label=f"score {score:.2f}")
-    _percent_axes(axes)
-    # Inside, it would hide the classes that are seldom found.
-    figure.legend(loc="outside lower center", ncols=2, frameon=False)
-    return save(figure, path)
-
-
-def count_scatter(true: np.ndarray, predicted: np.ndarray, path: PathLike | None = None) -> Figure:
-    """Draws how many objects were counted where there are how many, as discs of pictures.
-
-    Args:
-        true: Objects in each picture, shape `(pictures,)`, as `metrics.counts` returns them.
-        predicted: Detections in each picture, of the same shape.
-        path: PNG file to write.
-
-    Returns:
-        The figure, with one axes: blue discs for what was counted exactly, red ones for the rest,
-        each as large as its number of pictures, which it holds.
-
-    Raises:
-        ValueError: The arrays differ in length or are empty.
-    """
-    true, predicted = np.asarray(true), np.asarray(predicted)
-    if len(true) != len(predicted) or not len(true):
+    boxes, classes = np.asarray(bounding_boxes["boxes"]), np.asarray(bounding_boxes["classes"])
+    scores = bounding_boxes.get("confidence")
+    parts = [boxes, classes, *(part for part in (scores, masks, titles) if part is not None)]
+    lengths = [len(part) for part in parts]
+    if len(images) == 0 or set(lengths) != {len(images)}:
         raise ValueError(
-            "expected as many predicted counts as true ones, and at least one, "
-            f"received {len(predicted)} and {len(true)}"
+            "expected at least one picture, and boxes, classes (confidence, masks, titles) for "
+            f"each, received {len(images)} pictures and {lengths}"
         )
-    pairs, pictures = np.unique(np.stack([true, predicted], axis=1), axis=0, return_counts=True)
-    exact = pairs[:, 0] == pairs[:, 1]
-    top = pairs.max() + 0.7
-    figure = Figure(figsize=(5.0, 5.2), layout="constrained")
-    axes = figure.add_subplot(aspect="equal", xlim=(-0.7, top), ylim=(-0.7, top))
-    axes.axline((0, 0), slope=1, color=GREY, linewidth=1, zorder=0)
-    # The fullest disc just fills a square of one object by one.
-    widest = np.clip(250 / (top + 0.7), 10, 60)
-    sizes = widest**2 * np.maximum(pictures / pictures.max(), 0.06)
-    axes.scatter(
-        pairs[:, 0], pairs[:, 1], s=sizes, c=np.where(exact, BLUE, RED), alpha=0.85, linewidths=0
-    )
-    if len(pairs) <= NUMBERED:
-        for (x, y), count, size in zip(pairs, pictures, sizes, strict=True):
-            inside = size > 180
-            axes.annotate(
-                str(count),
-                (x, y),
-                (0, 0 if inside else 0.5 * size**0.5 + 5),
-                textcoords="offset points",
-                ha="center",
-                va="center",
-                fontsize=8,
-                color="white" if inside else "black",
+    count = min(SHEET_CELLS, len(images))
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    ratio = images.shape[1] / images.shape[2]
+    size = (CELL_INCHES * columns, (CELL_INCHES * ratio + 0.25) * rows)
+    figure = Figure(figsize=size, layout="constrained")
+    for cell in range(count):
+        axes = figure.add_subplot(rows, columns, cell + 1)
+        draw_detections(
+            axes,
+            np.asarray(images[cell]),
+            boxes[cell],
+            classes[cell],
+            labels,
+            scores=None if scores is None else np.asarray(scores[cell]),
+            masks=None if masks is None else np.asarray(masks[cell]),
+        )
+        found = int((classes[cell] >= 0).sum())
+        plain = f"{found} {labels[0] if len(labels) == 1 else 'object'}{'s' * (found != 1)}"
+        axes.set_title(plain if titles is None else titles[cell], fontsize=9, loc="left")
+    return save(figure, path, colours=SHEET_COLOURS)
+
+
+def draw_detections(
+    axes: Axes,
+    image: np.ndarray,
+    boxes: np.ndarray,
+    classes: np.ndarray,
+    labels: Sequence[str],
+    *,
+    scores: np.ndarray | None = None,
+    masks: np.ndarray | None = None,
+) -> None:
+    """Draws one picture with its boxes: in a colour for each class, or each box of a lone class.
+
+    Args:
+        axes: Where to draw.
+        image: Pixels in 0-255, shape `(height, width, 1 or 3)`.
+        boxes: `"xyxy"` in pixels, shape `(N, 4)`.
+        classes: Shape `(N,)`; boxes of class -1 are not drawn.
+        labels: The classes' names; a lone class is written nowhere.
+        scores: How sure each box is, 0-1, shape `(N,)`.
+        masks: 1 where a box's object is seen, shape `(N, height, width)`.
+    """
+    tinted = image.astype(np.float32)
+    present = [place for place in range(len(classes)) if classes[place] >= 0]
+    for place in present:
+        kind = int(classes[place])
+        colour = COLOURS[(kind if len(labels) > 1 else place) % len(COLOURS)]
+        left, top, right, bottom = boxes[place]
+        corner, size = (left - 0.5, top - 0.5), (right - left, bottom - top)
+        axes.add_patch(Rectangle(corner, *size, fill=False, color=colour, linewidth=1.3))
+        words = [labels[kind]] if len(labels) > 1 else []
+        words += [] if scores is None else [f"{scores[place]:.2f}"]
+        if words:
+            axes.text(
+                *corner,
+                " ".join(words),
+                fontsize=5.5,
+                va="bottom",
+                clip_on=True,
+                bbox={"facecolor": colour, "edgecolor": "none", "pad": 0.8},
             )
-    axes.set_xlabel("objects in the picture")
-    axes.set_ylabel("objects counted")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator(integer=True))
-    axes.spines[["top", "right"]].set_visible(False)
-    error = np.abs(predicted - true).mean()
-    share = 100 * np.mean(true == predicted)
-    title = f"{share:.1f} % of {len(true):,} pictures exact, {error:.2f} off on average"
-    axes.set_title(title, loc="left", fontweight="bold", fontsize=10)
-    return save(figure, path)
-
-
-def _mark(axes: Axes, recall: float, precision: float, colour: str) -> None:
-    axes.plot(recall, precision, "o", color="white", markeredgecolor=colour, markeredgewidth=2)
-
-
-def _percent_axes(axes: Axes) -> None:
-    axes.set(xlim=(0, 1.02), ylim=(0, 1.05), xlabel="recall: found, of all objects")
-    axes.set_ylabel("precision: right, of all detections")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(PercentFormatter(1, symbol=" %"))
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.25)
+        if masks is not None:
+            tint = 255 * np.array(colour)
+            tinted = np.where(masks[place][..., None] > 0, 0.55 * tinted + 0.45 * tint, tinted)
+    show_picture(axes, tinted)

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from thinkkeras.datasets import as_arrays, classification, load
+from thinkkeras.datasets import as_arrays, classification, load, tfds_sets
 
 DIGITS = {"train": 1257, "validation": 180, "test": 360}
 
@@ -206,7 +206,7 @@ def test_image_size_resizes(digits):
 
 
 def test_too_large_for_memory_is_streamed(monkeypatch):
-    monkeypatch.setattr(classification, "MEMORY_BYTES", 64 * 100)
+    monkeypatch.setattr(tfds_sets, "MEMORY_BYTES", 64 * 100)
     (train, _, _), _ = load("digits", augment=False)
     assert rows(as_arrays(train)[0]) == rows(epochs(augment=False)[0])
 
@@ -229,8 +229,8 @@ def test_as_arrays_keeps_what_uint8_cannot_hold():
     ],
 )
 def test_missing_splits_come_from_training(available, expected):
-    splits = classification._split_expressions("any", available)
-    assert tuple(splits[split] for split in classification.SPLITS) == expected
+    splits = tfds_sets.split_expressions("any", available)
+    assert tuple(splits[split] for split in tfds_sets.SPLITS) == expected
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
-"""Input pipelines: real images offline, and TFDS's image-classification sets by name."""
+"""Input pipelines: real images offline, and TFDS's sets by name, with labels, boxes or masks."""
 
 from thinkkeras.datasets.classification import DatasetInfo, as_arrays, load
+from thinkkeras.datasets.detection import DetectionInfo, load_detection
 
-__all__ = ["DatasetInfo", "as_arrays", "load"]
+__all__ = ["DatasetInfo", "DetectionInfo", "as_arrays", "load", "load_detection"]

@@ -1,28 +1,24 @@
 """Classification: one call from a data set's name to batches that `fit` takes."""
 
-import difflib
-import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-if TYPE_CHECKING:
-    import tensorflow_datasets as tfds
-
-SPLITS = ("train", "validation", "test")
+from thinkkeras.datasets.tfds_sets import (
+    SPLITS,
+    Pipelines,
+    cached,
+    prepared_builder,
+    shuffled,
+    split_expressions,
+)
 
 # Mirrored, these pictures keep their class; a mirrored 2 or a mirrored letter does not. A set
 # that is not named here is only shifted, which is always safe.
 MIRRORED_KEEPS_CLASS = frozenset(
     {"beans", "cats_vs_dogs", "cifar10", "cifar100", "fashion_mnist", "tf_flowers"}
 )
-
-# Up to this many bytes of pixels a split stays in memory, as uint8; larger ones are streamed,
-# and shuffled within a buffer of this size.
-MEMORY_BYTES = 512 * 2**20
-
-Pipelines = tuple[tf.data.Dataset, tf.data.Dataset, tf.data.Dataset]
 
 
 class DatasetInfo(NamedTuple):
@@ -85,8 +81,9 @@ def load(
             f"expected images of one size, received {name!r}, whose images differ; "
             "pass image_size=(height, width)"
         )
-    train, validation, test = (_cached(examples[split], info, split) for split in SPLITS)
-    train = _shuffled(train, info, seed).batch(batch_size)
+    counts, each = info.counts, int(np.prod(info.input_shape))
+    train, validation, test = (cached(examples[split], counts[split], each) for split in SPLITS)
+    train = shuffled(train, counts["train"], each, seed).batch(batch_size)
     if augment and images:
         train = _augmented(train, info, seed)
     fixed = (_finished(dataset.batch(batch_size)) for dataset in (validation, test))
@@ -163,62 +160,20 @@ def _split(
 
 def _tfds(name: str) -> tuple[dict[str, tf.data.Dataset], DatasetInfo]:
     """A TFDS set of 8-bit images with one label each."""
-    builder = _prepared_builder(name)
+    builder = prepared_builder(name, offline=list(_OFFLINE))
     features = builder.info.features
     if builder.info.supervised_keys != ("image", "label") or features["image"].np_dtype != np.uint8:
         raise ValueError(
             f"expected a data set of 8-bit images with one label each, received {name!r} with "
             f"the features {sorted(features)}; try 'fashion_mnist' or 'cifar10'"
         )
-    splits = _split_expressions(name, list(builder.info.splits))
+    splits = split_expressions(name, list(builder.info.splits))
     examples = {
         split: builder.as_dataset(split=splits[split], as_supervised=True) for split in SPLITS
     }
     counts = {split: builder.info.splits[splits[split]].num_examples for split in SPLITS}
     shape, label = features["image"].shape, features["label"]
     return examples, DatasetInfo(name, shape, label.num_classes, list(label.names), counts)
-
-
-def _prepared_builder(name: str) -> "tfds.core.DatasetBuilder":
-    """The TFDS builder of `name`, its data ready to be read."""
-    import tensorflow_datasets as tfds
-
-    # The open version makes TFDS take whichever one is prepared, and its newest if none is.
-    reference = name if ":" in name else f"{name}:*.*.*"
-    try:
-        builder = tfds.builder(reference, data_dir=os.environ.get("TFDS_DATA_DIR"))
-    except ValueError:
-        known = [*_OFFLINE, *tfds.list_builders(with_community_datasets=False)]
-        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
-        raise ValueError(
-            f"expected 'digits' or the name of a TFDS data set, received {name!r}; "
-            f"did you mean {nearest!r}?"
-        ) from None
-    try:
-        builder.download_and_prepare()
-    except Exception as error:  # a data set's own code runs here and may raise anything
-        raise FileNotFoundError(
-            f"expected {name!r} prepared in {builder.data_dir}, or a way to download it, "
-            f"received {type(error).__name__}; set TFDS_DATA_DIR to a folder that holds it, "
-            "go online, or use 'digits'"
-        ) from error
-    return builder
-
-
-def _split_expressions(name: str, available: list[str]) -> dict[str, str]:
-    """TFDS split expressions for training, validation and test: fixed, and disjoint."""
-    if "train" not in available:
-        raise ValueError(
-            f"expected a data set with a split 'train', received {name!r} with "
-            f"{sorted(available)}; prepare all of it, or use another one"
-        )
-    expressions, end = {}, 100
-    for split in ("test", "validation"):
-        expressions[split] = split
-        if split not in available:
-            expressions[split] = f"train[{end - 10}%:{end}%]"
-            end -= 10
-    return {"train": f"train[:{end}%]", **expressions}
 
 
 def _resized(
@@ -232,18 +187,6 @@ def _resized(
         split: examples[split].map(resize, num_parallel_calls=tf.data.AUTOTUNE) for split in SPLITS
     }
     return examples, info._replace(input_shape=(*size, info.input_shape[2]))
-
-
-def _cached(dataset: tf.data.Dataset, info: DatasetInfo, split: str) -> tf.data.Dataset:
-    fits = info.counts[split] * np.prod(info.input_shape) <= MEMORY_BYTES
-    return dataset.cache() if fits else dataset
-
-
-def _shuffled(dataset: tf.data.Dataset, info: DatasetInfo, seed: int) -> tf.data.Dataset:
-    held = min(info.counts["train"], MEMORY_BYTES // int(np.prod(info.input_shape)))
-    # One more than the examples: filling the buffer then reads the cache to its end, so that an
-    # epoch broken off early does not leave it half made.
-    return dataset.shuffle(held + 1, seed=seed)
 
 
 def _augmented(dataset: tf.data.Dataset, info: DatasetInfo, seed: int) -> tf.data.Dataset:
