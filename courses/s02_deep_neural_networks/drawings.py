@@ -10,13 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from courses.s02_deep_neural_networks.experiments import LayerStatistics
+from courses.s02_deep_neural_networks.experiments import STARTS, LayerStatistics
 from courses.s02_deep_neural_networks.solutions import activation
 from thinkkeras.plots import BLUE, GREY, RED, PathLike, save
 
 GOLD, GREEN = "#d69e2e", "#2f855a"
-KINDS = {"too small": GREY, "Glorot": BLUE, "He": GREEN, "too large": RED}
-SHOWN_UNITS = 7
+KINDS = dict(zip(STARTS, (GREY, BLUE, GREEN, RED), strict=True))
+SHOWN_UNITS = 6
 
 
 def notation(n: Sequence[int], path: PathLike | None = None) -> Figure:
@@ -26,7 +26,7 @@ def notation(n: Sequence[int], path: PathLike | None = None) -> Figure:
         n: the units of each layer, n[0] the inputs and n[L] the outputs.
         path: where to save the figure.
     """
-    figure = Figure(figsize=(3.1 * len(n), 4.6), layout="constrained")
+    figure = Figure(figsize=(2.7 * len(n), 4.2), layout="constrained")
     axes = figure.add_subplot()
     heights = [_unit_heights(units) for units in n]
     for layer, (before, after) in enumerate(zip(heights[:-1], heights[1:], strict=True), start=1):
@@ -34,7 +34,7 @@ def notation(n: Sequence[int], path: PathLike | None = None) -> Figure:
             for high in after:
                 axes.plot([layer - 1, layer], [low, high], color=GREY, lw=0.4, zorder=1)
         shape = f"W[{layer}]: ({n[layer - 1]}, {n[layer]})\nb[{layer}]: ({n[layer]},)"
-        axes.text(layer - 0.5, -5.5, shape, ha="center", va="top", fontsize=11, color=BLUE)
+        axes.text(layer - 0.5, -3.6, shape, ha="center", va="top", fontsize=11, color=BLUE)
     last = len(n) - 1
     for layer, (units, column) in enumerate(zip(n, heights, strict=True)):
         color = GOLD if layer in (0, last) else GREEN
@@ -44,10 +44,10 @@ def notation(n: Sequence[int], path: PathLike | None = None) -> Figure:
         name = "a[0] = x" if layer == 0 else f"a[{layer}] = g(z[{layer}])"
         if layer == last:
             name = f"a[{layer}] = softmax(z[{layer}])"
-        axes.text(layer, 5.4, name, ha="center", fontsize=12, fontweight="bold")
-        axes.text(layer, 4.6, f"n[{layer}] = {units}", ha="center", fontsize=11)
+        axes.text(layer, 4.4, name, ha="center", fontsize=12, fontweight="bold")
+        axes.text(layer, 3.6, f"n[{layer}] = {units}", ha="center", fontsize=11)
     axes.set_xlim(-0.6, last + 0.6)
-    axes.set_ylim(-7.6, 6.4)
+    axes.set_ylim(-5.2, 5.2)
     axes.axis("off")
     figure.suptitle(f"L = {last} layers: {last - 1} hidden ones and the output", fontsize=14)
     return save(figure, path)
@@ -75,7 +75,7 @@ def activation_functions(names: Sequence[str], path: PathLike | None = None) -> 
 
 
 def gradient_check(
-    steps: Sequence[float],
+    steps: np.ndarray,
     errors: Mapping[str, Sequence[float]],
     layers: Sequence[int],
     differences: Mapping[str, Sequence[float]],
@@ -84,7 +84,7 @@ def gradient_check(
     """Draws how the step decides a finite difference's error, and what NumPy's gradients get.
 
     Args:
-        steps: step widths.
+        steps: step widths, (steps,).
         errors: relative errors at each step, by the way of differencing.
         layers: the numbers of layers that were tried, L.
         differences: relative difference of the backward pass for each L, by what it is held
@@ -130,11 +130,12 @@ def histograms_by_layer(
     bins = np.linspace(-1, 1, 51)
     for row, (kind, measured) in zip(grid, statistics.items(), strict=True):
         for axes, layer in zip(row, layers, strict=True):
-            axes.hist(measured.activations[layer - 1].ravel(), bins, color=KINDS[kind])
+            values = measured.activations[layer - 1]
+            axes.hist(values.ravel(), bins, color=KINDS[kind])
             axes.set_yticks([])
+            axes.set_ylim(top=1.45 * axes.get_ylim()[1])  # room for the number
             axes.spines[["top", "right", "left"]].set_visible(False)
-            deviation = measured.activation_deviations[layer - 1]
-            axes.text(0.03, 0.8, f"σ = {deviation:.1g}", transform=axes.transAxes, fontsize=9)
+            axes.text(0.03, 0.84, f"σ = {values.std():.1g}", transform=axes.transAxes, fontsize=9)
         row[0].set_ylabel(kind, fontweight="bold", fontsize=11)
     for axes, layer in zip(grid[0], layers, strict=True):
         axes.set_title(f"a[{layer}]")
@@ -150,13 +151,13 @@ def sizes_by_layer(
         statistics: by activation function, by the way to start.
         path: where to save the figure.
     """
-    figure = Figure(figsize=(11, 6.4), layout="constrained")
+    figure = Figure(figsize=(3.8 * len(statistics), 6), layout="constrained")
     grid = figure.subplots(2, len(statistics), sharey="row", sharex=True, squeeze=False)
     for column, (name, kinds) in enumerate(statistics.items()):
         for kind, measured in kinds.items():
-            layers = range(1, len(measured.activation_deviations) + 1)
+            layers = range(1, len(measured.deviations) + 1)
             for axes, values in (
-                (grid[0, column], measured.activation_deviations),
+                (grid[0, column], measured.deviations),
                 (grid[1, column], measured.gradient_sizes),
             ):
                 axes.semilogy(layers, values, color=KINDS[kind], lw=2, marker="o", ms=4, label=kind)
@@ -164,7 +165,7 @@ def sizes_by_layer(
         grid[0, column].set_title(name, fontweight="bold")
         grid[1, column].set_xlabel("hidden layer l")
         grid[1, column].xaxis.set_major_locator(MaxNLocator(integer=True))
-    grid[0, 0].set_ylabel("activations a[l]\nstandard deviation")
+    grid[0, 0].set_ylabel("activations a[l]\ndeviation over the examples")
     grid[1, 0].set_ylabel("gradients for W[l]\nroot mean square")
     lines, kinds_shown = grid[0, 0].get_legend_handles_labels()
     figure.legend(lines, kinds_shown, loc="outside upper center", ncols=4, frameon=False)
@@ -181,19 +182,21 @@ def training_by_start(
         chance: the loss of a network that gives every class the same probability.
         path: where to save the figure.
     """
-    figure = Figure(figsize=(11, 3.9), layout="constrained")
+    figure = Figure(figsize=(3.8 * len(losses), 3.7), layout="constrained")
+    top = 3 * chance
     for axes, (name, kinds) in zip(panels(figure, len(losses)), losses.items(), strict=True):
         for kind, values in kinds.items():
             window = min(15, len(values))
             smooth = np.convolve(values, np.full(window, 1 / window), "valid")
-            axes.semilogy(smooth, color=KINDS[kind], lw=2, label=kind)
+            axes.semilogy(smooth, color=KINDS[kind], lw=2.5, label=kind)
+            if smooth.min() > top:
+                note = f"{kind}: {smooth[-1]:,.0f} in the end ↑"
+                axes.text(0.98, 0.97, note, color=KINDS[kind], ha="right", transform=axes.transAxes)
         axes.axhline(chance, color="black", ls=":", lw=1.2)
-        axes.text(
-            1, chance, "chance ", ha="right", va="bottom", transform=axes.get_yaxis_transform()
-        )
+        axes.set_ylim(chance / 2000, top)
         axes.set_title(name, loc="left", fontweight="bold")
         axes.set_xlabel("step")
-    figure.axes[0].set_ylabel("training loss")
+    figure.axes[0].set_ylabel("training loss (dotted: chance)")
     lines, kinds_shown = figure.axes[0].get_legend_handles_labels()
     figure.legend(lines, kinds_shown, loc="outside upper center", ncols=4, frameon=False)
     return save(figure, path)
@@ -203,7 +206,7 @@ def _unit_heights(units: int) -> np.ndarray:
     if units <= SHOWN_UNITS:
         return np.arange(units) - (units - 1) / 2
     # The first and the last ones; dots stand for those between.
-    return np.array([-3.0, -2.0, -1.0, 1.0, 2.0, 3.0])
+    return np.array([-2.5, -1.5, 1.5, 2.5])
 
 
 def panels(figure: Figure, count: int) -> list[Axes]:

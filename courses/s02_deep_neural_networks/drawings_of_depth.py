@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from courses.s02_deep_neural_networks.depth import EqualBudget
 from courses.s02_deep_neural_networks.drawings import panels
-from courses.s02_deep_neural_networks.experiments import EqualBudget
 from courses.s02_deep_neural_networks.solutions import Parameters, forward
 from thinkkeras.plots import BLUE, GREY, RED, PathLike, save
 
@@ -49,7 +49,7 @@ def approximations(
 def folding(
     deep: Sequence[Parameters],
     shallow: Sequence[Parameters],
-    pieces: Sequence[tuple[int, int]],
+    pieces: Sequence[Sequence[int]],
     path: PathLike | None = None,
 ) -> Figure:
     """Draws networks of growing depth over [0, 1], each with a shallow one of its size below.
@@ -60,7 +60,7 @@ def folding(
         pieces: the straight pieces of each pair.
         path: where to save the figure.
     """
-    figure = Figure(figsize=(3.4 * len(deep), 4.8), layout="constrained")
+    figure = Figure(figsize=(2.6 * len(deep), 4.4), layout="constrained")
     grid = figure.subplots(2, len(deep), sharex=True, sharey=True, squeeze=False)
     x = np.linspace(0, 1, 4001)[:, None]
     for row, (networks, color) in enumerate(((deep, BLUE), (shallow, RED))):
@@ -85,22 +85,23 @@ def decision_regions(
     Args:
         x: points of the plane, (examples, 2).
         y: their classes, one-hot (examples, 2).
-        results: what `experiments.at_equal_budget` found.
+        results: what `depth.at_equal_budget` found.
         path: where to save the figure.
     """
-    figure = Figure(figsize=(3.1 * len(results), 3.5), layout="constrained")
+    figure = Figure(figsize=(2.4 * len(results), 3.4), layout="constrained")
     side = np.linspace(-1.1, 1.1, 221)
     plane = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
     for axes, result in zip(panels(figure, len(results)), results, strict=True):
         probability = forward(plane, result.networks[0])[1][-1][:, 1].reshape(221, 221)
-        axes.imshow(
-            probability, extent=(-1.1, 1.1, -1.1, 1.1), origin="lower", cmap="RdBu_r", alpha=0.6
-        )
+        levels = np.linspace(0, 1, 6)
+        axes.contourf(side, side, probability, levels, cmap="RdBu_r", alpha=0.6)
         for index, color in enumerate((BLUE, RED)):
-            axes.scatter(*x[y[:, index] == 1].T, s=2, color=color)
+            points = x[y[:, index] == 1][:200]
+            axes.scatter(points[:, 0], points[:, 1], s=3, color=color)
         layers = f"{result.hidden_layers} × {result.width} hidden units"
         error = f"{100 * result.errors[0]:.1f} % wrong"
-        axes.set_title(f"{layers}\n{result.parameters} parameters, {error}", fontsize=10)
+        axes.set_title(f"{layers}\n{result.parameters} parameters\n{error}", fontsize=10)
+        axes.set_aspect("equal")
         axes.set_xticks([])
         axes.set_yticks([])
     return save(figure, path)
@@ -112,7 +113,7 @@ def errors_by_depth(
     """Draws the error over the number of hidden layers at equal parameter counts.
 
     Args:
-        tasks: what `experiments.at_equal_budget` found, by the name of the data.
+        tasks: what `depth.at_equal_budget` found, by the name of the data.
         path: where to save the figure.
     """
     figure = Figure(figsize=(5.5 * len(tasks), 3.7), layout="constrained")

@@ -1,9 +1,9 @@
-"""Session 2's experiments: small networks in NumPy, drawn, trained and counted.
+"""Session 2's experiments in NumPy: training, and how a network starts.
 
 They run on the functions of `solutions`, so that what the session explains is what is measured.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,11 +11,31 @@ import numpy as np
 from courses.s02_deep_neural_networks.solutions import (
     Parameters,
     backward,
-    equal_width,
     forward,
     initialize_parameters,
+    interpolating_network,
     loss,
 )
+
+STARTS = ("too small", "Glorot", "He", "too large")
+
+
+def as_rows(
+    images: np.ndarray, classes: np.ndarray, count: int, limit: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures and classes as the NumPy networks take them.
+
+    Args:
+        images: (examples, height, width, channels), pixels of 0-255.
+        classes: (examples,), the class of each.
+        count: how many classes there are.
+        limit: how many examples to keep, from the first on; None keeps all.
+
+    Returns:
+        (x, y): pixels of 0-1, (examples, features), and one-hot classes, (examples, count).
+    """
+    images = images[:limit]
+    return images.reshape(len(images), -1) / 255, np.eye(count)[classes[:limit]]
 
 
 class Trained(NamedTuple):
@@ -98,7 +118,7 @@ class LayerStatistics(NamedTuple):
     """What passes through a network before training: one entry for each hidden layer."""
 
     activations: list[np.ndarray]  # a[l], (examples, n[l])
-    activation_deviations: list[float]  # standard deviation of a[l]
+    deviations: list[float]  # of a[l] over the examples, root mean square of the units
     gradient_sizes: list[float]  # root mean square of the gradient for W[l]
 
 
@@ -117,113 +137,100 @@ def layer_statistics(
     gradients = backward(y, parameters, z, a, hidden)
     return LayerStatistics(
         a[1:-1],
-        [float(layer.std()) for layer in a[1:-1]],
+        [float(np.sqrt(layer.var(axis=0).mean())) for layer in a[1:-1]],
         [float(np.sqrt((weights**2).mean())) for weights, _ in gradients[:-1]],
     )
 
 
-def sawtooth_network(folds: int) -> Parameters:
-    """A ReLU network of two units a layer whose graph over [0, 1] has 2 ** folds straight pieces.
-
-    Each hidden layer folds the line in the middle, x -> 2 relu(x) - 4 relu(x - 1/2), which takes
-    [0, 1] onto itself, up and down again.
-
-    Args:
-        folds: the number of hidden layers, one or more.
-
-    Returns:
-        (W[l], b[l]) from l = 1 on; the output is linear.
-
-    Source:
-        Telgarsky, "Representation Benefits of Deep Feedforward Networks", 2015, section 2.
-    """
-    bias = np.array([0.0, -0.5])
-    fold = np.array([[2.0], [-4.0]])
-    first = np.ones((1, 2)), bias
-    return [first, *[(np.hstack([fold, fold]), bias)] * (folds - 1), (fold, np.zeros(1))]
-
-
-def linear_pieces(
-    parameters: Parameters, start: np.ndarray, end: np.ndarray, points: int = 20_011
-) -> int:
-    """Counts the straight pieces of a ReLU network's function along a line.
-
-    A new piece begins wherever a unit of any hidden layer switches on or off.
+def statistics_by_start(
+    n: Sequence[int], x: np.ndarray, y: np.ndarray, hidden: Iterable[str], seed: int = 0
+) -> dict[str, dict[str, LayerStatistics]]:
+    """`layer_statistics` by activation, by way to start.
 
     Args:
-        parameters: (W[l], b[l]) from l = 1 on.
-        start: (n[0],), where the line begins.
-        end: (n[0],), where it ends.
-        points: how densely to look; two switches between neighbouring points count as one.
+        n: the units of each layer.
+        x: (examples, n[0]).
+        y: (examples, n[L]), one-hot classes.
+        hidden: the activations to try.
+        seed: of the weights.
     """
-    # Midpoints, so that no point falls on a switch at a round number.
-    share = ((np.arange(points) + 0.5) / points)[:, None]
-    z, _ = forward(start + share * (end - start), parameters, "relu", "linear")
-    on = np.hstack([sums > 0 for sums in z[:-1]])
-    return 1 + int((on[1:] != on[:-1]).any(axis=1).sum())
+    return {
+        name: {
+            kind: layer_statistics(starting_weights(n, kind, seed), x, y, name) for kind in STARTS
+        }
+        for name in hidden
+    }
 
 
-def spirals(examples: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Two spirals of one and a half turns, wound into each other, one a class.
-
-    Args:
-        examples: how many points.
-        seed: of the points.
-
-    Returns:
-        (x, y): points (examples, 2) within about [-1, 1], and their classes, one-hot (examples, 2).
-    """
-    random = np.random.default_rng(seed)
-    classes = random.integers(2, size=examples)
-    radius = np.sqrt(random.uniform(0.02, 1, examples))
-    angle = 3 * 2 * np.pi * radius + np.pi * classes
-    x = radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    return x + random.normal(scale=0.01, size=x.shape), np.eye(2)[classes]
-
-
-class EqualBudget(NamedTuple):
-    """Networks of one shape, trained from several seeds."""
-
-    hidden_layers: int
-    width: int
-    parameters: int
-    errors: list[float]  # share of the examples held back that each one gets wrong
-    networks: list[Parameters]
-
-
-def at_equal_budget(
-    training: tuple[np.ndarray, np.ndarray],
-    held_back: tuple[np.ndarray, np.ndarray],
-    *,
-    budget: int,
-    hidden_layers: Sequence[int],
-    seeds: Sequence[int],
+def losses_by_start(
+    n: Sequence[int],
+    x: np.ndarray,
+    y: np.ndarray,
+    hidden: Iterable[str],
     steps: int,
-    learning_rate: float,
-) -> list[EqualBudget]:
-    """Trains shallow and deep networks that all have as many parameters as the budget allows.
+    seed: int = 0,
+) -> dict[str, dict[str, list[float]]]:
+    """The loss of every step after each way to start: by activation, by way to start.
 
     Args:
-        training: (x, y), x (examples, features) and y one-hot (examples, classes).
-        held_back: (x, y) that the errors are counted on.
-        budget: the most parameters a network may have.
-        hidden_layers: how many hidden layers to try, all equally wide.
-        seeds: one training for each.
-        steps: batches in a training.
-        learning_rate: of the first step.
+        n: the units of each layer.
+        x: (examples, n[0]).
+        y: (examples, n[L]), one-hot classes.
+        hidden: the activations to try.
+        steps: batches in a training, of 64 examples each.
+        seed: of weights and batches.
     """
-    x, y = training
-    found = []
-    for count in hidden_layers:
-        width = equal_width(x.shape[1], y.shape[1], count, budget)
-        n = [x.shape[1], *[width] * count, y.shape[1]]
-        networks, errors = [], []
-        for seed in seeds:
-            first = initialize_parameters(n, "he_normal", seed)
-            trained = train(first, x, y, steps=steps, learning_rate=learning_rate, seed=seed)
-            _, a = forward(held_back[0], trained.parameters)
-            errors.append(float((a[-1].argmax(1) != held_back[1].argmax(1)).mean()))
-            networks.append(trained.parameters)
-        size = sum(weights.size + bias.size for weights, bias in networks[0])
-        found.append(EqualBudget(count, width, size, errors, networks))
+    return {
+        name: {
+            kind: train(
+                starting_weights(n, kind, seed),
+                x,
+                y,
+                steps=steps,
+                learning_rate=1e-3,
+                batch_size=64,
+                hidden=name,
+                seed=seed,
+            ).losses
+            for kind in STARTS
+        }
+        for name in hidden
+    }
+
+
+def approximations(
+    function: Callable[[np.ndarray], np.ndarray],
+    units: Iterable[int],
+    steps: int,
+    seed: int = 0,
+) -> dict[int, dict[str, Parameters]]:
+    """Networks of one hidden ReLU layer for a function over [0, 1]: written down, and trained.
+
+    Args:
+        function: element by element.
+        units: the numbers of hidden units to try.
+        steps: batches in a training.
+        seed: of weights and batches.
+
+    Returns:
+        By the number of units: "polygon", through equally spaced points, and "trained".
+    """
+    x = np.linspace(0, 1, 400)[:, None]
+    found = {}
+    for count in units:
+        knots = np.linspace(0, 1, count + 1)
+        # Zero biases would let all units bend at x = 0: they start spread over the line, and steep.
+        slopes = np.random.default_rng(seed).choice([-16.0, 16.0], (1, count))
+        last = initialize_parameters([1, count, 1], seed=seed)[1]
+        trained = train(
+            [(slopes, -slopes[0] * knots[:-1]), last],
+            x,
+            function(x),
+            steps=steps,
+            learning_rate=0.03,
+            output="linear",
+            seed=seed,
+        )
+        polygon = interpolating_network(knots, function(knots))
+        found[count] = {"polygon": polygon, "trained": trained.parameters}
     return found

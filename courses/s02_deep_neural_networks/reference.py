@@ -1,6 +1,6 @@
 """What backward propagation is held against: finite differences, and Keras's own gradients."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -66,6 +66,20 @@ def keras_gradients(
     return list(zip(arrays[::2], arrays[1::2], strict=True))
 
 
+def cost(
+    x: np.ndarray, y: np.ndarray, hidden: str = "relu", output: str = "softmax"
+) -> Callable[[Parameters], float]:
+    """The mean loss as a function of the parameters alone, for `numerical_gradients`.
+
+    Args:
+        x: (examples, n[0]).
+        y: (examples, n[L]): one-hot classes for a softmax, targets for a linear output.
+        hidden: the hidden layers' activation.
+        output: "softmax" or "linear".
+    """
+    return lambda parameters: loss(forward(x, parameters, hidden, output)[0][-1], y, output)
+
+
 def relative_error(received: np.ndarray, expected: np.ndarray) -> float:
     """||received - expected|| / (||received|| + ||expected||); 0 where both are zero."""
     size = np.linalg.norm(received) + np.linalg.norm(expected)
@@ -79,7 +93,7 @@ def largest_error(received: Parameters, expected: Parameters) -> float:
 
 
 def step_errors(
-    x: np.ndarray, y: np.ndarray, n: Sequence[int], steps: Sequence[float], seed: int = 0
+    x: np.ndarray, y: np.ndarray, n: Sequence[int], steps: np.ndarray, seed: int = 0
 ) -> dict[str, list[float]]:
     """How far centred finite differences are from the gradient, for each step and precision.
 
@@ -87,7 +101,7 @@ def step_errors(
         x: (examples, n[0]).
         y: (examples, n[L]), one-hot classes.
         n: the units of each layer of a network of tanh, the inputs first.
-        steps: step widths.
+        steps: step widths, (steps,).
         seed: of the weights.
 
     Returns:
@@ -98,13 +112,9 @@ def step_errors(
     errors = {}
     for dtype in ("float64", "float32"):
         rounded = [(weights.astype(dtype), bias.astype(dtype)) for weights, bias in parameters]
-        inputs = x.astype(dtype)
-
-        def cost(trial: Parameters, inputs: np.ndarray = inputs) -> float:
-            return loss(forward(inputs, trial, "tanh")[0][-1], y)
-
+        function = cost(x.astype(dtype), y, "tanh")
         errors[dtype] = [
-            largest_error(numerical_gradients(cost, rounded, step), exact) for step in steps
+            largest_error(numerical_gradients(function, rounded, step), exact) for step in steps
         ]
     return errors
 
@@ -127,12 +137,8 @@ def backward_differences(
     for count in layers:
         n = [x.shape[1], *[5] * (count - 1), y.shape[1]]
         parameters = initialize_parameters(n, "glorot_normal", seed)
-
-        def cost(trial: Parameters) -> float:
-            return loss(forward(x, trial, "tanh")[0][-1], y)
-
         gradients = backward(y, parameters, *forward(x, parameters, "tanh"), "tanh")
-        numerical = numerical_gradients(cost, parameters)
+        numerical = numerical_gradients(cost(x, y, "tanh"), parameters)
         found["finite differences"].append(largest_error(gradients, numerical))
         found["Keras"].append(largest_error(gradients, keras_gradients(x, y, parameters, "tanh")))
     return found

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 Parameters = list[tuple[np.ndarray, np.ndarray]]
+ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu", "silu")
 
 
 def initialize_parameters(
