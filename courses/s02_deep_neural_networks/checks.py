@@ -155,6 +155,11 @@ def check_numerical_gradients(answers: Any) -> None:
         (weights.T @ slope, np.full(4, (bias**3).sum())),
     ]
     doubled = [(2 * weights, 2 * bias), (2 * other, 2 * last)]
+    # (p + h)^3 - (p - h)^3 = 6 p^2 h + 2 h^3: on a cube a large step shows which quotient it is.
+    one = [(np.array([[2.0]]), np.array([1.0]))]
+    wide = answers.numerical_gradients(lambda trial: float(trial[0][0][0, 0] ** 3), one, 0.5)
+    _expect_pairs(wide, 1, case="p^3 at p=2, step=0.5")
+    expect_equal(wide[0][0], np.array([[12.25]]), case="p^3 at p=2, step=0.5")
     for name, function, expected in (
         ("the sum of all squares", squares, doubled),
         ("sines and cubes", mixed, exact),
@@ -162,10 +167,6 @@ def check_numerical_gradients(answers: Any) -> None:
         received = answers.numerical_gradients(function, parameters)
         _expect_pairs(received, 2, case=name)
         _expect_gradients(received, expected, name)
-    # (p + h)^3 - (p - h)^3 = 6 p^2 h + 2 h^3: on a cube a large step shows which quotient it is.
-    one = [(np.array([[2.0]]), np.array([1.0]))]
-    wide = answers.numerical_gradients(lambda trial: float(trial[0][0][0, 0] ** 3), one, 0.5)
-    expect_equal(wide[0][0], np.array([[12.25]]), case="p^3 at p=2, step=0.5")
 
 
 def check_equal_width(answers: Any) -> None:

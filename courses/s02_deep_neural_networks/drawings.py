@@ -26,7 +26,7 @@ def notation(n: Sequence[int], path: PathLike | None = None) -> Figure:
         n: the units of each layer, n[0] the inputs and n[L] the outputs.
         path: where to save the figure.
     """
-    figure = Figure(figsize=(2.7 * len(n), 4.2), layout="constrained")
+    figure = Figure(figsize=(2.3 * len(n), 3.6), layout="constrained")
     axes = figure.add_subplot()
     heights = [_unit_heights(units) for units in n]
     for layer, (before, after) in enumerate(zip(heights[:-1], heights[1:], strict=True), start=1):
@@ -151,7 +151,7 @@ def sizes_by_layer(
         statistics: by activation function, by the way to start.
         path: where to save the figure.
     """
-    figure = Figure(figsize=(3.8 * len(statistics), 6), layout="constrained")
+    figure = Figure(figsize=(3.4 * len(statistics), 5.4), layout="constrained")
     grid = figure.subplots(2, len(statistics), sharey="row", sharex=True, squeeze=False)
     for column, (name, kinds) in enumerate(statistics.items()):
         for kind, measured in kinds.items():
