@@ -112,8 +112,8 @@ def check_loss(answers: Any) -> None:
             expected = solutions.loss(z, y, output)
             case = f"{examples} examples, {classes} outputs, {output!r}"
             expect_equal(answers.loss(z, y, output), expected, case=case)
-    y = np.eye(10)[:3]
-    expect_equal(answers.loss(np.zeros((3, 10)), y), float(np.log(10)), case="zeros, the defaults")
+    zeros = answers.loss(np.zeros((3, 10)), np.eye(10)[:3])
+    expect_equal(zeros, float(np.log(10)), case="zeros, the defaults")
     z = np.array([[1000.0, 0.0, -1000.0]])
     for index, expected in enumerate((0.0, 1000.0, 2000.0)):
         case = f"z=(1000, 0, -1000), class {index}"
@@ -158,7 +158,6 @@ def check_numerical_gradients(answers: Any) -> None:
     # (p + h)^3 - (p - h)^3 = 6 p^2 h + 2 h^3: on a cube a large step shows which quotient it is.
     one = [(np.array([[2.0]]), np.array([1.0]))]
     wide = answers.numerical_gradients(lambda trial: float(trial[0][0][0, 0] ** 3), one, 0.5)
-    _expect_pairs(wide, 1, case="p^3 at p=2, step=0.5")
     expect_equal(wide[0][0], np.array([[12.25]]), case="p^3 at p=2, step=0.5")
     for name, function, expected in (
         ("the sum of all squares", squares, doubled),
