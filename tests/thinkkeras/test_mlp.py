@@ -194,7 +194,7 @@ def test_a_block_stands_on_its_own():
 
 
 def test_learns_the_digits():
-    """Ten epochs; four seeds gave 94.4 to 96.7 % of the validation images."""
+    """Ten epochs; four seeds gave 95.0 to 96.1 % of the validation images."""
     keras.utils.set_random_seed(0)
     (train, validation, _), info = load("digits", augment=False)
     model = mlp(info.input_shape, info.classes, units=(64, 32))
