@@ -183,19 +183,21 @@ def training_by_start(
         path: where to save the figure.
     """
     figure = Figure(figsize=(3.8 * len(losses), 3.7), layout="constrained")
-    top = 3 * chance
+    top, lowest = 3 * chance, chance
     for axes, (name, kinds) in zip(panels(figure, len(losses)), losses.items(), strict=True):
         for kind, values in kinds.items():
             window = min(15, len(values))
             smooth = np.convolve(values, np.full(window, 1 / window), "valid")
+            lowest = min(lowest, smooth.min())
             axes.semilogy(smooth, color=KINDS[kind], lw=2.5, label=kind)
             if smooth.min() > top:
                 note = f"{kind}: {smooth[-1]:,.0f} in the end ↑"
                 axes.text(0.98, 0.97, note, color=KINDS[kind], ha="right", transform=axes.transAxes)
         axes.axhline(chance, color="black", ls=":", lw=1.2)
-        axes.set_ylim(chance / 2000, top)
         axes.set_title(name, loc="left", fontweight="bold")
         axes.set_xlabel("step")
+    for axes in figure.axes:
+        axes.set_ylim(lowest / 1.5, top)
     figure.axes[0].set_ylabel("training loss (dotted: chance)")
     lines, kinds_shown = figure.axes[0].get_legend_handles_labels()
     figure.legend(lines, kinds_shown, loc="outside upper center", ncols=4, frameon=False)

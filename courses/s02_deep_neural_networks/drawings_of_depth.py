@@ -69,7 +69,8 @@ def folding(
             size = sum(weights.size + bias.size for weights, bias in parameters)
             depth = len(parameters) - 1
             layers = f"{depth} hidden layer{'s' if depth > 1 else ''}"
-            axes.set_title(f"{layers}, {size} parameters\n{counted[row]} pieces", fontsize=10)
+            axes.set_title(f"{layers}\n{size} parameters, {counted[row]} pieces", fontsize=10)
+            axes.set_xticks([0, 0.5, 1])
             axes.spines[["top", "right"]].set_visible(False)
     return save(figure, path)
 
@@ -88,7 +89,7 @@ def decision_regions(
         results: what `depth.at_equal_budget` found.
         path: where to save the figure.
     """
-    figure = Figure(figsize=(2.4 * len(results), 3.1), layout="constrained")
+    figure = Figure(figsize=(2.4 * len(results), 3.2), layout="constrained")
     side = np.linspace(-1.1, 1.1, 221)
     plane = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
     for axes, result in zip(panels(figure, len(results)), results, strict=True):
