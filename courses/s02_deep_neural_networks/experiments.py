@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from courses.s02_deep_neural_networks.solutions import (
     Parameters,
@@ -45,6 +46,8 @@ class Trained(NamedTuple):
     losses: list[float]
 
 
+# On matrices this small several threads wait for each other longer than they work.
+@threadpool_limits.wrap(limits=1, user_api="blas")
 def train(
     parameters: Parameters,
     x: np.ndarray,
