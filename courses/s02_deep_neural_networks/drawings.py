@@ -26,7 +26,7 @@ def notation(n: Sequence[int], path: PathLike | None = None) -> Figure:
         n: the units of each layer, n[0] the inputs and n[L] the outputs.
         path: where to save the figure.
     """
-    figure = Figure(figsize=(2.3 * len(n), 3.6), layout="constrained")
+    figure = Figure(figsize=(2.1 * len(n), 3.2), layout="constrained")
     axes = figure.add_subplot()
     heights = [_unit_heights(units) for units in n]
     for layer, (before, after) in enumerate(zip(heights[:-1], heights[1:], strict=True), start=1):
@@ -44,7 +44,7 @@ def notation(n: Sequence[int], path: PathLike | None = None) -> Figure:
         name = "a[0] = x" if layer == 0 else f"a[{layer}] = g(z[{layer}])"
         if layer == last:
             name = f"a[{layer}] = softmax(z[{layer}])"
-        axes.text(layer, 4.4, name, ha="center", fontsize=12, fontweight="bold")
+        axes.text(layer, 4.4, name, ha="center", fontsize=11, fontweight="bold")
         axes.text(layer, 3.6, f"n[{layer}] = {units}", ha="center", fontsize=11)
     axes.set_xlim(-0.6, last + 0.6)
     axes.set_ylim(-5.2, 5.2)

@@ -60,7 +60,7 @@ def folding(
         pieces: the straight pieces of each pair.
         path: where to save the figure.
     """
-    figure = Figure(figsize=(2.3 * len(deep), 3.9), layout="constrained")
+    figure = Figure(figsize=(2.2 * len(deep), 3.8), layout="constrained")
     grid = figure.subplots(2, len(deep), sharex=True, sharey=True, squeeze=False)
     x = np.linspace(0, 1, 4001)[:, None]
     for row, (networks, color) in enumerate(((deep, BLUE), (shallow, RED))):
@@ -89,7 +89,7 @@ def decision_regions(
         results: what `depth.at_equal_budget` found.
         path: where to save the figure.
     """
-    figure = Figure(figsize=(2.4 * len(results), 3.2), layout="constrained")
+    figure = Figure(figsize=(2.4 * len(results), 3.4), layout="constrained")
     side = np.linspace(-1.1, 1.1, 221)
     plane = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
     for axes, result in zip(panels(figure, len(results)), results, strict=True):
