@@ -83,8 +83,8 @@ def mlp(
         classes: Number of classes; 1 for the probability of the second of two.
         units: n[1] … n[L-1], the units of each hidden layer, built by `dense_block`.
         activation: Name of the hidden layers' activation.
-        kernel_initializer: Draws the hidden layers' first weights; an instance draws anew for
-            each layer.
+        kernel_initializer: Draws the hidden layers' first weights, other ones for each layer; the
+            seed of an instance is the first layer's, and the next layer's is one more.
         kernel_regularizer: Penalty on every layer's weights, the classifier's included.
         batch_normalization: Whether hidden layers normalize before they activate.
         dropout: Share of each hidden layer's activations dropped in training.
@@ -104,7 +104,7 @@ def mlp(
         Nature 323, 1986.
     """
     check_classifier(input_shape, classes, rank=None)
-    if any(not isinstance(width, int) or width < 1 for width in units):
+    if isinstance(units, int) or any(not isinstance(n, int) or n < 1 for n in units):
         raise ValueError(
             f"expected units=(n1, n2, ...), positive integers, received {units}; "
             "() makes no hidden layer"
@@ -120,7 +120,7 @@ def mlp(
             x,
             width,
             activation=activation,
-            kernel_initializer=kernel_initializer,
+            kernel_initializer=_of_layer(layer, kernel_initializer),
             kernel_regularizer=kernel_regularizer,
             batch_normalization=batch_normalization,
             dropout=dropout,
@@ -133,3 +133,13 @@ def mlp(
         name="classifier",
     )(x)
     return keras.Model(inputs, outputs, name=name)
+
+
+def _of_layer(layer: int, initializer: str | keras.Initializer) -> str | keras.Initializer:
+    # One instance draws the same numbers as often as it is asked: every layer would start alike.
+    if not isinstance(initializer, keras.Initializer):
+        return initializer
+    config = initializer.get_config()
+    if isinstance(config.get("seed"), int):
+        config["seed"] += layer - 1
+    return type(initializer).from_config(config)

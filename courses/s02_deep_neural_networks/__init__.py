@@ -1,0 +1,1 @@
+"""Session 2: deep neural networks."""

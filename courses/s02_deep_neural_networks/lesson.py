@@ -1,0 +1,300 @@
+# %% [markdown]
+# # Session 2: deep neural networks
+#
+# What: forward and backward propagation through any number of layers in NumPy, held against Keras;
+# then a network of dense layers, trained with `fit` and deployed as int8.
+#
+# Why: every network of this course is trained by these two passes. Whoever has written them once
+# knows why a deep network that starts badly never learns, and what its layers cost on a device.
+#
+# From a terminal:
+#
+#     python -m courses run s02                            # 8 x 8 digits, no download
+#     python -m courses run s02 --dataset fashion_mnist    # the real thing, through TFDS
+#     python -m courses check s02                          # grades exercises.py
+#
+# The theory behind each step is in README.md, under the same headings.
+
+# %%
+import time
+
+import keras
+import numpy as np
+
+import courses
+import deploy
+from courses.s02_deep_neural_networks import (
+    depth,
+    device,
+    drawings,
+    drawings_of_depth,
+    experiments,
+    reference,
+    solutions,
+)
+from thinkkeras import datasets, plots
+from thinkkeras.models import mlp
+
+settings = courses.settings("s02", dataset="digits", targets=("cpu", "cortex-m"))
+keras.utils.set_random_seed(settings.seed)
+figures = settings.out / "figures"
+
+# %% [markdown]
+# ## The data
+#
+# Pixels stay whole numbers of 0-255; the network's first layers divide by 255 and flatten. The
+# NumPy networks below get such rows ready-made, and classes as one-hot rows.
+
+# %%
+pipelines, info = datasets.load(settings.dataset, augment=False, seed=settings.seed)
+train, validation, test = map(datasets.as_arrays, pipelines)
+print(f"{info.name}: {info.counts}, pictures of {info.input_shape}, {info.classes} classes")
+x, y = experiments.as_rows(*train, info.classes, limit=10_000)
+features = x.shape[1]
+
+# %% [markdown]
+# ## Notation, and forward propagation
+#
+# L layers; layer l has n[l] units, weights W[l], biases b[l], sums z[l] and activations a[l]. A
+# batch of m examples is a matrix with m rows, and a layer is one line.
+
+# %%
+n = [features, 6, 5, info.classes]
+drawings.notation(n, figures / "notation.png")
+parameters = solutions.initialize_parameters(n, seed=settings.seed)
+a = x[:4]
+for layer, (weights, bias) in enumerate(parameters, start=1):
+    z = a @ weights + bias
+    a = np.maximum(z, 0)
+    print(f"W[{layer}]: {weights.shape}, b[{layer}]: {bias.shape}, a[{layer}]: {a.shape}")
+probabilities = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)  # the last layer's softmax
+print(f"loss before training {-np.log(probabilities[y[:4] == 1]).mean():.3f}")
+
+# %% [markdown]
+# ## Activation functions
+#
+# Without g the layers would collapse into one: a product of matrices is a matrix.
+
+# %%
+drawings.activation_functions(solutions.ACTIVATIONS, figures / "activation_functions.png")
+
+# %% [markdown]
+# On the device they differ too. The same small network, untrained, exported once for each
+# activation: only ReLU melts into the layer.
+
+# %%
+activation_rows = device.activation_rows(
+    ["relu", "tanh", "silu"][: settings.epochs],  # one epoch is a trial run: one export
+    train[0][:100],
+    settings.targets[-1],
+    settings.out / "activations",
+    settings.seed,
+)
+print(deploy.report.markdown(activation_rows))
+
+# %% [markdown]
+# ## Backward propagation
+#
+# The chain rule from the last layer to the first. One step of gradient descent, in full:
+
+# %%
+sums, activations = solutions.forward(x, parameters)
+gradients = solutions.backward(y, parameters, sums, activations)
+stepped = [
+    (weights - 0.1 * for_weights, bias - 0.1 * for_bias)
+    for (weights, bias), (for_weights, for_bias) in zip(parameters, gradients, strict=True)
+]
+after = solutions.loss(solutions.forward(x, stepped)[0][-1], y)
+print(f"loss {solutions.loss(sums[-1], y):.4f}, after one step {after:.4f}")
+
+# %% [markdown]
+# ## Gradient checking
+#
+# A derivation may be wrong, a difference quotient cannot. It has a step to choose: too large and
+# the function bends within it, too small and the subtraction leaves only rounding.
+
+# %%
+few = x[:8, ::4], y[:8]
+widths = [few[0].shape[1], 5, 4, info.classes]
+step_sizes = 10.0 ** np.arange(-12, 0)
+drawings.gradient_check(
+    step_sizes,
+    reference.step_errors(*few, widths, step_sizes, settings.seed),
+    (1, 2, 3, 5),
+    reference.backward_differences(*few, (1, 2, 3, 5), settings.seed),
+    figures / "gradient_check.png",
+)
+
+# %% [markdown]
+# ## Initialisation
+#
+# Twenty hidden layers of 64 units, one batch, before any training: what comes out at the end, and
+# what comes back at the front?
+
+# %%
+deep = [features, *[64] * 20, info.classes]
+hidden = ("sigmoid", "tanh", "relu")
+batch = x[:500], y[:500]
+statistics = experiments.statistics_by_start(deep, *batch, hidden, settings.seed)
+drawings.histograms_by_layer(
+    statistics["tanh"], (1, 2, 5, 10, 20), figures / "initialisation_histograms.png"
+)
+drawings.sizes_by_layer(statistics, figures / "initialisation_layers.png")
+
+# %% [markdown]
+# And does it train? The same networks, the same batches, Adam.
+
+# %%
+steps = 500 if settings.epochs is None else 40 * min(settings.epochs, 12)
+losses = experiments.losses_by_start(deep, x, y, hidden, steps, settings.seed)
+drawings.training_by_start(losses, np.log(info.classes), figures / "initialisation_training.png")
+
+# %% [markdown]
+# ## Universal approximation
+#
+# One hidden layer is enough for any continuous function, given enough units: each ReLU bends the
+# line once. The polygon through points of the function can be written down without training.
+
+
+# %%
+def wavy(place: np.ndarray) -> np.ndarray:
+    return np.sin(2 * np.pi * place) + 0.4 * np.sin(7 * np.pi * place)
+
+
+fits = experiments.approximations(wavy, (2, 4, 16, 64), 4 * steps, settings.seed)
+drawings_of_depth.approximations(wavy, fits, figures / "universal_approximation.png")
+
+# %% [markdown]
+# ## Shallow against deep
+#
+# Depth composes. A layer of two ReLUs folds the line in the middle, and each further layer folds
+# what is folded already: the pieces double while the parameters grow by six. One hidden layer of
+# the same size has one bend for each unit: it follows the first teeth, then it has to go straight.
+
+# %%
+folds = (1, 2, 4, 6)
+folded = [depth.sawtooth_network(count) for count in folds]
+shallow = [depth.first_teeth_network(count) for count in folds]
+pieces = [
+    tuple(depth.linear_pieces(network, np.zeros(1), np.ones(1)) for network in pair)
+    for pair in zip(folded, shallow, strict=True)
+]
+drawings_of_depth.folding(folded, shallow, pieces, figures / "folding.png")
+
+# %% [markdown]
+# Weights that exist need not be found by training. So: networks of one parameter count, trained
+# alike from several seeds, on two wound spirals and on pictures. Each hidden layer of a network
+# is as wide as the budget allows.
+
+# %%
+points = depth.spirals(1000, settings.seed)
+on_spirals = depth.at_equal_budget(
+    points,
+    depth.spirals(4000, settings.seed + 1),
+    budget=1000,
+    hidden_layers=(1, 2, 3, 5, 8),
+    seeds=range(5),
+    steps=3 * steps,
+    learning_rate=0.01,
+)
+on_pictures = depth.at_equal_budget(
+    (x, y),
+    experiments.as_rows(*validation, info.classes),
+    budget=32 * (features + 1 + info.classes) + info.classes,  # one hidden layer of 32 units
+    hidden_layers=(1, 2, 3, 5, 8),
+    seeds=range(3),
+    steps=steps,
+    learning_rate=3e-3,
+)
+drawings_of_depth.decision_regions(*points, on_spirals, figures / "decision_regions.png")
+tasks = {"spirals": on_spirals, info.name: on_pictures}
+drawings_of_depth.errors_by_depth(tasks, figures / "shallow_and_deep.png")
+depth_rows = depth.rows(tasks)
+print(deploy.report.markdown(depth_rows))
+
+# %% [markdown]
+# ## The run
+#
+# Two hidden layers of ReLU with batch normalisation (session 6) and dropout (session 3); AdamW and
+# a cosine (session 4). `fit` does for each batch what we wrote: forward, backward, step.
+
+# %%
+model = mlp(info.input_shape, info.classes, units=(512, 256), batch_normalization=True, dropout=0.3)
+model.summary()
+batch_size = {"digits": 32}.get(settings.dataset, 256)
+epochs = settings.epochs or 20
+steps = epochs * -(-len(train[0]) // batch_size)
+learning_rate = keras.optimizers.schedules.CosineDecay(2e-3, steps)
+model.compile(
+    optimizer=keras.optimizers.AdamW(learning_rate, weight_decay=0.01),
+    loss="sparse_categorical_crossentropy",
+    metrics=["accuracy"],
+    jit_compile=False,  # on a CPU, XLA makes dense layers slower
+)
+started = time.perf_counter()
+history = model.fit(
+    *train, batch_size=batch_size, epochs=epochs, validation_data=validation, verbose=2
+)
+training_seconds = time.perf_counter() - started
+
+# %%
+probabilities = model.predict(test[0], verbose=0)
+predicted = probabilities.argmax(axis=-1)
+test_accuracy = float(np.mean(predicted == test[1]))
+print(f"test accuracy {test_accuracy:.2%} after {training_seconds:.0f} s of training")
+model.save(settings.out / "model.keras")
+plots.learning_curves(history, figures / "learning_curves.png")
+plots.confusion_matrix(test[1], predicted, info.labels, figures / "confusion_matrix.png")
+plots.prediction_sheet(*test, probabilities, info.labels, figures / "predictions.png")
+
+# %% [markdown]
+# ## To the device
+#
+# A dense layer's weights are each used once for a picture, so the device carries many weights for
+# little work: flash is what this network needs, not RAM.
+
+# %%
+np.savez_compressed(settings.out / "calibration.npz", x=train[0][:384])
+np.savez_compressed(settings.out / "test.npz", x=test[0], y=test[1])
+cards = [
+    deploy.export(
+        settings.out / "model.keras",
+        target,
+        out=settings.out / "deploy" / target,
+        calibration=train[0][:384],
+        labels=info.labels,
+        test=test,
+        tolerance=0.3,
+        seed=settings.seed,
+        overwrite=True,
+    )
+    for target in settings.targets
+]
+
+# %%
+courses.write_metrics(
+    settings.out,
+    cards,
+    dataset=info.name,
+    seed=settings.seed,
+    epochs=epochs,
+    parameters=model.count_params(),
+    training_seconds=round(training_seconds, 1),
+    history=history.history,
+    test_accuracy=test_accuracy,
+    tables={"activations": activation_rows, "depth": depth_rows},
+)
+print(deploy.table(cards))
+
+# %% [markdown]
+# ## What was learnt
+#
+# - Forward propagation is one line for each layer, backward propagation two; both work for any L,
+#   and finite differences say whether they are right.
+# - How a network starts decides whether signals reach its ends: the variance of the weights must
+#   fit the number of inputs and the activation.
+# - One hidden layer can do everything, given enough units. Depth reuses what is computed already:
+#   worth much on functions made by composition, nothing on these rows of pixels.
+# - On a device a dense network is weights: flash, hardly any RAM.
+#
+# Now open `exercises.py`: each of these steps is there to be written by hand.
