@@ -68,6 +68,7 @@ class LearningRateFinder(keras.callbacks.Callback):
         self.smoothing = smoothing
         self.divergence = divergence
         self._planned = np.geomspace(lowest, highest, steps)
+        self._average = 0.0
         self._forget()
 
     @property
