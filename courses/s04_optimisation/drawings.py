@@ -172,7 +172,6 @@ def schedules(
     left.set_title("the plan", loc="left", fontweight="bold")
     right.set_title("the training", loc="left", fontweight="bold")
     right.legend(frameon=False, fontsize=9)
-    left.legend(frameon=False, fontsize=9)
     return save(figure, path)
 
 
@@ -210,6 +209,9 @@ def clipping(watches: Mapping[str, Stopwatch], path: PathLike | None = None) -> 
     axes = figure.subplots()
     for colour, (name, watch) in zip(PALETTE, watches.items(), strict=False):
         label = f"{name}: {watch.accuracies[-1]:.0%} right at the end"
+        if not np.isfinite(watch.losses[-1]):
+            broken = watch.steps[int(np.argmin(np.isfinite(watch.losses)))]
+            label = f"{name}: no finite loss from step {broken} on"
         axes.plot(watch.steps, watch.losses, color=colour, linewidth=1.8, label=label)
     # The first steps of what is not clipped may leave any scale.
     axes.set_ylim(0, 1.6 * max(watch.losses[0] for watch in watches.values()))
