@@ -1,0 +1,1 @@
+"""Session 4: optimisation strategies."""
