@@ -1,0 +1,334 @@
+"""What a training's history says is wrong, in words, with the remedy to try first."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+# Accuracies, gaps and jumps of accuracy are shares (0.05 is five points). Changes of a loss are
+# shares of its value after the first epoch, which gives the loss its scale, or of its own mean.
+WANTED_ACCURACY = 0.9  # below it a training set is not learned, unless the caller says otherwise
+ACCURACY_GAP = 0.05  # training above validation by more: over-fitting
+ACCURACY_LEAD = 0.02  # validation above training by more: worth a word
+LOSS_GAP = 2.0  # where no accuracy is logged: validation loss this many times the training loss
+LEAST_LOSS = 0.1  # ... while it is above this share of its first value
+VALIDATION_RISE = 0.15  # of its smallest value: a validation loss that turned upwards
+TRAINING_RISE = 0.1  # of its first value: a training loss that ends above its smallest value
+TRAINING_JUMPS = 0.05  # of its first value: mean step of a training loss, counting steps upwards
+ACCURACY_JUMPS = 0.03  # mean step of validation accuracy, up or down, in the second half
+LOSS_JUMPS = 0.2  # of its mean: the same for the loss, where no accuracy is logged
+LEAST_FALL = 0.1  # of its first value: less of a fall is no learning
+STILL_FALLING = 0.1  # of its mean, over the last quarter of the epochs: not yet at the end
+ABOVE_CHANCE = 0.1  # of the way from chance to 100 %: not more is chance
+FEWEST_EPOCHS = 6  # from fewer epochs no trend is read
+
+
+class Curves(NamedTuple):
+    """One number for each epoch; an empty array where the history does not have the curve."""
+
+    loss: np.ndarray
+    val_loss: np.ndarray
+    accuracy: np.ndarray
+    val_accuracy: np.ndarray
+    wanted: float
+    classes: int | None
+
+    @property
+    def trend(self) -> bool:
+        """Whether there are enough epochs to speak of one."""
+        return len(self.loss) >= FEWEST_EPOCHS
+
+    @property
+    def learned(self) -> bool:
+        """Whether the training accuracy is what is wanted; not known where none is logged."""
+        return len(self.accuracy) > 0 and self.accuracy[-1] >= self.wanted
+
+
+def diagnose(
+    history: keras.callbacks.History | Mapping[str, Sequence[float]],
+    *,
+    wanted_accuracy: float = WANTED_ACCURACY,
+    classes: int | None = None,
+) -> list[str]:
+    """Says in words what is wrong with a training, and which session's remedy to try.
+
+    It reads the loss, the first metric whose name ends in "accuracy", and both on validation data
+    (`val_…`). Its rules are rules of thumb: the constants of this module are the thresholds.
+
+    Args:
+        history: what `fit` returns, or its `history` dictionary.
+        wanted_accuracy: share in 0-1 that the task needs. Bias is measured against it: on data
+            where people agree on 80 % of the labels, 0.8 is no under-fitting.
+        classes: number of classes, about equally frequent; with it, accuracy at chance is seen.
+
+    Returns:
+        Findings, the gravest first, each a sentence or two that open with the finding's name and
+        a colon. A training without a fault gives one finding, "healthy".
+
+    Raises:
+        ValueError: the history is empty or has no loss, a curve is not made of numbers, or an
+            argument is out of range.
+
+    Source:
+        Ng, "Machine Learning Yearning", 2018, chapters 20-32 (bias and variance read off training
+        and validation error); Goodfellow, Bengio and Courville, "Deep Learning", MIT Press 2016,
+        chapter 11.
+    """
+    curves = _read(history, wanted_accuracy, classes)
+    broken = _diverged(curves)
+    if broken:
+        return [broken]
+    rules: tuple[Callable[[Curves], str], ...] = (
+        _at_chance,
+        _not_falling,
+        _rising,
+        _jumping,
+        _under_fitting,
+        _over_fitting,
+        _train_longer,
+        _noisy_validation,
+        _validation_leads,
+        _too_short,
+    )
+    found = [finding for rule in rules if (finding := rule(curves))]
+    # What does not learn at all needs no further word on how it does so.
+    grave = [finding for finding in found if finding.startswith("not learning")]
+    return grave[:1] or found or [_healthy(curves)]
+
+
+def _diverged(curves: Curves) -> str:
+    for values in curves[:4]:
+        bad = np.flatnonzero(~np.isfinite(values))
+        if len(bad):
+            return (
+                f"diverged: {values[bad[0]]:g} in epoch {bad[0] + 1}. Divide the learning rate by "
+                "ten, or clip the gradients (session 4); if it still happens in the first epoch, "
+                "look for NaN or for huge values in the inputs (session 1)."
+            )
+    return ""
+
+
+def _at_chance(curves: Curves) -> str:
+    if curves.classes is None or not len(curves.accuracy):
+        return ""
+    chance = 1 / curves.classes
+    if curves.accuracy[-1] > chance + ABOVE_CHANCE * (1 - chance):
+        return ""
+    return (
+        f"not learning: training accuracy {_percent(curves.accuracy[-1])}, and guessing among "
+        f"{curves.classes} classes gives {_percent(chance)}. Check that labels belong to their "
+        "inputs and that inputs are scaled (session 1); then try a learning rate ten times "
+        "smaller, and one ten times larger (session 4)."
+    )
+
+
+def _not_falling(curves: Curves) -> str:
+    fall = 1 - curves.loss[-1] / curves.loss[0]
+    if not curves.trend or curves.learned or fall >= LEAST_FALL or _rise(curves.loss) > fall + 0.1:
+        return ""
+    return (
+        f"not learning: the training loss went from {curves.loss[0]:.3g} to {curves.loss[-1]:.3g} "
+        f"in {len(curves.loss)} epochs. Try a learning rate ten times larger, and one ten times "
+        "smaller (session 4); then a larger network (session 2); and check inputs and labels."
+    )
+
+
+def _rising(curves: Curves) -> str:
+    if not curves.trend or _rise(curves.loss) < TRAINING_RISE:
+        return ""
+    return (
+        f"learning rate too high: the training loss was {curves.loss.min():.3g} and rose to "
+        f"{curves.loss[-1]:.3g}. Divide the learning rate by three to ten, or let it warm up and "
+        "decay (session 4)."
+    )
+
+
+def _jumping(curves: Curves) -> str:
+    if not curves.trend or _rise(curves.loss) >= TRAINING_RISE:  # which says the same
+        return ""
+    upwards = np.maximum(np.diff(curves.loss), 0).mean() / curves.loss[0]
+    if upwards < TRAINING_JUMPS:
+        return ""
+    return (
+        "learning rate too high: the training loss jumps up and down between epochs. Divide the "
+        "learning rate by three to ten, let it decay, or take larger batches (session 4)."
+    )
+
+
+def _under_fitting(curves: Curves) -> str:
+    if not len(curves.accuracy) or curves.learned or not curves.trend or _falling(curves.loss):
+        return ""
+    return (
+        f"under-fitting (bias): the training loss has levelled off at an accuracy of "
+        f"{_percent(curves.accuracy[-1])}, where {_percent(curves.wanted)} is wanted. Try a larger "
+        "or deeper network (session 2), convolutions for pictures (session 6), or less "
+        "regularisation (session 3)."
+    )
+
+
+def _over_fitting(curves: Curves) -> str:
+    signs = []
+    if len(curves.accuracy) and len(curves.val_accuracy):
+        gap = curves.accuracy[-1] - curves.val_accuracy[-1]
+        if gap > ACCURACY_GAP:
+            signs.append(
+                f"accuracy is {_percent(curves.accuracy[-1])} in training and "
+                f"{_percent(curves.val_accuracy[-1])} in validation"
+            )
+    elif (
+        len(curves.val_loss)
+        and curves.val_loss[-1] > LOSS_GAP * curves.loss[-1]
+        and curves.val_loss[-1] > LEAST_LOSS * curves.val_loss[0]
+    ):
+        signs.append(
+            f"the loss is {curves.loss[-1]:.3g} in training and {curves.val_loss[-1]:.3g} in "
+            "validation"
+        )
+    turn = _turn(curves)
+    if turn:
+        signs.append(
+            f"the validation loss was lowest in epoch {turn} ({curves.val_loss[turn - 1]:.3g}) "
+            f"and is {curves.val_loss[-1]:.3g} now"
+        )
+    if not signs:
+        return ""
+    return (
+        f"over-fitting (variance): {', and '.join(signs)}. Get more data or augment what is "
+        "there; then regularise: dropout, L2, label smoothing, early stopping (session 3)."
+    )
+
+
+def _train_longer(curves: Curves) -> str:
+    watched, name = (
+        (curves.val_loss, "validation") if len(curves.val_loss) else (curves.loss, "training")
+    )
+    short = len(curves.accuracy) > 0 and not curves.learned and _falling(curves.loss)
+    if not curves.trend or not (_falling(watched) or short) or _turn(curves):
+        return ""
+    return (
+        f"still improving: the {name if _falling(watched) else 'training'} loss is still falling "
+        f"after {len(curves.loss)} epochs. Train longer, or choose a larger learning rate and let "
+        "it decay (session 4)."
+    )
+
+
+def _noisy_validation(curves: Curves) -> str:
+    """Steps between epochs in the second half, where a training should have calmed down."""
+    values, limit = curves.val_accuracy, ACCURACY_JUMPS
+    if not len(values):
+        values, limit = curves.val_loss, LOSS_JUMPS * curves.val_loss.mean() if curves.trend else 0
+    if not curves.trend or len(values) < FEWEST_EPOCHS:
+        return ""
+    late = values[len(values) // 2 :]
+    # Steps that go one way are a trend; what remains after the trend is noise.
+    steps = np.abs(np.diff(late)).mean() - abs(late[-1] - late[0]) / (len(late) - 1)
+    if steps < limit:
+        return ""
+    return (
+        "noisy validation: its curve jumps from epoch to epoch. Let the learning rate decay "
+        "(session 4), and judge on more validation examples or on the mean of several epochs "
+        "(session 3)."
+    )
+
+
+def _validation_leads(curves: Curves) -> str:
+    if not len(curves.accuracy) or not len(curves.val_accuracy):
+        return ""
+    lead = curves.val_accuracy[-1] - curves.accuracy[-1]
+    if lead < ACCURACY_LEAD:
+        return ""
+    return (
+        f"validation better than training, by {100 * lead:.1f} points: usually no fault. Dropout "
+        "and augmentation make the training figures harder, and these are means over an epoch "
+        "in which the network still changed. Without either, suspect that the validation set is "
+        "easier or holds training examples (session 3)."
+    )
+
+
+def _too_short(curves: Curves) -> str:
+    if curves.trend:
+        return ""
+    return (
+        f"too short to judge: {len(curves.loss)} of the {FEWEST_EPOCHS} epochs from which a trend "
+        "can be read. Train longer."
+    )
+
+
+def _healthy(curves: Curves) -> str:
+    if len(curves.val_accuracy):
+        shown = f"accuracy {_percent(curves.val_accuracy[-1])} in validation"
+    elif len(curves.val_loss):
+        shown = f"validation loss {curves.val_loss[-1]:.3g}"
+    else:
+        return (
+            f"healthy as far as can be seen: training loss {curves.loss[-1]:.3g}. Without "
+            "validation data over-fitting stays invisible: pass validation_data to fit (session 3)."
+        )
+    return f"healthy: {shown}, close to training, and levelled off. Measure the test set, once."
+
+
+def _rise(values: np.ndarray) -> float:
+    """How far a curve ends above its smallest value, as a share of its first."""
+    return float((values[-3:].mean() - values.min()) / values[0])
+
+
+def _falling(values: np.ndarray) -> bool:
+    """Whether a curve falls over its last quarter, by a line laid through it."""
+    last = values[-max(3, len(values) // 4) :]
+    slope = np.polyfit(np.arange(len(last)), last, 1)[0]
+    return bool(-slope * (len(last) - 1) > STILL_FALLING * last.mean())
+
+
+def _turn(curves: Curves) -> int:
+    """The epoch, from 1, after which the validation loss rose while training went on; else 0."""
+    values = curves.val_loss
+    if not curves.trend or len(values) < FEWEST_EPOCHS or len(values) != len(curves.loss):
+        return 0
+    lowest = int(values.argmin())
+    end = values[-3:].mean()
+    rose = end - values[lowest] > VALIDATION_RISE * values[lowest]
+    # A change in the small end of a curve that has long been flat is no rise.
+    visible = end - values[lowest] > 0.02 * values[0]
+    went_on = curves.loss[-1] < curves.loss[lowest]
+    return lowest + 1 if rose and visible and went_on and lowest < len(values) - 3 else 0
+
+
+def _read(
+    history: keras.callbacks.History | Mapping[str, Sequence[float]],
+    wanted: float,
+    classes: int | None,
+) -> Curves:
+    values = history if isinstance(history, Mapping) else getattr(history, "history", None)
+    if not isinstance(values, Mapping):
+        raise ValueError(
+            "expected the History that fit returns, or its history dictionary, received "
+            f"{type(history).__name__}"
+        )
+    if not 0 < wanted <= 1:
+        raise ValueError(f"expected wanted_accuracy in 0-1, a share, received {wanted}")
+    if classes is not None and classes < 2:
+        raise ValueError(f"expected 2 classes or more, received classes={classes}")
+    names = (name for name in values if name.endswith("accuracy") and not name.startswith("val_"))
+    accuracy = next(names, "accuracy")
+    curves = [_numbers(values, name) for name in ("loss", "val_loss", accuracy, f"val_{accuracy}")]
+    if not len(curves[0]):
+        raise ValueError(
+            "expected a history with a 'loss' for at least one epoch, received "
+            f"{ {name: len(values[name]) for name in values} or 'an empty one' }; call fit first"
+        )
+    return Curves(*curves, wanted=wanted, classes=classes)
+
+
+def _numbers(values: Mapping[str, Sequence[float]], name: str) -> np.ndarray:
+    try:
+        numbers = np.asarray(values.get(name, []), dtype=np.float64)
+    except (TypeError, ValueError):
+        numbers = np.empty((0, 0))
+    if numbers.ndim != 1:
+        raise ValueError(f"expected one number for each epoch in {name!r}, received {values[name]}")
+    return numbers
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
