@@ -130,6 +130,25 @@ def polynomial(x: np.ndarray, y: np.ndarray, degree: int, at: np.ndarray) -> np.
     return chebyshev.chebval(2 * at - 1, coefficients, tensor=True).T
 
 
+def polynomial_errors(
+    degrees: Sequence[int], seed: int, *, examples: int = 20, sets: int = 500
+) -> tuple[np.ndarray, np.ndarray]:
+    """Median mean squared error on the fitted examples and on fresh ones, for each degree."""
+    random = np.random.default_rng(seed)
+    x, at = np.linspace(0, 1, examples), np.linspace(0, 1, 101)
+    y = curve(x)[:, None] + random.normal(scale=NOISE, size=(examples, sets))
+    fresh = curve(at)[:, None] + random.normal(scale=NOISE, size=(len(at), sets))
+    errors = [
+        [
+            np.median(np.mean((polynomial(x, y, degree, points) - values) ** 2, axis=0))
+            for points, values in ((x, y), (at, fresh))
+        ]
+        for degree in degrees
+    ]
+    train, test = np.transpose(errors)
+    return train, test
+
+
 def decompose_polynomials(
     degrees: Sequence[int], seed: int, *, examples: int = 20, sets: int = 500
 ) -> Decomposition:
@@ -154,6 +173,24 @@ def decompose_polynomials(
     return Decomposition(np.array(bias), np.array(variance), NOISE**2, np.array(error))
 
 
+def decompose_networks(said: np.ndarray, classes: np.ndarray) -> tuple[float, float]:
+    """Bias² and variance of repeated trainings of a classifier, as parts of its squared error.
+
+    The labels' noise is not known, so it counts as bias.
+
+    Args:
+        said: probabilities, `(trainings, examples, classes)`.
+        classes: `(examples,)`.
+
+    Returns:
+        (bias², variance), each summed over the classes; their sum is the mean squared distance
+        between probabilities and labels.
+    """
+    mean, targets = said.mean(axis=0), np.eye(said.shape[-1])[classes]
+    bias = np.mean(np.sum((mean - targets) ** 2, axis=-1))
+    return float(bias), float(np.mean(np.sum((said - mean) ** 2, axis=-1)))
+
+
 def random_features(
     train: tuple[np.ndarray, np.ndarray],
     other: tuple[np.ndarray, np.ndarray],
@@ -173,7 +210,8 @@ def random_features(
     """
     pixels = [images.reshape(len(images), -1) / 255 for images, _ in (train, other)]
     weights = random.normal(size=(pixels[0].shape[1], features)) / pixels[0].shape[1] ** 0.5
-    hidden, hidden_other = (np.maximum(p @ weights, 0) for p in pixels)
+    offsets = random.normal(size=features) / 2
+    hidden, hidden_other = (np.maximum(p @ weights + offsets, 0) for p in pixels)
     classes = max(train[1].max(), other[1].max()) + 1
     # With more features than examples many weights fit exactly; lstsq takes the smallest.
     output = np.linalg.lstsq(hidden, np.eye(classes)[train[1]], rcond=1e-10)[0]

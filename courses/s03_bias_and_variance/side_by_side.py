@@ -140,21 +140,66 @@ def probabilities(model: keras.Model, x: np.ndarray) -> np.ndarray:
     Returns:
         Probabilities of shape `(networks, examples, classes)`.
     """
-    count = model.input_shape[1]
-    parts = []
-    for start in range(0, len(x), _CHUNK):
-        chunk = x[start : start + _CHUNK].astype(np.float32)
-        repeated = np.repeat(chunk[:, None], count, axis=1)
-        parts.append(keras.ops.convert_to_numpy(model(repeated, training=False)))
-    return np.concatenate(parts).transpose(1, 0, 2)
+    indices = np.repeat(np.arange(len(x))[:, None], model.input_shape[1], axis=1)
+    return _outputs(model, x, indices)
 
 
-def accuracies(model: keras.Model, x: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Each network's share of right answers on the same pictures, shape `(networks,)`."""
-    return np.mean(probabilities(model, x).argmax(-1) == classes, axis=1)
+def accuracies(
+    model: keras.Model, x: np.ndarray, classes: np.ndarray, draws: np.ndarray | None = None
+) -> np.ndarray:
+    """Each network's share of right answers.
+
+    Args:
+        model: as `networks` builds it.
+        x: pictures, `(examples, height, width, channels)`.
+        classes: theirs, `(examples,)`.
+        draws: which of them each network is shown, `(shown, networks)`; by default all of them.
+
+    Returns:
+        Shares of shape `(networks,)`.
+    """
+    if draws is None:
+        draws = np.repeat(np.arange(len(x))[:, None], model.input_shape[1], axis=1)
+    return np.mean(_outputs(model, x, draws).argmax(-1) == classes[draws].T, axis=1)
 
 
-def losses(model: keras.Model, x: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Each network's mean cross-entropy on the same pictures, shape `(networks,)`."""
-    right = probabilities(model, x)[:, np.arange(len(classes)), classes]
+class Watch(keras.callbacks.Callback):
+    """Keeps each network's validation loss and accuracy after each epoch.
+
+    Args:
+        x: validation pictures.
+        classes: theirs.
+    """
+
+    def __init__(self, x: np.ndarray, classes: np.ndarray) -> None:
+        super().__init__()
+        self.x, self.classes = x, classes
+        self.losses: list[np.ndarray] = []  # one array (networks,) for each epoch
+        self.accuracies: list[np.ndarray] = []
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        said = probabilities(self.model, self.x)
+        self.losses.append(cross_entropy(said, self.classes))
+        self.accuracies.append(np.mean(said.argmax(-1) == self.classes, axis=1))
+
+
+def cross_entropy(said: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Each network's mean loss.
+
+    Args:
+        said: `(networks, examples, classes)`, as `probabilities` returns it.
+        classes: the right class of each example, `(examples,)`.
+
+    Returns:
+        Losses of shape `(networks,)`.
+    """
+    right = said[:, np.arange(len(classes)), classes]
     return -np.log(np.maximum(right, 1e-7)).mean(axis=1)
+
+
+def _outputs(model: keras.Model, x: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    parts = []
+    for start in range(0, len(indices), _CHUNK):
+        shown = x[indices[start : start + _CHUNK]].astype(np.float32)
+        parts.append(keras.ops.convert_to_numpy(model(shown, training=False)))
+    return np.concatenate(parts).transpose(1, 0, 2)
