@@ -21,6 +21,7 @@ LOSS_JUMPS = 0.2  # of its mean: the same for the loss, where no accuracy is log
 LEAST_FALL = 0.1  # of its first value: less of a fall is no learning
 STILL_FALLING = 0.1  # of its mean, over the last quarter of the epochs: not yet at the end
 ABOVE_CHANCE = 0.1  # of the way from chance to 100 %: not more is chance
+WORSE_THAN_GUESSING = 2.0  # times the logarithm of the classes, which is a guesser's loss
 FEWEST_EPOCHS = 6  # from fewer epochs no trend is read
 
 
@@ -115,17 +116,27 @@ def _at_chance(curves: Curves) -> str:
     chance = 1 / curves.classes
     if curves.accuracy[-1] > chance + ABOVE_CHANCE * (1 - chance):
         return ""
-    return (
+    shown = (
         f"not learning: training accuracy {_percent(curves.accuracy[-1])}, and guessing among "
-        f"{curves.classes} classes gives {_percent(chance)}. Check that labels belong to their "
-        "inputs and that inputs are scaled (session 1); then try a learning rate ten times "
-        "smaller, and one ten times larger (session 4)."
+        f"{curves.classes} classes gives {_percent(chance)}. "
+    )
+    if curves.loss.max() > WORSE_THAN_GUESSING * np.log(curves.classes):
+        return shown + (
+            f"A loss of {curves.loss.max():.3g} in between, far above a guesser's "
+            f"{np.log(curves.classes):.3g}, says that the learning rate is too high: divide it by "
+            "ten (session 4), and check that the inputs are scaled (session 1)."
+        )
+    return shown + (
+        "Check that labels belong to their inputs and that inputs are scaled (session 1); then "
+        "try a learning rate ten times smaller, and one ten times larger (session 4)."
     )
 
 
 def _not_falling(curves: Curves) -> str:
-    fall = 1 - curves.loss[-1] / curves.loss[0]
-    if not curves.trend or curves.learned or fall >= LEAST_FALL or _rise(curves.loss) > fall + 0.1:
+    fall = 1 - curves.loss[-1] / max(abs(curves.loss[0]), 1e-12)
+    if not curves.trend or curves.learned or fall >= LEAST_FALL:
+        return ""
+    if _rise(curves.loss) >= TRAINING_RISE:  # it fell and rose again: another fault
         return ""
     return (
         f"not learning: the training loss went from {curves.loss[0]:.3g} to {curves.loss[-1]:.3g} "
@@ -147,7 +158,7 @@ def _rising(curves: Curves) -> str:
 def _jumping(curves: Curves) -> str:
     if not curves.trend or _rise(curves.loss) >= TRAINING_RISE:  # which says the same
         return ""
-    upwards = np.maximum(np.diff(curves.loss), 0).mean() / curves.loss[0]
+    upwards = np.maximum(np.diff(curves.loss), 0).mean() / max(abs(curves.loss[0]), 1e-12)
     if upwards < TRAINING_JUMPS:
         return ""
     return (
@@ -270,7 +281,7 @@ def _healthy(curves: Curves) -> str:
 
 def _rise(values: np.ndarray) -> float:
     """How far a curve ends above its smallest value, as a share of its first."""
-    return float((values[-3:].mean() - values.min()) / values[0])
+    return float((values[-3:].mean() - values.min()) / max(abs(values[0]), 1e-12))
 
 
 def _falling(values: np.ndarray) -> bool:

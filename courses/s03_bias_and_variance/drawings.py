@@ -1,4 +1,4 @@
-"""Session 3's own figures: fits, leaks, learning curves, bias and variance, the remedies.
+"""Session 3's own figures: leaks, learning curves, bias and variance, the remedies.
 
 Every function returns a matplotlib `Figure` and, where `path` is given, saves it as PNG.
 """
@@ -46,65 +46,9 @@ def leaks(found: Sequence[experiments.Leak], path: PathLike | None = None) -> Fi
     axes.set_xticks([tick for tick in np.arange(0, 1.01, 0.1) if tick >= min(values) - 0.1])
     axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %", decimals=0))
     axes.set_xlabel("accuracy")
-    _plain(axes)
+    plain(axes)
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles[:2], labels[:2], loc="outside upper center", ncols=2, frameon=False)
-    return save(figure, path)
-
-
-def polynomials(
-    degrees: Sequence[int], seed: int, path: PathLike | None = None, *, examples: int = 20
-) -> Figure:
-    """Draws polynomials of several degrees through the same noisy examples.
-
-    Args:
-        degrees: one panel each.
-        seed: seeds the examples' noise.
-        path: where to save the figure.
-        examples: to fit.
-    """
-    random = np.random.default_rng(seed)
-    x, at = np.linspace(0, 1, examples), np.linspace(0, 1, 400)
-    y = experiments.curve(x) + random.normal(scale=experiments.NOISE, size=examples)
-    figure = Figure(figsize=(4.2 * len(degrees), 3.4), layout="constrained")
-    for axes, degree in zip(
-        figure.subplots(1, len(degrees), sharey=True, squeeze=False)[0], degrees, strict=True
-    ):
-        axes.plot(at, experiments.curve(at), color=GREY, linestyle="--", label="the curve itself")
-        fitted = experiments.polynomial(x, y, degree, at)
-        axes.plot(at, fitted, color=RED, linewidth=2, label="fitted")
-        axes.scatter(x, y, color=BLUE, s=22, zorder=3, label="training examples")
-        axes.set_ylim(-2.1, 2.1)
-        axes.set_title(f"degree {degree}", loc="left", fontweight="bold")
-        axes.set_xlabel("x")
-        _plain(axes)
-    figure.axes[0].set_ylabel("y")
-    figure.axes[0].legend(frameon=False, fontsize=9, loc="lower left")
-    return save(figure, path)
-
-
-def polynomial_errors(
-    degrees: Sequence[int], train: np.ndarray, test: np.ndarray, path: PathLike | None = None
-) -> Figure:
-    """Draws training and test error against the degree.
-
-    Args:
-        degrees: of the polynomials.
-        train: mean squared error on the examples that were fitted, one for each degree.
-        test: the same on fresh examples.
-        path: where to save the figure.
-    """
-    figure = Figure(figsize=(7, 3.8), layout="constrained")
-    axes = figure.add_subplot()
-    axes.plot(degrees, train, "o-", color=GREY, label="training examples")
-    axes.plot(degrees, test, "o-", color=BLUE, label="fresh examples")
-    axes.axhline(experiments.NOISE**2, color="black", linestyle=":", label="noise: no fit beats it")
-    axes.set_yscale("log")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlabel("degree of the polynomial")
-    axes.set_ylabel("mean squared error")
-    axes.legend(frameon=False)
-    _plain(axes)
     return save(figure, path)
 
 
@@ -117,19 +61,18 @@ def histories(
         found: by name, `History.history` with validation and accuracy.
         path: where to save the figure.
     """
-    figure = Figure(figsize=(4.2 * len(found), 5.4), layout="constrained")
+    figure = Figure(figsize=(3.4 * len(found), 5), layout="constrained")
     grid = figure.subplots(2, len(found), squeeze=False, sharex="col")
     for column, (name, values) in enumerate(found.items()):
         for axes, metric in zip(grid[:, column], ("loss", "accuracy"), strict=True):
             epochs = np.arange(1, len(values[metric]) + 1)
             axes.plot(epochs, values[metric], color=GREY, linewidth=2, label="training")
             axes.plot(epochs, values[f"val_{metric}"], color=BLUE, linewidth=2, label="validation")
-            _plain(axes)
-        top = max(4.0, *np.nan_to_num(values["loss"][:1]))
-        grid[0, column].set_ylim(
-            0, min(top, 1.1 * np.nanmax([*values["loss"], *values["val_loss"]]))
-        )
-        grid[0, column].set_title(name, loc="left", fontweight="bold")
+            plain(axes)
+        # A loss that explodes would press all others onto the axis.
+        highest = np.nanmax([*values["loss"], *values["val_loss"]])
+        grid[0, column].set_ylim(0, min(4.0, 1.1 * highest))
+        grid[0, column].set_title(name, loc="left", fontsize=10, fontweight="bold")
         grid[1, column].set_ylim(0, 1.03)
         grid[1, column].yaxis.set_major_formatter(PercentFormatter(1, symbol=" %", decimals=0))
         grid[1, column].set_xlabel("epoch")
@@ -167,7 +110,7 @@ def data_sizes(
     axes.set_xlabel("training examples")
     axes.set_ylabel("mistakes")
     axes.legend(frameon=False)
-    _plain(axes)
+    plain(axes)
     return save(figure, path)
 
 
@@ -205,7 +148,7 @@ def decomposition(
     axes.set_xlabel(label)
     axes.set_ylabel("squared error")
     axes.legend(frameon=False, loc="upper center")
-    _plain(axes)
+    plain(axes)
     return save(figure, path)
 
 
@@ -247,7 +190,7 @@ def double_descent(
         color=RED,
     )
     axes.legend(frameon=False, loc="upper right")
-    _plain(axes)
+    plain(axes)
     return save(figure, path)
 
 
@@ -292,7 +235,7 @@ def ablation(
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %", decimals=0))
     axes.set_xlabel("accuracy")
-    _plain(axes)
+    plain(axes)
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles[:4], labels[:4], loc="outside upper center", ncols=4, frameon=False)
     return save(figure, path)
@@ -315,14 +258,15 @@ def weight_sizes(found: Mapping[str, np.ndarray], path: PathLike | None = None) 
         )
     axes.set_xscale("log")
     axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %", decimals=0))
-    axes.set_xlabel("size of a weight in the first layer (log scale)")
+    axes.set_xlabel("size of a weight in the first layer (log scale; the first bar: all below)")
     axes.set_ylabel("share of the weights")
-    axes.legend(frameon=False, loc="upper left")
-    _plain(axes)
+    axes.legend(frameon=False, loc="upper center")
+    plain(axes)
     return save(figure, path)
 
 
-def _plain(axes: Axes) -> None:
+def plain(axes: Axes) -> None:
+    """Takes away what a figure does not need."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
     axes.set_axisbelow(True)

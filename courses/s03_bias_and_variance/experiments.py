@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.polynomial import chebyshev
 
+SPREAD = 3.0  # how fast the random features change with the picture
 NOISE = 0.3  # standard deviation of the noise on the curve's examples
 
 
@@ -197,7 +198,7 @@ def random_features(
     features: int,
     random: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A layer of fixed random ReLUs, and the least-squares output layer of the smallest norm.
+    """A layer of fixed random cosines, and the least-squares output layer of the smallest norm.
 
     Args:
         train: `(images, classes)` to fit.
@@ -209,9 +210,9 @@ def random_features(
         Outputs on `train` and on `other`, `(examples, classes)`; the targets are 1 and 0.
     """
     pixels = [images.reshape(len(images), -1) / 255 for images, _ in (train, other)]
-    weights = random.normal(size=(pixels[0].shape[1], features)) / pixels[0].shape[1] ** 0.5
-    offsets = random.normal(size=features) / 2
-    hidden, hidden_other = (np.maximum(p @ weights + offsets, 0) for p in pixels)
+    weights = random.normal(size=(pixels[0].shape[1], features)) * SPREAD / len(pixels[0][0]) ** 0.5
+    phases = random.uniform(0, 2 * np.pi, size=features)
+    hidden, hidden_other = (np.cos(p @ weights + phases) for p in pixels)
     classes = max(train[1].max(), other[1].max()) + 1
     # With more features than examples many weights fit exactly; lstsq takes the smallest.
     output = np.linalg.lstsq(hidden, np.eye(classes)[train[1]], rcond=1e-10)[0]

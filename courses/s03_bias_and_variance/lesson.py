@@ -28,7 +28,13 @@ from sklearn.model_selection import train_test_split
 import courses
 import deploy
 import deploy.report
-from courses.s03_bias_and_variance import drawings, experiments, side_by_side, solutions
+from courses.s03_bias_and_variance import (
+    drawings,
+    experiments,
+    polynomial_drawings,
+    side_by_side,
+    solutions,
+)
 from thinkkeras import datasets, plots
 from thinkkeras.diagnosis import diagnose
 from thinkkeras.models import mlp
@@ -84,14 +90,14 @@ drawings.leaks(leaks, figures / "leaks.png")
 # %%
 degrees = range(16)
 errors = experiments.polynomial_errors(degrees, settings.seed)
-drawings.polynomials((1, 3, 15), settings.seed, figures / "polynomials.png")
-drawings.polynomial_errors(degrees, *errors, figures / "polynomial_errors.png")
+polynomial_drawings.polynomials((1, 3, 15), settings.seed, figures / "polynomials.png")
+polynomial_drawings.polynomial_errors(degrees, *errors, figures / "polynomial_errors.png")
 
 # %% [markdown]
 # ## Under- and over-fitting: networks
 #
-# Three networks learn from the small training set. `diagnose` reads each history and says what is
-# wrong with it.
+# Three networks, one too small and two on the small training set, one of these with a learning rate
+# that is too large. `diagnose` reads each history and says what is wrong with it.
 
 # %%
 units = (128, 128) if settings.dataset == "digits" else (256, 128)
@@ -100,10 +106,10 @@ batch_size, rate = 32, 1e-2 if settings.dataset == "digits" else 2e-3
 targets, validation_targets = one_hot[y], one_hot[validation_y]
 
 histories = {}
-for name, hidden, learning_rate in (
-    ("2 hidden units", (2,), rate),
-    (f"{units[0]} and {units[1]} hidden units", units, rate),
-    ("a learning rate 30 times larger", units, 30 * rate),
+for name, count, hidden, learning_rate in (
+    ("2 hidden units, all examples", len(x), (2,), rate),
+    (f"{units[0]} and {units[1]} units, {small:,} examples", small, units, rate),
+    ("learning rate 30 times larger", small, units, 30 * rate),
 ):
     model = mlp(info.input_shape, info.classes, units=hidden)
     model.compile(
@@ -113,9 +119,9 @@ for name, hidden, learning_rate in (
         jit_compile=False,  # compiling costs more than it saves here
     )
     history = model.fit(
-        x[:small],
-        targets[:small],
-        batch_size=batch_size,
+        x[:count],
+        targets[:count],
+        batch_size=max(batch_size, count // 50),
         epochs=epochs,
         validation_data=(validation_x, validation_targets),
         validation_batch_size=500,
@@ -132,45 +138,16 @@ drawings.histories(histories, figures / "histories.png")
 # a `fit` and nothing else (`side_by_side.py`). Three for each size, each with examples of its own
 # and all with the same number of steps.
 
-
 # %%
-def fit_side_by_side(examples, draws, epochs, *, batch_size=batch_size, units=units, recipe=None):
-    """Trains one network for each column of `draws`; returns them, and what `Watch` kept."""
-    recipe = dict(recipe or {})
-    smoothing, augment = recipe.pop("label_smoothing", 0.0), recipe.pop("augment", False)
-    watched = recipe.pop("early_stopping", False)
-    watch = side_by_side.Watch(validation_x, validation_y)
-    count = draws.shape[1]
-    model = side_by_side.networks(count, info.input_shape, info.classes, units=units, **recipe)
-    steps = epochs * -(-len(draws) // batch_size)
-    model.compile(
-        optimizer=keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(rate, steps)),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=smoothing),
-        loss_weights=float(count),  # the sum of the networks' losses, not their mean
-        jit_compile=False,
-    )
-    model.fit(
-        side_by_side.batches(
-            *examples, draws, info, batch_size=batch_size, augment=augment, seed=settings.seed
-        ),
-        epochs=epochs,
-        callbacks=[watch] if watched else [],
-        shuffle=False,  # the pipeline shuffles
-        verbose=0,
-    )
-    return model, watch
-
-
+rest = {"batch_size": batch_size, "learning_rate": rate, "seed": settings.seed}
 sizes = np.unique(np.geomspace(max(20, small // 5), len(x), 6).astype(int))
 draws = side_by_side.draw(len(x), np.repeat(sizes, 3), len(x), settings.seed)
 passes = min(epochs, -(-40_000 // len(x)))
-model, _ = fit_side_by_side((x, targets), draws, passes, batch_size=64)
+model = side_by_side.fit(info, x, targets, draws, units=units, epochs=passes, **rest)
 mistakes = [
     1 - side_by_side.accuracies(model, x, y, draws[:1000]).reshape(-1, 3),
     1 - side_by_side.accuracies(model, validation_x, validation_y).reshape(-1, 3),
 ]
-for size, fitted, unseen in zip(sizes, *mistakes, strict=True):
-    print(f"{size:6,} examples: {fitted.mean():6.1%} wrong of its own, {unseen.mean():6.1%} of new")
 drawings.data_sizes(sizes, *mistakes, figures / "data_sizes.png")
 
 # %% [markdown]
@@ -200,7 +177,7 @@ drawings.decomposition(
 widths, decomposed = (1, 2, 4, 8, 32, 256), []
 for width in widths:
     draws = side_by_side.draw(len(x), [small] * 10, small, settings.seed)
-    model, _ = fit_side_by_side((x, targets), draws, epochs, units=(width,))
+    model = side_by_side.fit(info, x, targets, draws, units=(width,), epochs=epochs, **rest)
     said = side_by_side.probabilities(model, validation_x[:1000])
     decomposed.append(experiments.decompose_networks(said, validation_y[:1000]))
     print(f"width {width:3}: bias² {decomposed[-1][0]:.3f}, variance {decomposed[-1][1]:.3f}")
@@ -214,7 +191,7 @@ drawings.decomposition(
 # %% [markdown]
 # ## Double descent
 #
-# A layer of random ReLUs that stays as it is, and behind it least squares. Where the features are
+# A layer of random cosines that stays as it is, and behind it least squares. Where the features are
 # as many as the examples, one set of weights fits all examples, at any price. Beyond, many do, and
 # `lstsq` takes the smallest.
 
@@ -231,10 +208,11 @@ drawings.double_descent(features, *descent, few, figures / "double_descent.png")
 # ## Regularisation
 #
 # Every remedy on the same small training set, with the same network and the same number of steps:
-# five networks each, which differ in their first weights, the order of their batches, and what
+# many networks each, which differ in their first weights, the order of their batches, and what
 # the remedy itself draws.
 
 # %%
+seeds = 20 if settings.dataset == "digits" else 5
 recipes = {
     "none": {},
     "L2": {"kernel_regularizer": keras.regularizers.L2(2e-3)},
@@ -247,30 +225,32 @@ recipes = {
 }
 
 
-def ablate(recipe):
-    """Training accuracy, validation accuracy, validation loss of five networks, and weights."""
-    draws = side_by_side.draw(small, [small] * 5, small, settings.seed)
-    model, watch = fit_side_by_side((x, targets), draws, epochs, recipe=recipe)
+def ablate(early_stopping=False, **recipe):
+    """Training accuracy, validation accuracy and loss of each network, and their weights."""
+    draws = side_by_side.draw(small, [small] * seeds, small, settings.seed)
+    watch = side_by_side.Watch(validation_x, validation_y) if early_stopping else None
+    model = side_by_side.fit(
+        info, x, targets, draws, units=units, epochs=epochs, watch=watch, **rest, **recipe
+    )
     fitted = side_by_side.accuracies(model, x[:small], y[:small])
     said = side_by_side.probabilities(model, validation_x)
     unseen = np.mean(said.argmax(-1) == validation_y, axis=1)
     loss = side_by_side.cross_entropy(said, validation_y)
-    if watch.losses:
-        # As EarlyStopping with restore_best_weights: the best epoch of each network.
-        losses = np.array(watch.losses).T.tolist()
-        best = [solutions.early_stopping(curve, patience=10)[1] for curve in losses]
-        unseen = np.array([watch.accuracies[epoch][n] for n, epoch in enumerate(best)])
-        loss = np.array([watch.losses[epoch][n] for n, epoch in enumerate(best)])
+    if watch:
+        # As EarlyStopping with restore_best_weights: each network goes back to its best epoch.
+        losses, accuracies = np.array(watch.losses), np.array(watch.accuracies)
+        best = [solutions.early_stopping(list(curve), patience=10)[1] for curve in losses.T]
+        loss, unseen = (values[best, range(seeds)] for values in (losses, accuracies))
     return fitted, unseen, loss, model.get_weights()[0]
 
 
-measured = {name: ablate(recipe) for name, recipe in recipes.items()}
+measured = {name: ablate(**recipe) for name, recipe in recipes.items()}
 plain = measured["none"][1].mean()
 helped = [name for name in recipes if measured[name][1].mean() > plain]
 if len(helped) > 1:
     together = {key: value for name in helped for key, value in recipes[name].items()}
     recipes["all that helped"] = together
-    measured["all that helped"] = ablate(together)
+    measured["all that helped"] = ablate(**together)
 chosen = max(recipes, key=lambda name: measured[name][1].mean())
 
 header = ["remedy", "training accuracy", "validation accuracy", "validation loss"]
@@ -280,13 +260,8 @@ for name, (fitted, unseen, loss, _) in measured.items():
     ablation.append([name, *cells, f"{loss.mean():.3f} ± {loss.std(ddof=1):.3f}"])
 print(deploy.report.markdown(ablation))
 print(f"above none on average: {', '.join(helped) or 'nothing'}; chosen: {chosen}")
-values = list(measured.values())
-drawings.ablation(
-    list(measured),
-    np.array([row[0] for row in values]),
-    np.array([row[1] for row in values]),
-    figures / "ablation.png",
-)
+fitted, unseen, _, _ = zip(*measured.values(), strict=True)
+drawings.ablation(list(measured), np.array(fitted), np.array(unseen), figures / "ablation.png")
 kernels = {name: measured[name][3] for name in ("none", "L2", "L1")}
 drawings.weight_sizes(kernels, figures / "weight_sizes.png")
 
@@ -299,12 +274,8 @@ drawings.weight_sizes(kernels, figures / "weight_sizes.png")
 
 
 # %%
-def fit_whole(recipe):
+def fit_whole(early_stopping=False, augment=False, label_smoothing=0.0, **recipe):
     """Trains one network on all training examples."""
-    recipe = dict(recipe)
-    smoothing, augment = recipe.pop("label_smoothing", 0.0), recipe.pop("augment", False)
-    stopping = keras.callbacks.EarlyStopping(patience=10, restore_best_weights=True)
-    callbacks = [stopping] if recipe.pop("early_stopping", False) else []
     examples = tf.data.Dataset.from_tensor_slices((x.astype("float32"), targets))
     batches = examples.shuffle(len(x), seed=settings.seed).batch(batch_size)
     batches = datasets.augmented(batches, info, settings.seed) if augment else batches
@@ -312,16 +283,17 @@ def fit_whole(recipe):
     steps = whole_epochs * len(batches)
     model.compile(
         optimizer=keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(rate, steps)),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=smoothing),
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing),
         metrics=["accuracy"],
         jit_compile=False,
     )
+    stopping = keras.callbacks.EarlyStopping(patience=10, restore_best_weights=True)
     history = model.fit(
         batches.prefetch(tf.data.AUTOTUNE),
         epochs=whole_epochs,
         validation_data=(validation_x, validation_targets),
         validation_batch_size=500,
-        callbacks=callbacks,
+        callbacks=[stopping] if early_stopping else [],
         shuffle=False,  # the pipeline shuffles
         verbose=2,
     )
@@ -335,7 +307,7 @@ trained = {}
 for name in dict.fromkeys(["none", chosen]):
     keras.utils.set_random_seed(settings.seed)
     started = time.perf_counter()
-    model, history = fit_whole(recipes[name])
+    model, history = fit_whole(**recipes[name])
     seconds = time.perf_counter() - started
     _, fitted = model.evaluate(x, targets, batch_size=500, verbose=0)
     _, unseen = model.evaluate(validation_x, validation_targets, batch_size=500, verbose=0)

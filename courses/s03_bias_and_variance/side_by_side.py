@@ -5,6 +5,7 @@ batches. One `fit` trains them all in about the time that one of them would take
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -130,6 +131,83 @@ def batches(
     return flat.map(stacked).prefetch(tf.data.AUTOTUNE)
 
 
+class Watch(keras.callbacks.Callback):
+    """Keeps each network's validation loss and accuracy after each epoch.
+
+    Args:
+        x: validation pictures.
+        classes: theirs.
+    """
+
+    def __init__(self, x: np.ndarray, classes: np.ndarray) -> None:
+        super().__init__()
+        self.x, self.classes = x, classes
+        self.losses: list[np.ndarray] = []  # one array (networks,) for each epoch
+        self.accuracies: list[np.ndarray] = []
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        said = probabilities(self.model, self.x)
+        self.losses.append(cross_entropy(said, self.classes))
+        self.accuracies.append(np.mean(said.argmax(-1) == self.classes, axis=1))
+
+
+def fit(
+    info: datasets.DatasetInfo,
+    x: np.ndarray,
+    targets: np.ndarray,
+    draws: np.ndarray,
+    *,
+    units: Sequence[int],
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    seed: int,
+    watch: Watch | None = None,
+    augment: bool = False,
+    label_smoothing: float = 0.0,
+    **regularisation: Any,
+) -> keras.Model:
+    """Trains one network for each column of `draws`, with Adam and a rate that falls to zero.
+
+    Args:
+        info: of the data set.
+        x: pictures, `(examples, height, width, channels)`.
+        targets: `(examples, classes)`.
+        draws: each network's examples, as `draw` returns them.
+        units: units of each hidden layer.
+        epochs: passes through the draws.
+        batch_size: pictures of each network in a batch.
+        learning_rate: the first one.
+        seed: seeds order and augmentation.
+        watch: keeps what validation says after each epoch.
+        augment: whether pictures are shifted and mirrored at random.
+        label_smoothing: share of each target that is spread over all classes.
+        **regularisation: what `networks` takes.
+
+    Returns:
+        The trained model.
+    """
+    count = draws.shape[1]
+    model = networks(count, info.input_shape, info.classes, units=units, **regularisation)
+    steps = epochs * -(-len(draws) // batch_size)
+    model.compile(
+        optimizer=keras.optimizers.Adam(
+            keras.optimizers.schedules.CosineDecay(learning_rate, steps)
+        ),
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing),
+        loss_weights=float(count),  # the sum of the networks' losses, not their mean
+        jit_compile=False,
+    )
+    model.fit(
+        batches(x, targets, draws, info, batch_size=batch_size, augment=augment, seed=seed),
+        epochs=epochs,
+        callbacks=[watch] if watch else [],
+        shuffle=False,  # the pipeline shuffles
+        verbose=0,
+    )
+    return model
+
+
 def probabilities(model: keras.Model, x: np.ndarray) -> np.ndarray:
     """What each of the networks says to the same pictures.
 
@@ -161,26 +239,6 @@ def accuracies(
     if draws is None:
         draws = np.repeat(np.arange(len(x))[:, None], model.input_shape[1], axis=1)
     return np.mean(_outputs(model, x, draws).argmax(-1) == classes[draws].T, axis=1)
-
-
-class Watch(keras.callbacks.Callback):
-    """Keeps each network's validation loss and accuracy after each epoch.
-
-    Args:
-        x: validation pictures.
-        classes: theirs.
-    """
-
-    def __init__(self, x: np.ndarray, classes: np.ndarray) -> None:
-        super().__init__()
-        self.x, self.classes = x, classes
-        self.losses: list[np.ndarray] = []  # one array (networks,) for each epoch
-        self.accuracies: list[np.ndarray] = []
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        said = probabilities(self.model, self.x)
-        self.losses.append(cross_entropy(said, self.classes))
-        self.accuracies.append(np.mean(said.argmax(-1) == self.classes, axis=1))
 
 
 def cross_entropy(said: np.ndarray, classes: np.ndarray) -> np.ndarray:
