@@ -287,6 +287,8 @@ def _rise(values: np.ndarray) -> float:
 def _falling(values: np.ndarray) -> bool:
     """Whether a curve falls over its last quarter, by a line laid through it."""
     last = values[-max(3, len(values) // 4) :]
+    if len(last) < 3:
+        return False
     slope = np.polyfit(np.arange(len(last)), last, 1)[0]
     return bool(-slope * (len(last) - 1) > STILL_FALLING * last.mean())
 
@@ -322,13 +324,20 @@ def _read(
         raise ValueError(f"expected 2 classes or more, received classes={classes}")
     names = (name for name in values if name.endswith("accuracy") and not name.startswith("val_"))
     accuracy = next(names, "accuracy")
-    curves = [_numbers(values, name) for name in ("loss", "val_loss", accuracy, f"val_{accuracy}")]
-    if not len(curves[0]):
+    curves = Curves(
+        _numbers(values, "loss"),
+        _numbers(values, "val_loss"),
+        _numbers(values, accuracy),
+        _numbers(values, f"val_{accuracy}"),
+        wanted,
+        classes,
+    )
+    if not len(curves.loss):
         raise ValueError(
             "expected a history with a 'loss' for at least one epoch, received "
             f"{ {name: len(values[name]) for name in values} or 'an empty one' }; call fit first"
         )
-    return Curves(*curves, wanted=wanted, classes=classes)
+    return curves
 
 
 def _numbers(values: Mapping[str, Sequence[float]], name: str) -> np.ndarray:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from courses.s03_bias_and_variance import experiments
+from courses.s03_bias_and_variance import experiments, remedies
 from thinkkeras.plots import BLUE, GREY, RED, PathLike, save
 
 ORANGE = "#dd8b1f"
@@ -194,24 +194,19 @@ def double_descent(
     return save(figure, path)
 
 
-def ablation(
-    names: Sequence[str],
-    train: np.ndarray,
-    validation: np.ndarray,
-    path: PathLike | None = None,
-) -> Figure:
-    """Draws the validation accuracy with each remedy: every seed, the mean, and the baseline.
+def ablation(measured: Mapping[str, remedies.Measured], path: PathLike | None = None) -> Figure:
+    """Draws the accuracy with each remedy: every network's, the mean, and the baseline's mean.
 
     Args:
-        names: the remedies, the baseline first.
-        train: training accuracy, `(remedies, seeds)`.
-        validation: validation accuracy, `(remedies, seeds)`.
+        measured: by remedy, the baseline first.
         path: where to save the figure.
     """
-    figure = Figure(figsize=(9, 0.48 * len(names) + 1.3), layout="constrained")
+    figure = Figure(figsize=(9, 0.48 * len(measured) + 1.3), layout="constrained")
     axes = figure.add_subplot()
-    axes.axvline(validation[0].mean(), color=RED, linestyle=":", label="mean without a remedy")
-    for row, (seeds, fitted) in enumerate(zip(validation, train, strict=True)):
+    baseline = next(iter(measured.values())).validation.mean()
+    axes.axvline(baseline, color=RED, linestyle=":", label="mean without a remedy")
+    for row, values in enumerate(measured.values()):
+        fitted, seeds = values.train, values.validation
         axes.plot(
             fitted.mean(),
             row,
@@ -228,11 +223,11 @@ def ablation(
             color=BLUE,
             alpha=0.35,
             markersize=6,
-            label="validation, each seed",
+            label="validation, each network",
         )
         axes.plot(seeds.mean(), row, "D", color=BLUE, markersize=9, label="validation, mean")
-    axes.set_yticks(range(len(names)), names)
-    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_yticks(range(len(measured)), list(measured))
+    axes.set_ylim(len(measured) - 0.5, -0.5)
     axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %", decimals=0))
     axes.set_xlabel("accuracy")
     plain(axes)
@@ -249,7 +244,7 @@ def weight_sizes(found: Mapping[str, np.ndarray], path: PathLike | None = None) 
         path: where to save the figure.
     """
     figure = Figure(figsize=(8, 3.8), layout="constrained")
-    axes, bins = figure.add_subplot(), np.geomspace(1e-5, 2, 60)
+    axes, bins = figure.add_subplot(), np.geomspace(1e-5, 2, 60).tolist()
     for (name, weights), colour in zip(found.items(), (GREY, BLUE, RED), strict=False):
         sizes = np.clip(np.abs(weights).ravel(), bins[0], bins[-1])
         share = np.full(len(sizes), 1 / len(sizes))

@@ -19,6 +19,7 @@
 
 # %%
 import time
+from typing import Any
 
 import keras
 import numpy as np
@@ -32,8 +33,8 @@ from courses.s03_bias_and_variance import (
     drawings,
     experiments,
     polynomial_drawings,
+    remedies,
     side_by_side,
-    solutions,
 )
 from thinkkeras import datasets, plots
 from thinkkeras.diagnosis import diagnose
@@ -139,16 +140,15 @@ drawings.histories(histories, figures / "histories.png")
 # and all with the same number of steps.
 
 # %%
-rest = {"batch_size": batch_size, "learning_rate": rate, "seed": settings.seed}
-sizes = np.unique(np.geomspace(max(20, small // 5), len(x), 6).astype(int))
-draws = side_by_side.draw(len(x), np.repeat(sizes, 3), len(x), settings.seed)
+rest: dict[str, Any] = {"batch_size": batch_size, "learning_rate": rate, "seed": settings.seed}
+sizes = sorted({int(size) for size in np.geomspace(max(20, small // 5), len(x), 6)})
+each = [size for size in sizes for _ in range(3)]
+draws = side_by_side.draw(len(x), each, len(x), settings.seed)
 passes = min(epochs, -(-40_000 // len(x)))
 model = side_by_side.fit(info, x, targets, draws, units=units, epochs=passes, **rest)
-mistakes = [
-    1 - side_by_side.accuracies(model, x, y, draws[:1000]).reshape(-1, 3),
-    1 - side_by_side.accuracies(model, validation_x, validation_y).reshape(-1, 3),
-]
-drawings.data_sizes(sizes, *mistakes, figures / "data_sizes.png")
+own = 1 - side_by_side.accuracies(model, x, y, draws[:1000]).reshape(-1, 3)
+new = 1 - side_by_side.accuracies(model, validation_x, validation_y).reshape(-1, 3)
+drawings.data_sizes(sizes, own, new, figures / "data_sizes.png")
 
 # %% [markdown]
 # ## The bias–variance decomposition
@@ -183,8 +183,9 @@ for width in widths:
     print(f"width {width:3}: bias² {decomposed[-1][0]:.3f}, variance {decomposed[-1][1]:.3f}")
 drawings.decomposition(
     widths,
-    *np.transpose(decomposed),
-    path=figures / "network_decomposition.png",
+    np.array([bias for bias, _ in decomposed]),
+    np.array([variance for _, variance in decomposed]),
+    figures / "network_decomposition.png",
     label="hidden units",
 )
 
@@ -212,57 +213,28 @@ drawings.double_descent(features, *descent, few, figures / "double_descent.png")
 # the remedy itself draws.
 
 # %%
-seeds = 20 if settings.dataset == "digits" else 5
-recipes = {
-    "none": {},
-    "L2": {"kernel_regularizer": keras.regularizers.L2(2e-3)},
-    "L1": {"kernel_regularizer": keras.regularizers.L1(2e-4)},
-    "dropout": {"dropout": 0.3},
-    "early stopping": {"early_stopping": True},
-    "data augmentation": {"augment": True},
-    "label smoothing": {"label_smoothing": 0.1},
-    "batch normalisation": {"batch_normalization": True},
+options: dict[str, Any] = {
+    "networks": 10 if settings.dataset == "digits" else 5,
+    "epochs": epochs,
+    **rest,
 }
-
-
-def ablate(early_stopping=False, **recipe):
-    """Training accuracy, validation accuracy and loss of each network, and their weights."""
-    draws = side_by_side.draw(small, [small] * seeds, small, settings.seed)
-    watch = side_by_side.Watch(validation_x, validation_y) if early_stopping else None
-    model = side_by_side.fit(
-        info, x, targets, draws, units=units, epochs=epochs, watch=watch, **rest, **recipe
-    )
-    fitted = side_by_side.accuracies(model, x[:small], y[:small])
-    said = side_by_side.probabilities(model, validation_x)
-    unseen = np.mean(said.argmax(-1) == validation_y, axis=1)
-    loss = side_by_side.cross_entropy(said, validation_y)
-    if watch:
-        # As EarlyStopping with restore_best_weights: each network goes back to its best epoch.
-        losses, accuracies = np.array(watch.losses), np.array(watch.accuracies)
-        best = [solutions.early_stopping(list(curve), patience=10)[1] for curve in losses.T]
-        loss, unseen = (values[best, range(seeds)] for values in (losses, accuracies))
-    return fitted, unseen, loss, model.get_weights()[0]
-
-
-measured = {name: ablate(**recipe) for name, recipe in recipes.items()}
-plain = measured["none"][1].mean()
-helped = [name for name in recipes if measured[name][1].mean() > plain]
+options |= {"train": (x[:small], y[:small]), "validation": (validation_x, validation_y)}
+recipes = dict(remedies.REMEDIES)
+measured = {
+    name: remedies.ablate(info, units=units, **options, **recipe)
+    for name, recipe in recipes.items()
+}
+helped = remedies.together(measured)
 if len(helped) > 1:
-    together = {key: value for name in helped for key, value in recipes[name].items()}
-    recipes["all that helped"] = together
-    measured["all that helped"] = ablate(**together)
-chosen = max(recipes, key=lambda name: measured[name][1].mean())
-
-header = ["remedy", "training accuracy", "validation accuracy", "validation loss"]
-ablation = [header]
-for name, (fitted, unseen, loss, _) in measured.items():
-    cells = [f"{100 * v.mean():.1f} ± {100 * v.std(ddof=1):.1f} %" for v in (fitted, unseen)]
-    ablation.append([name, *cells, f"{loss.mean():.3f} ± {loss.std(ddof=1):.3f}"])
+    recipe = {key: value for name in helped for key, value in recipes[name].items()}
+    recipes["all that helped"] = recipe
+    measured["all that helped"] = remedies.ablate(info, units=units, **options, **recipe)
+chosen = max(measured, key=lambda name: measured[name].validation.mean())
+ablation = remedies.rows(measured)
 print(deploy.report.markdown(ablation))
 print(f"above none on average: {', '.join(helped) or 'nothing'}; chosen: {chosen}")
-fitted, unseen, _, _ = zip(*measured.values(), strict=True)
-drawings.ablation(list(measured), np.array(fitted), np.array(unseen), figures / "ablation.png")
-kernels = {name: measured[name][3] for name in ("none", "L2", "L1")}
+drawings.ablation(measured, figures / "ablation.png")
+kernels = {name: measured[name].weights for name in ("none", "L2", "L1")}
 drawings.weight_sizes(kernels, figures / "weight_sizes.png")
 
 # %% [markdown]
@@ -274,7 +246,9 @@ drawings.weight_sizes(kernels, figures / "weight_sizes.png")
 
 
 # %%
-def fit_whole(early_stopping=False, augment=False, label_smoothing=0.0, **recipe):
+def fit_whole(
+    early_stopping: bool = False, augment: bool = False, label_smoothing: float = 0.0, **recipe: Any
+) -> tuple[keras.Model, keras.callbacks.History]:
     """Trains one network on all training examples."""
     examples = tf.data.Dataset.from_tensor_slices((x.astype("float32"), targets))
     batches = examples.shuffle(len(x), seed=settings.seed).batch(batch_size)
@@ -287,7 +261,7 @@ def fit_whole(early_stopping=False, augment=False, label_smoothing=0.0, **recipe
         metrics=["accuracy"],
         jit_compile=False,
     )
-    stopping = keras.callbacks.EarlyStopping(patience=10, restore_best_weights=True)
+    stopping = keras.callbacks.EarlyStopping(patience=remedies.PATIENCE, restore_best_weights=True)
     history = model.fit(
         batches.prefetch(tf.data.AUTOTUNE),
         epochs=whole_epochs,

@@ -46,23 +46,24 @@ def networks(
     """
 
     def dense(
-        width: int, scale: float, use_bias: bool, activation: str | None = None
-    ) -> keras.Layer:
+        x: keras.KerasTensor, width: int, deviation: float, **options: Any
+    ) -> keras.KerasTensor:
         return keras.layers.EinsumDense(
             "bnf,nfu->bnu",
             (count, width),
-            bias_axes="nu" if use_bias else None,
-            activation=activation,
-            # The initializer takes the networks for a kernel's pixels: times `count` undoes that.
-            kernel_initializer=keras.initializers.VarianceScaling(scale * count),
+            kernel_initializer=keras.initializers.RandomNormal(stddev=deviation),
             kernel_regularizer=kernel_regularizer,
-        )
+            **options,
+        )(x)
 
     inputs = keras.Input((count, *input_shape))
     x = keras.layers.Rescaling(1 / 255)(inputs)
-    x = keras.layers.Reshape((count, int(np.prod(input_shape))))(x)
+    features = int(np.prod(input_shape))
+    x = keras.layers.Reshape((count, features))(x)
     for width in units:
-        x = dense(width, 2.0, not batch_normalization)(x)
+        # He's and, below, Glorot's deviation: an initializer may take the networks for inputs.
+        bias = None if batch_normalization else "nu"
+        x = dense(x, width, (2 / features) ** 0.5, bias_axes=bias)
         if batch_normalization:
             x = keras.layers.Reshape((count * width,))(x)
             x = keras.layers.BatchNormalization(momentum=0.9)(x)
@@ -70,7 +71,10 @@ def networks(
         x = keras.layers.Activation("relu")(x)
         if dropout:
             x = keras.layers.Dropout(dropout)(x)
-    return keras.Model(inputs, dense(classes, 1.0, True, "softmax")(x))
+        features = width
+    deviation = (2 / (features + classes)) ** 0.5
+    x = dense(x, classes, deviation, bias_axes="nu", activation="softmax")
+    return keras.Model(inputs, x)
 
 
 def draw(available: int, sizes: Sequence[int], length: int, seed: int) -> np.ndarray:
