@@ -1,10 +1,11 @@
 """What a training's history says is wrong, in words, with the remedy to try first."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 
 import keras
 import numpy as np
+
+from thinkkeras.histories import FEWEST_EPOCHS, Curves, falling, read, rise, scale, turning_epoch
 
 # Accuracies, gaps and jumps of accuracy are shares (0.05 is five points). Changes of a loss are
 # shares of its value after the first epoch, which gives the loss its scale, or of its own mean.
@@ -13,37 +14,14 @@ ACCURACY_GAP = 0.05  # training above validation by more: over-fitting
 ACCURACY_LEAD = 0.02  # validation above training by more: worth a word
 LOSS_GAP = 2.0  # where no accuracy is logged: validation loss this many times the training loss
 LEAST_LOSS = 0.1  # ... while it is above this share of its first value
-VALIDATION_RISE = 0.15  # of its smallest value: a validation loss that turned upwards
 TRAINING_RISE = 0.1  # of its first value: a training loss that ends above its smallest value
 TRAINING_JUMPS = 0.05  # of its first value: mean step of a training loss, counting steps upwards
+TURNS = 0.25  # share of the epochs in which a jumping loss turns from down to up or back
 ACCURACY_JUMPS = 0.03  # mean step of validation accuracy, up or down, in the second half
 LOSS_JUMPS = 0.2  # of its mean: the same for the loss, where no accuracy is logged
 LEAST_FALL = 0.1  # of its first value: less of a fall is no learning
-STILL_FALLING = 0.1  # of its mean, over the last quarter of the epochs: not yet at the end
 ABOVE_CHANCE = 0.1  # of the way from chance to 100 %: not more is chance
 WORSE_THAN_GUESSING = 2.0  # times the logarithm of the classes, which is a guesser's loss
-FEWEST_EPOCHS = 6  # from fewer epochs no trend is read
-
-
-class Curves(NamedTuple):
-    """One number for each epoch; an empty array where the history does not have the curve."""
-
-    loss: np.ndarray
-    val_loss: np.ndarray
-    accuracy: np.ndarray
-    val_accuracy: np.ndarray
-    wanted: float
-    classes: int | None
-
-    @property
-    def trend(self) -> bool:
-        """Whether there are enough epochs to speak of one."""
-        return len(self.loss) >= FEWEST_EPOCHS
-
-    @property
-    def learned(self) -> bool:
-        """Whether the training accuracy is what is wanted; not known where none is logged."""
-        return len(self.accuracy) > 0 and self.accuracy[-1] >= self.wanted
 
 
 def diagnose(
@@ -55,7 +33,8 @@ def diagnose(
     """Says in words what is wrong with a training, and which session's remedy to try.
 
     It reads the loss, the first metric whose name ends in "accuracy", and both on validation data
-    (`val_…`). Its rules are rules of thumb: the constants of this module are the thresholds.
+    (`val_…`). Its rules are rules of thumb: the constants of this module and of
+    `thinkkeras.histories` are the thresholds.
 
     Args:
         history: what `fit` returns, or its `history` dictionary.
@@ -76,7 +55,7 @@ def diagnose(
         and validation error); Goodfellow, Bengio and Courville, "Deep Learning", MIT Press 2016,
         chapter 11.
     """
-    curves = _read(history, wanted_accuracy, classes)
+    curves = read(history, wanted_accuracy, classes)
     broken = _diverged(curves)
     if broken:
         return [broken]
@@ -133,10 +112,10 @@ def _at_chance(curves: Curves) -> str:
 
 
 def _not_falling(curves: Curves) -> str:
-    fall = 1 - curves.loss[-1] / max(abs(curves.loss[0]), 1e-12)
+    fall = 1 - curves.loss[-1] / scale(curves.loss)
     if not curves.trend or curves.learned or fall >= LEAST_FALL:
         return ""
-    if _rise(curves.loss) >= TRAINING_RISE:  # it fell and rose again: another fault
+    if rise(curves.loss) >= TRAINING_RISE:  # it fell and rose again: another fault
         return ""
     return (
         f"not learning: the training loss went from {curves.loss[0]:.3g} to {curves.loss[-1]:.3g} "
@@ -146,7 +125,7 @@ def _not_falling(curves: Curves) -> str:
 
 
 def _rising(curves: Curves) -> str:
-    if not curves.trend or _rise(curves.loss) < TRAINING_RISE:
+    if not curves.trend or rise(curves.loss) < TRAINING_RISE or _jumping(curves):
         return ""
     return (
         f"learning rate too high: the training loss was {curves.loss.min():.3g} and rose to "
@@ -156,10 +135,12 @@ def _rising(curves: Curves) -> str:
 
 
 def _jumping(curves: Curves) -> str:
-    if not curves.trend or _rise(curves.loss) >= TRAINING_RISE:  # which says the same
+    if not curves.trend:
         return ""
-    upwards = np.maximum(np.diff(curves.loss), 0).mean() / max(abs(curves.loss[0]), 1e-12)
-    if upwards < TRAINING_JUMPS:
+    steps = np.diff(curves.loss)
+    upwards = np.maximum(steps, 0).mean() / scale(curves.loss)
+    turns = np.mean(np.sign(steps[1:]) != np.sign(steps[:-1]))
+    if upwards < TRAINING_JUMPS or turns < TURNS:
         return ""
     return (
         "learning rate too high: the training loss jumps up and down between epochs. Divide the "
@@ -168,7 +149,7 @@ def _jumping(curves: Curves) -> str:
 
 
 def _under_fitting(curves: Curves) -> str:
-    if not len(curves.accuracy) or curves.learned or not curves.trend or _falling(curves.loss):
+    if not len(curves.accuracy) or curves.learned or not curves.trend or falling(curves.loss):
         return ""
     return (
         f"under-fitting (bias): the training loss has levelled off at an accuracy of "
@@ -196,7 +177,7 @@ def _over_fitting(curves: Curves) -> str:
             f"the loss is {curves.loss[-1]:.3g} in training and {curves.val_loss[-1]:.3g} in "
             "validation"
         )
-    turn = _turn(curves)
+    turn = turning_epoch(curves)
     if turn:
         signs.append(
             f"the validation loss was lowest in epoch {turn} ({curves.val_loss[turn - 1]:.3g}) "
@@ -214,11 +195,11 @@ def _train_longer(curves: Curves) -> str:
     watched, name = (
         (curves.val_loss, "validation") if len(curves.val_loss) else (curves.loss, "training")
     )
-    short = len(curves.accuracy) > 0 and not curves.learned and _falling(curves.loss)
-    if not curves.trend or not (_falling(watched) or short) or _turn(curves):
+    short = len(curves.accuracy) > 0 and not curves.learned and falling(curves.loss)
+    if not curves.trend or not (falling(watched) or short) or turning_epoch(curves):
         return ""
     return (
-        f"still improving: the {name if _falling(watched) else 'training'} loss is still falling "
+        f"still improving: the {name if falling(watched) else 'training'} loss is still falling "
         f"after {len(curves.loss)} epochs. Train longer, or choose a larger learning rate and let "
         "it decay (session 4)."
     )
@@ -277,77 +258,6 @@ def _healthy(curves: Curves) -> str:
             "validation data over-fitting stays invisible: pass validation_data to fit (session 3)."
         )
     return f"healthy: {shown}, close to training, and levelled off. Measure the test set, once."
-
-
-def _rise(values: np.ndarray) -> float:
-    """How far a curve ends above its smallest value, as a share of its first."""
-    return float((values[-3:].mean() - values.min()) / max(abs(values[0]), 1e-12))
-
-
-def _falling(values: np.ndarray) -> bool:
-    """Whether a curve falls over its last quarter, by a line laid through it."""
-    last = values[-max(3, len(values) // 4) :]
-    if len(last) < 3:
-        return False
-    slope = np.polyfit(np.arange(len(last)), last, 1)[0]
-    return bool(-slope * (len(last) - 1) > STILL_FALLING * last.mean())
-
-
-def _turn(curves: Curves) -> int:
-    """The epoch, from 1, after which the validation loss rose while training went on; else 0."""
-    values = curves.val_loss
-    if not curves.trend or len(values) < FEWEST_EPOCHS or len(values) != len(curves.loss):
-        return 0
-    lowest = int(values.argmin())
-    end = values[-3:].mean()
-    rose = end - values[lowest] > VALIDATION_RISE * values[lowest]
-    # A change in the small end of a curve that has long been flat is no rise.
-    visible = end - values[lowest] > 0.02 * values[0]
-    went_on = curves.loss[-1] < curves.loss[lowest]
-    return lowest + 1 if rose and visible and went_on and lowest < len(values) - 3 else 0
-
-
-def _read(
-    history: keras.callbacks.History | Mapping[str, Sequence[float]],
-    wanted: float,
-    classes: int | None,
-) -> Curves:
-    values = history if isinstance(history, Mapping) else getattr(history, "history", None)
-    if not isinstance(values, Mapping):
-        raise ValueError(
-            "expected the History that fit returns, or its history dictionary, received "
-            f"{type(history).__name__}"
-        )
-    if not 0 < wanted <= 1:
-        raise ValueError(f"expected wanted_accuracy in 0-1, a share, received {wanted}")
-    if classes is not None and classes < 2:
-        raise ValueError(f"expected 2 classes or more, received classes={classes}")
-    names = (name for name in values if name.endswith("accuracy") and not name.startswith("val_"))
-    accuracy = next(names, "accuracy")
-    curves = Curves(
-        _numbers(values, "loss"),
-        _numbers(values, "val_loss"),
-        _numbers(values, accuracy),
-        _numbers(values, f"val_{accuracy}"),
-        wanted,
-        classes,
-    )
-    if not len(curves.loss):
-        raise ValueError(
-            "expected a history with a 'loss' for at least one epoch, received "
-            f"{ {name: len(values[name]) for name in values} or 'an empty one' }; call fit first"
-        )
-    return curves
-
-
-def _numbers(values: Mapping[str, Sequence[float]], name: str) -> np.ndarray:
-    try:
-        numbers = np.asarray(values.get(name, []), dtype=np.float64)
-    except (TypeError, ValueError):
-        numbers = np.empty((0, 0))
-    if numbers.ndim != 1:
-        raise ValueError(f"expected one number for each epoch in {name!r}, received {values[name]}")
-    return numbers
 
 
 def _percent(share: float) -> str:
