@@ -246,7 +246,7 @@ def weight_sizes(found: Mapping[str, np.ndarray], path: PathLike | None = None) 
     figure = Figure(figsize=(8, 3.8), layout="constrained")
     axes, bins = figure.add_subplot(), np.geomspace(1e-5, 2, 60).tolist()
     for (name, weights), colour in zip(found.items(), (GREY, BLUE, RED), strict=False):
-        sizes = np.clip(np.abs(weights).ravel(), bins[0], bins[-1])
+        sizes = np.clip(np.abs(weights).ravel().astype(float), bins[0], bins[-1])
         share = np.full(len(sizes), 1 / len(sizes))
         axes.hist(
             sizes, bins, weights=share, histtype="step", linewidth=2, color=colour, label=name
