@@ -62,6 +62,7 @@ def diagnose(
     rules: tuple[Callable[[Curves], str], ...] = (
         _at_chance,
         _not_falling,
+        _exploded,
         _rising,
         _jumping,
         _under_fitting,
@@ -99,12 +100,9 @@ def _at_chance(curves: Curves) -> str:
         f"not learning: training accuracy {_percent(curves.accuracy[-1])}, and guessing among "
         f"{curves.classes} classes gives {_percent(chance)}. "
     )
-    if curves.loss.max() > WORSE_THAN_GUESSING * np.log(curves.classes):
-        return shown + (
-            f"A loss of {curves.loss.max():.3g} in between, far above a guesser's "
-            f"{np.log(curves.classes):.3g}, says that the learning rate is too high: divide it by "
-            "ten (session 4), and check that the inputs are scaled (session 1)."
-        )
+    exploded = _exploded(curves)
+    if exploded:
+        return f"{shown}Probably a {exploded}"
     return shown + (
         "Check that labels belong to their inputs and that inputs are scaled (session 1); then "
         "try a learning rate ten times smaller, and one ten times larger (session 4)."
@@ -134,6 +132,19 @@ def _rising(curves: Curves) -> str:
     )
 
 
+def _exploded(curves: Curves) -> str:
+    if curves.classes is None or curves.learned:
+        return ""
+    guess = np.log(curves.classes)
+    if curves.loss.max() <= WORSE_THAN_GUESSING * guess:
+        return ""
+    return (
+        f"learning rate too high: a training loss of {curves.loss.max():.3g} in epoch "
+        f"{curves.loss.argmax() + 1}, where guessing gives {guess:.2g}. Divide the learning rate "
+        "by three to ten (session 4), and check that the inputs are scaled (session 1)."
+    )
+
+
 def _jumping(curves: Curves) -> str:
     if not curves.trend:
         return ""
@@ -150,6 +161,8 @@ def _jumping(curves: Curves) -> str:
 
 def _under_fitting(curves: Curves) -> str:
     if not len(curves.accuracy) or curves.learned or not curves.trend or falling(curves.loss):
+        return ""
+    if _exploded(curves):  # which is the cause
         return ""
     return (
         f"under-fitting (bias): the training loss has levelled off at an accuracy of "

@@ -198,8 +198,7 @@ drawings.decomposition(
 
 # %%
 few = min(small, 300)
-shares = (0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 3, 5, 10, 20)
-features = [max(2, round(few * share)) for share in shares]
+features = [max(2, round(few * share)) for share in experiments.FEATURE_SHARES]
 descent = experiments.double_descent(
     (x[:few], y[:few]), (validation_x[:1000], validation_y[:1000]), features, settings.seed
 )
@@ -213,26 +212,19 @@ drawings.double_descent(features, *descent, few, figures / "double_descent.png")
 # the remedy itself draws.
 
 # %%
-options: dict[str, Any] = {
-    "networks": 10 if settings.dataset == "digits" else 5,
-    "epochs": epochs,
+measured, recipes = remedies.compare(
+    info,
+    networks=10 if settings.dataset == "digits" else 5,
+    train=(x[:small], y[:small]),
+    validation=(validation_x, validation_y),
+    units=units,
+    epochs=epochs,
     **rest,
-}
-options |= {"train": (x[:small], y[:small]), "validation": (validation_x, validation_y)}
-recipes = dict(remedies.REMEDIES)
-measured = {
-    name: remedies.ablate(info, units=units, **options, **recipe)
-    for name, recipe in recipes.items()
-}
-helped = remedies.together(measured)
-if len(helped) > 1:
-    recipe = {key: value for name in helped for key, value in recipes[name].items()}
-    recipes["all that helped"] = recipe
-    measured["all that helped"] = remedies.ablate(info, units=units, **options, **recipe)
+)
 chosen = max(measured, key=lambda name: measured[name].validation.mean())
 ablation = remedies.rows(measured)
 print(deploy.report.markdown(ablation))
-print(f"above none on average: {', '.join(helped) or 'nothing'}; chosen: {chosen}")
+print(f"chosen: {chosen}")
 drawings.ablation(measured, figures / "ablation.png")
 kernels = {name: measured[name].weights for name in ("none", "L2", "L1")}
 drawings.weight_sizes(kernels, figures / "weight_sizes.png")

@@ -69,6 +69,29 @@ def ablate(
     return Measured(fitted, right, loss, model.get_weights()[0])
 
 
+def compare(
+    info: datasets.DatasetInfo, **training: Any
+) -> tuple[dict[str, Measured], dict[str, dict[str, Any]]]:
+    """Measures every remedy, and all those together that are above none on average.
+
+    Args:
+        info: of the data set.
+        **training: what `ablate` takes.
+
+    Returns:
+        What was measured, and what the training took, both by remedy. "all that helped" is among
+        them where two or more helped.
+    """
+    recipes = dict(REMEDIES)
+    measured = {name: ablate(info, **training, **recipe) for name, recipe in recipes.items()}
+    helped = together(measured)
+    if len(helped) > 1:
+        recipe = {key: value for name in helped for key, value in recipes[name].items()}
+        recipes["all that helped"] = recipe
+        measured["all that helped"] = ablate(info, **training, **recipe)
+    return measured, recipes
+
+
 def together(measured: dict[str, Measured]) -> list[str]:
     """The remedies whose networks are right more often in validation than those without one."""
     plain = measured["none"].validation.mean()

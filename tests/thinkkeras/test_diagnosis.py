@@ -81,10 +81,17 @@ def test_chance_is_seen_once_the_classes_are_known():
     assert "ten times smaller, and one ten times larger" in finding
     exploded = made(50 + FALLING, accuracy=np.full(20, 0.12))
     assert (
-        "far above a guesser's 2.3, says that the learning rate"
-        in diagnose(exploded, classes=10)[0]
+        "Probably a learning rate too high: a training loss of 51.4 in epoch 1, where"
+        in (diagnose(exploded, classes=10)[0])
     )
     assert not diagnose(history, classes=100)[0].startswith("not learning")
+
+
+def test_an_exploded_loss_is_the_cause_of_a_bad_fit():
+    history = made(np.r_[30.0, 1 + FALLING[1:]], accuracy=LOW)
+    (finding,) = diagnose(history, classes=10)
+    assert finding.startswith("learning rate too high: a training loss of 30 in epoch 1, where")
+    assert diagnose(history)[0].startswith("under-fitting")
 
 
 def test_other_names_of_accuracy_and_further_metrics_are_taken():
