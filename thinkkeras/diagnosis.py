@@ -59,20 +59,7 @@ def diagnose(
     broken = _diverged(curves)
     if broken:
         return [broken]
-    rules: tuple[Callable[[Curves], str], ...] = (
-        _at_chance,
-        _not_falling,
-        _exploded,
-        _rising,
-        _jumping,
-        _under_fitting,
-        _over_fitting,
-        _train_longer,
-        _noisy_validation,
-        _validation_leads,
-        _too_short,
-    )
-    found = [finding for rule in rules if (finding := rule(curves))]
+    found = [finding for rule in _RULES if (finding := rule(curves))]
     # What does not learn at all needs no further word on how it does so.
     grave = [finding for finding in found if finding.startswith("not learning")]
     return grave[:1] or found or [_healthy(curves)]
@@ -275,3 +262,19 @@ def _healthy(curves: Curves) -> str:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
+
+
+# In the order of their gravity.
+_RULES: tuple[Callable[[Curves], str], ...] = (
+    _at_chance,
+    _not_falling,
+    _exploded,
+    _rising,
+    _jumping,
+    _under_fitting,
+    _over_fitting,
+    _train_longer,
+    _noisy_validation,
+    _validation_leads,
+    _too_short,
+)

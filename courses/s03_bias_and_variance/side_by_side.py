@@ -44,18 +44,6 @@ def networks(
     Returns:
         A model from `(batch, count, height, width, channels)` to `(batch, count, classes)`.
     """
-
-    def dense(
-        x: keras.KerasTensor, width: int, deviation: float, **options: Any
-    ) -> keras.KerasTensor:
-        return keras.layers.EinsumDense(
-            "bnf,nfu->bnu",
-            (count, width),
-            kernel_initializer=keras.initializers.RandomNormal(stddev=deviation),
-            kernel_regularizer=kernel_regularizer,
-            **options,
-        )(x)
-
     inputs = keras.Input((count, *input_shape))
     x = keras.layers.Rescaling(1 / 255)(inputs)
     features = int(np.prod(input_shape))
@@ -63,7 +51,7 @@ def networks(
     for width in units:
         # He's and, below, Glorot's deviation: an initializer may take the networks for inputs.
         bias = None if batch_normalization else "nu"
-        x = dense(x, width, (2 / features) ** 0.5, bias_axes=bias)
+        x = _dense(x, width, (2 / features) ** 0.5, kernel_regularizer, bias_axes=bias)
         if batch_normalization:
             x = keras.layers.Reshape((count * width,))(x)
             x = keras.layers.BatchNormalization(momentum=0.9)(x)
@@ -73,7 +61,7 @@ def networks(
             x = keras.layers.Dropout(dropout)(x)
         features = width
     deviation = (2 / (features + classes)) ** 0.5
-    x = dense(x, classes, deviation, bias_axes="nu", activation="softmax")
+    x = _dense(x, classes, deviation, kernel_regularizer, bias_axes="nu", activation="softmax")
     return keras.Model(inputs, x)
 
 
@@ -175,16 +163,11 @@ def fit(
 
     Args:
         info: of the data set.
-        x: pictures, `(examples, height, width, channels)`.
-        targets: `(examples, classes)`.
-        draws: each network's examples, as `draw` returns them.
+        x, targets, draws, batch_size, augment, seed: what `batches` takes.
         units: units of each hidden layer.
         epochs: passes through the draws.
-        batch_size: pictures of each network in a batch.
         learning_rate: the first one.
-        seed: seeds order and augmentation.
         watch: keeps what validation says after each epoch.
-        augment: whether pictures are shifted and mirrored at random.
         label_smoothing: share of each target that is spread over all classes.
         **regularisation: what `networks` takes.
 
@@ -265,3 +248,19 @@ def _outputs(model: keras.Model, x: np.ndarray, indices: np.ndarray) -> np.ndarr
         shown = x[indices[start : start + _CHUNK]].astype(np.float32)
         parts.append(keras.ops.convert_to_numpy(model(shown, training=False)))
     return np.concatenate(parts).transpose(1, 0, 2)
+
+
+def _dense(
+    x: keras.KerasTensor,
+    width: int,
+    deviation: float,
+    regularizer: keras.Regularizer | None,
+    **options: Any,
+) -> keras.KerasTensor:
+    return keras.layers.EinsumDense(
+        "bnf,nfu->bnu",
+        (x.shape[1], width),
+        kernel_initializer=keras.initializers.RandomNormal(stddev=deviation),
+        kernel_regularizer=regularizer,
+        **options,
+    )(x)
