@@ -85,7 +85,7 @@ def load(
     train, validation, test = (cached(examples[split], counts[split], each) for split in SPLITS)
     train = shuffled(train, counts["train"], each, seed).batch(batch_size)
     if augment and images:
-        train = _augmented(train, info, seed)
+        train = augmented(train, info, seed)
     fixed = (_finished(dataset.batch(batch_size)) for dataset in (validation, test))
     return (_finished(train), *fixed), info
 
@@ -189,8 +189,13 @@ def _resized(
     return examples, info._replace(input_shape=(*size, info.input_shape[2]))
 
 
-def _augmented(dataset: tf.data.Dataset, info: DatasetInfo, seed: int) -> tf.data.Dataset:
+def augmented(dataset: tf.data.Dataset, info: DatasetInfo, seed: int = 0) -> tf.data.Dataset:
     """Shifts whole batches by up to a sixteenth of their side, and mirrors where that is safe.
+
+    Args:
+        dataset: Batches `(images, anything)`, images of shape `(batch, height, width, channels)`.
+        info: Of the data set that the images come from.
+        seed: Seeds shifts and mirrorings, which differ from epoch to epoch.
 
     Source: He et al., "Deep Residual Learning for Image Recognition", CVPR 2016, section 4.2
     (padding with zeros, random crop, horizontal flip).
