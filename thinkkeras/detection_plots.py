@@ -12,7 +12,7 @@ from thinkkeras.plots import PathLike, save, show_picture
 
 # Brightest first: they stand out from a photograph.
 COLOURS = [colormaps["Set1"](number)[:3] for number in (4, 1, 2, 3, 0, 7)]
-SHEET_CELLS, CELL_INCHES, SHEET_COLOURS = 12, 1.8, 256
+SHEET_CELLS, CELL_INCHES = 12, 1.8
 
 
 def detection_sheet(
@@ -35,7 +35,7 @@ def detection_sheet(
         masks: 1 where the object of a box is seen, shape `(pictures, N, height, width)`.
         titles: What stands above each picture; the number of its boxes by default.
         columns: Pictures beside one another.
-        path: PNG file to write, in 256 colours.
+        path: PNG file to write.
 
     Returns:
         The figure, with one axes per picture.
@@ -72,7 +72,7 @@ def detection_sheet(
         found = int((classes[cell] >= 0).sum())
         plain = f"{found} {labels[0] if len(labels) == 1 else 'object'}{'s' * (found != 1)}"
         axes.set_title(plain if titles is None else titles[cell], fontsize=9, loc="left")
-    return save(figure, path, colours=SHEET_COLOURS)
+    return save(figure, path)
 
 
 def draw_detections(

@@ -9,12 +9,43 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
-from PIL import Image
 
 PathLike = str | os.PathLike[str]
 
 BLUE, RED, GREY = "#2b6cb0", "#c53030", "#8a94a6"
 SHEET_ROWS, SHEET_COLUMNS = 4, 6
+
+
+def class_samples(
+    images: np.ndarray,
+    classes: np.ndarray,
+    labels: Sequence[str],
+    path: PathLike | None = None,
+    *,
+    samples: int = 5,
+) -> Figure:
+    """Draws some pictures of each class, one column a class.
+
+    Args:
+        images: Pixels in 0-255, shape `(examples, height, width, 1 or 3)`.
+        classes: Class indices, shape `(examples,)`.
+        labels: The classes' names.
+        path: PNG file to write.
+        samples: Pictures of each class.
+
+    Returns:
+        The figure, with an axes for each picture.
+    """
+    figure = Figure(figsize=(len(labels), 0.9 * samples + 0.4), layout="constrained")
+    grid = figure.subplots(samples, len(labels), squeeze=False)
+    for column, label in enumerate(labels):
+        chosen = images[classes == column][:samples]
+        for row, axes in enumerate(grid[:, column]):
+            if row < len(chosen):
+                show_picture(axes, chosen[row])
+            axes.axis("off")
+        grid[0, column].set_title(label, fontsize=9)
+    return save(figure, path)
 
 
 def learning_curves(
@@ -169,30 +200,14 @@ def show_picture(axes: Axes, image: np.ndarray) -> None:
     axes.set_yticks([])
 
 
-def save(figure: Figure, path: PathLike | None, colours: int | None = None) -> Figure:
-    """Writes a figure as PNG where `path` is given, and returns it.
-
-    Args:
-        figure: What to write.
-        path: The file, or None.
-        colours: How many colours the file keeps, up to 256, or None for all: with 256, a sheet of
-            photographs takes a quarter of the room.
-    """
+def save(figure: Figure, path: PathLike | None) -> Figure:
+    """Writes a figure as PNG where `path` is given, and returns it."""
     if path is not None:
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         # Renamed when complete: a reader never meets half a picture.
         partial = target.with_name(target.name + ".partial")
         figure.savefig(partial, format="png", dpi=150)
-        if colours is not None:
-            with Image.open(partial) as file:
-                drawn = file.convert("RGB")
-            # One pixel in sixteen tells the colours that k-means chooses.
-            few = drawn.resize((drawn.width // 4, drawn.height // 4), Image.Resampling.NEAREST)
-            palette = few.quantize(colours, kmeans=1)
-            # Without a dither, whose dots compress badly.
-            fewer = drawn.quantize(palette=palette, dither=Image.Dither.NONE)
-            fewer.save(partial, format="png", optimize=True)
         partial.replace(target)
     return figure
 

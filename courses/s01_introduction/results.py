@@ -10,9 +10,8 @@ from matplotlib.figure import Figure
 from sklearn.datasets import load_breast_cancer
 
 from courses.s01_introduction.drawings import COLOURS
-from courses.s06_convolutional_networks.drawings import class_samples
 from thinkkeras.datasets import DatasetInfo, as_arrays, load
-from thinkkeras.plots import BLUE, GREY, RED, PathLike, save, show_picture
+from thinkkeras.plots import BLUE, GREY, RED, PathLike, class_samples, save, show_picture
 
 _MEASURES = list(map(str, load_breast_cancer().feature_names))
 # Radius, texture, smoothness and concave points, of the mean cell and of the worst ones.

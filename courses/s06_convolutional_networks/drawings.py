@@ -58,35 +58,6 @@ def windows(model: keras.Model) -> list[Window]:
     return found
 
 
-def class_samples(
-    images: np.ndarray,
-    classes: np.ndarray,
-    labels: Sequence[str],
-    path: PathLike | None = None,
-    *,
-    samples: int = 5,
-) -> Figure:
-    """Draws `samples` pictures of each class, one column a class.
-
-    Args:
-        images: (examples, height, width, channels), pixels of 0-255.
-        classes: (examples,), the class of each picture.
-        labels: the name of each class.
-        path: where to save the figure.
-        samples: pictures of each class.
-    """
-    figure = Figure(figsize=(len(labels), 0.9 * samples + 0.4), layout="constrained")
-    grid = figure.subplots(samples, len(labels), squeeze=False)
-    for column, label in enumerate(labels):
-        chosen = images[classes == column][:samples]
-        for row, axes in enumerate(grid[:, column]):
-            if row < len(chosen):
-                show_picture(axes, chosen[row])
-            axes.axis("off")
-        grid[0, column].set_title(label, fontsize=9)
-    return save(figure, path)
-
-
 def one_output_pixel(
     image: np.ndarray, kernel: np.ndarray, at: tuple[int, int], path: PathLike | None = None
 ) -> Figure:

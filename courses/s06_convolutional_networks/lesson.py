@@ -47,7 +47,7 @@ batch_size = {"digits": 32}.get(settings.dataset, 128)
 )
 test_images, test_classes = datasets.as_arrays(test)
 print(f"{info.name}: {info.counts}, pictures of {info.input_shape}, {info.classes} classes")
-drawings.class_samples(test_images, test_classes, info.labels, figures / "data.png")
+plots.class_samples(test_images, test_classes, info.labels, figures / "data.png")
 
 # %% [markdown]
 # ## Convolution by hand

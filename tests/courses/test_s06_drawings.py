@@ -55,14 +55,6 @@ def _photograph():
 @pytest.mark.parametrize(
     ("draw", "arguments"),
     [
-        (
-            drawings.class_samples,
-            (np.zeros((3, 8, 8, 1), np.uint8), np.array([0, 0, 2]), ["a", "b", "c"]),
-        ),
-        (
-            drawings.class_samples,
-            (np.zeros((2, 8, 8, 3), np.uint8), np.array([0, 1]), ["a", "b"]),
-        ),
         (drawings.one_output_pixel, (np.zeros((8, 8)), np.ones((3, 2)), (0, 0))),
         (
             drawings.kernel_responses,
