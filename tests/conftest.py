@@ -28,6 +28,7 @@ BUILDERS = {
 @pytest.fixture(scope="session")
 def digits():
     """Arrays of the digits: `train`, `test` as (x, y), and `labels`."""
+    keras.utils.set_random_seed(0)  # it decides the order of the training examples, too
     (train, _, test), info = datasets.load("digits", augment=False)
     return SimpleNamespace(
         train=datasets.as_arrays(train), test=datasets.as_arrays(test), labels=info.labels

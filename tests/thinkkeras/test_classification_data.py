@@ -158,7 +158,7 @@ def ramp(name: str, shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray
     image = np.arange(1, np.prod(shape) + 1).reshape(shape)
     info = classification.DatasetInfo(name, shape, 1, ["any"], {})
     batches = tf.data.Dataset.from_tensors((np.stack([image] * 64), np.zeros(64, np.int64)))
-    augmented = classification._augmented(batches, info, seed=0)
+    augmented = classification.augmented(batches, info, seed=0)
     first, second = (as_arrays(augmented)[0] for _ in range(2))
     assert not np.array_equal(first, second), "every epoch must shift anew"
     return image, first
