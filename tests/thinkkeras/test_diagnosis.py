@@ -165,7 +165,7 @@ def fitted(digits):
     [
         ("healthy", ((64,), 1257, 3e-3, 15)),
         ("over-fitting", ((128, 128), 100, 1e-2, 20)),
-        ("under-fitting", ((2,), 1257, 1e-2, 40)),
+        ("under-fitting", ((3,), 1257, 5e-3, 40)),
         ("not learning", ((128, 128), 100, 0.5, 15)),
         ("diverged", ((128, 128), 100, 1e35, 3)),
         ("still improving", ((32,), 1257, 3e-4, 8)),
