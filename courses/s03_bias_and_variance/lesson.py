@@ -2,7 +2,7 @@
 # # Session 3: bias and variance, regularisation
 #
 # What: polynomials and networks that learn too little, and too much; what their errors are made
-# of; eight remedies measured on the same small training set; and a network, trained with the best
+# of; seven remedies measured on the same small training set; and a network, trained with the best
 # of them, as an int8 model on a CPU and a microcontroller.
 #
 # Why: a training set that is fitted perfectly says nothing. What counts is the error on examples
