@@ -32,6 +32,12 @@ class Decomposition(NamedTuple):
     error: np.ndarray
 
 
+def rows(leaks: Sequence[Leak]) -> list[list[str]]:
+    """The table of the leaks: what each reports, and what is true."""
+    table = [["what leaks", "accuracy reported", "without the leak"]]
+    return table + [[leak.name, f"{leak.reported:.1%}", f"{leak.honest:.1%}"] for leak in leaks]
+
+
 def feature_selection_leak(
     seed: int, *, examples: int = 100, features: int = 5000, kept: int = 20, repetitions: int = 20
 ) -> Leak:

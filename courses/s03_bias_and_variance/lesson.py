@@ -77,8 +77,7 @@ leaks = [
     experiments.duplicates_leak(x[:200], y[:200], settings.seed),
     experiments.choice_leak((x[:small], y[:small]), (validation_x, validation_y), settings.seed),
 ]
-leak_rows = [["what leaks", "accuracy reported", "without the leak"]]
-leak_rows += [[leak.name, f"{leak.reported:.1%}", f"{leak.honest:.1%}"] for leak in leaks]
+leak_rows = experiments.rows(leaks)
 print(deploy.report.markdown(leak_rows))
 drawings.leaks(leaks, figures / "leaks.png")
 
@@ -97,32 +96,24 @@ polynomial_drawings.polynomial_errors(degrees, *errors, figures / "polynomial_er
 # ## Under- and over-fitting: networks
 #
 # Three networks, one too small and two on the small training set, one of these with a learning rate
-# that is too large. `fit_one` (`trainings.py`) holds nothing but what sessions 1 and 2 did: it
-# builds an `mlp`, compiles it with Adam and cross-entropy, and calls `model.fit` with validation
-# data. `diagnose` reads each history and says what is wrong with it.
+# that is too large. `fit_one` (`trainings.py`) builds an `mlp`, compiles it and calls `model.fit`
+# with validation data. `diagnose` reads each history and says what is wrong with it.
 
 # %%
 units = (128, 128) if settings.dataset == "digits" else (256, 128)
 epochs = settings.epochs or (60 if settings.dataset == "digits" else 30)
 batch_size, rate = 32, 1e-2 if settings.dataset == "digits" else 2e-3
+rest: dict[str, Any] = {"batch_size": batch_size, "learning_rate": rate, "seed": settings.seed}
 targets, unseen = one_hot[y], (validation_x, one_hot[validation_y])
 
 histories = {}
-for name, count, hidden, learning_rate in (
-    ("2 hidden units, all examples", len(x), (2,), rate),
-    (f"{units[0]} and {units[1]} units, {small:,} examples", small, units, rate),
-    ("learning rate 30 times larger", small, units, 30 * rate),
+for name, count, changed in (
+    ("2 hidden units, all examples", len(x), {"units": (2,), "batch_size": max(32, len(x) // 50)}),
+    (f"{units[0]} and {units[1]} units, {small:,} examples", small, {}),
+    ("learning rate 30 times larger", small, {"learning_rate": 30 * rate}),
 ):
-    _, history = trainings.fit_one(
-        info,
-        (x[:count], targets[:count]),
-        unseen,
-        units=hidden,
-        epochs=epochs,
-        batch_size=max(batch_size, count // 50),
-        learning_rate=learning_rate,
-        seed=settings.seed,
-    )
+    options = {"units": units, "epochs": epochs, **rest, **changed}
+    _, history = trainings.fit_one(info, (x[:count], targets[:count]), unseen, **options)
     histories[name] = history.history
     print(f"\n{name}:", *diagnose(history, classes=info.classes), sep="\n  ")
 drawings.histories(histories, figures / "histories.png")
@@ -135,7 +126,6 @@ drawings.histories(histories, figures / "histories.png")
 # and all with the same number of steps.
 
 # %%
-rest: dict[str, Any] = {"batch_size": batch_size, "learning_rate": rate, "seed": settings.seed}
 sizes = sorted({int(size) for size in np.geomspace(max(20, small // 5), len(x), 6)})
 each = [size for size in sizes for _ in range(3)]
 draws = side_by_side.draw(len(x), each, len(x), settings.seed)
@@ -176,13 +166,9 @@ for width in widths:
     said = side_by_side.probabilities(model, validation_x[:1000])
     decomposed.append(experiments.decompose_networks(said, validation_y[:1000]))
     print(f"width {width:3}: bias² {decomposed[-1][0]:.3f}, variance {decomposed[-1][1]:.3f}")
-drawings.decomposition(
-    widths,
-    np.array([bias for bias, _ in decomposed]),
-    np.array([variance for _, variance in decomposed]),
-    figures / "network_decomposition.png",
-    label="hidden units",
-)
+path = figures / "network_decomposition.png"
+bias, variance = np.transpose(decomposed)
+drawings.decomposition(widths, bias, variance, path, label="hidden units")
 
 # %% [markdown]
 # ## Double descent
@@ -234,24 +220,14 @@ drawings.weight_sizes(kernels, figures / "weight_sizes.png")
 # %%
 # Fewer epochs where each has more steps.
 whole_epochs = settings.epochs or max(8, min(30, 30_000 // len(x)))
-steps = whole_epochs * -(-len(x) // batch_size)
+schedule = keras.optimizers.schedules.CosineDecay(rate, whole_epochs * -(-len(x) // batch_size))
+options = {"units": units, "epochs": whole_epochs, **rest, "learning_rate": schedule, "verbose": 2}
 whole = [["all examples, with", "training accuracy", "validation accuracy"]]
 trained = {}
 for name in dict.fromkeys(["none", chosen]):
     keras.utils.set_random_seed(settings.seed)
     started = time.perf_counter()
-    model, history = trainings.fit_one(
-        info,
-        (x, targets),
-        unseen,
-        units=units,
-        epochs=whole_epochs,
-        batch_size=batch_size,
-        learning_rate=keras.optimizers.schedules.CosineDecay(rate, steps),
-        seed=settings.seed,
-        verbose=2,
-        **recipes[name],
-    )
+    model, history = trainings.fit_one(info, (x, targets), unseen, **options, **recipes[name])
     seconds = time.perf_counter() - started
     _, fitted = model.evaluate(x, targets, batch_size=500, verbose=0)
     _, right = model.evaluate(*unseen, batch_size=500, verbose=0)
