@@ -12,8 +12,7 @@ from thinkkeras.histories import FEWEST_EPOCHS, Curves, falling, read, rise, sca
 WANTED_ACCURACY = 0.9  # below it a training set is not learned, unless the caller says otherwise
 ACCURACY_GAP = 0.05  # training above validation by more: over-fitting
 ACCURACY_LEAD = 0.02  # validation above training by more: worth a word
-LOSS_GAP = 2.0  # where no accuracy is logged: validation loss this many times the training loss
-LEAST_LOSS = 0.1  # ... while it is above this share of its first value
+LOSS_GAP = 1.0  # where no accuracy is logged: validation above training by this share of it
 TRAINING_RISE = 0.1  # of its first value: a training loss that ends above its smallest value
 TRAINING_JUMPS = 0.05  # of its first value: mean step of a training loss, counting steps upwards
 TURNS = 0.25  # share of the epochs in which a jumping loss turns from down to up or back
@@ -32,9 +31,9 @@ def diagnose(
 ) -> list[str]:
     """Says in words what is wrong with a training, and which session's remedy to try.
 
-    It reads the loss, the first metric whose name ends in "accuracy", and both on validation data
-    (`val_…`). Its rules are rules of thumb: the constants of this module and of
-    `thinkkeras.histories` are the thresholds.
+    It reads the loss, the accuracy ("accuracy", else "acc", else the first metric whose name ends
+    in "accuracy" and is no top-k), and both on validation data (`val_…`). Its rules are rules of
+    thumb: the constants of this module and of `thinkkeras.histories` are the thresholds.
 
     Args:
         history: what `fit` returns, or its `history` dictionary.
@@ -65,12 +64,19 @@ def diagnose(
     return grave[:1] or found or [_healthy(curves)]
 
 
+# A loss alone does not tell a network that learns nothing from one that has nothing left to learn.
+_NOT_KNOWN = (
+    " Or it had learned before, and this loss is as small as it gets: log an accuracy to tell."
+)
+
+
 def _diverged(curves: Curves) -> str:
     for values in curves[:4]:
         bad = np.flatnonzero(~np.isfinite(values))
         if len(bad):
+            epoch = curves.epoch(values, int(bad[0]))
             return (
-                f"diverged: {values[bad[0]]:g} in epoch {bad[0] + 1}. Divide the learning rate by "
+                f"diverged: {values[bad[0]]:g} in epoch {epoch}. Divide the learning rate by "
                 "ten, or clip the gradients (session 4); if it still happens in the first epoch, "
                 "look for NaN or for huge values in the inputs (session 1)."
             )
@@ -97,7 +103,7 @@ def _at_chance(curves: Curves) -> str:
 
 
 def _not_falling(curves: Curves) -> str:
-    fall = 1 - curves.loss[-1] / scale(curves.loss)
+    fall = (curves.loss[0] - curves.loss[-1]) / scale(curves.loss)
     if not curves.trend or curves.learned or fall >= LEAST_FALL:
         return ""
     if rise(curves.loss) >= TRAINING_RISE:  # it fell and rose again: another fault
@@ -106,6 +112,7 @@ def _not_falling(curves: Curves) -> str:
         f"not learning: the training loss went from {curves.loss[0]:.3g} to {curves.loss[-1]:.3g} "
         f"in {len(curves.loss)} epochs. Try a learning rate ten times larger, and one ten times "
         "smaller (session 4); then a larger network (session 2); and check inputs and labels."
+        + ("" if len(curves.accuracy) else _NOT_KNOWN)
     )
 
 
@@ -128,7 +135,9 @@ def _exploded(curves: Curves) -> str:
     return (
         f"learning rate too high: a training loss of {curves.loss.max():.3g} in epoch "
         f"{curves.loss.argmax() + 1}, where guessing gives {guess:.2g}. Divide the learning rate "
-        "by three to ten (session 4), and check that the inputs are scaled (session 1)."
+        "by three to ten (session 4), and check that the inputs are scaled (session 1). Unless a "
+        "penalty is part of the loss (L2, L1), which can make it as large: then look at the "
+        "accuracy, and at the loss without the penalty."
     )
 
 
@@ -168,11 +177,7 @@ def _over_fitting(curves: Curves) -> str:
                 f"accuracy is {_percent(curves.accuracy[-1])} in training and "
                 f"{_percent(curves.val_accuracy[-1])} in validation"
             )
-    elif (
-        len(curves.val_loss)
-        and curves.val_loss[-1] > LOSS_GAP * curves.loss[-1]
-        and curves.val_loss[-1] > LEAST_LOSS * curves.val_loss[0]
-    ):
+    elif _loss_gap(curves) > LOSS_GAP:
         signs.append(
             f"the loss is {curves.loss[-1]:.3g} in training and {curves.val_loss[-1]:.3g} in "
             "validation"
@@ -180,7 +185,7 @@ def _over_fitting(curves: Curves) -> str:
     turn = turning_epoch(curves)
     if turn:
         signs.append(
-            f"the validation loss was lowest in epoch {turn} ({curves.val_loss[turn - 1]:.3g}) "
+            f"the validation loss was lowest in epoch {turn} ({curves.val_loss.min():.3g}) "
             f"and is {curves.val_loss[-1]:.3g} now"
         )
     if not signs:
@@ -189,6 +194,14 @@ def _over_fitting(curves: Curves) -> str:
         f"over-fitting (variance): {', and '.join(signs)}. Get more data or augment what is "
         "there; then regularise: dropout, L2, label smoothing, early stopping (session 3)."
     )
+
+
+def _loss_gap(curves: Curves) -> float:
+    """How far validation's loss ends above training's, as a share of its size."""
+    if not len(curves.val_loss):
+        return 0.0
+    size = max(abs(curves.loss[-1]), keras.config.epsilon())
+    return float((curves.val_loss[-1] - curves.loss[-1]) / size)
 
 
 def _train_longer(curves: Curves) -> str:
@@ -207,11 +220,10 @@ def _train_longer(curves: Curves) -> str:
 
 def _noisy_validation(curves: Curves) -> str:
     """Steps between epochs in the second half, where a training should have calmed down."""
-    values, limit = curves.val_accuracy, ACCURACY_JUMPS
-    if not len(values):
-        values, limit = curves.val_loss, LOSS_JUMPS * curves.val_loss.mean() if curves.trend else 0
+    values = curves.val_accuracy if len(curves.val_accuracy) else curves.val_loss
     if not curves.trend or len(values) < FEWEST_EPOCHS:
         return ""
+    limit = ACCURACY_JUMPS if len(curves.val_accuracy) else LOSS_JUMPS * np.abs(values).mean()
     late = values[len(values) // 2 :]
     # Steps that go one way are a trend; what remains after the trend is noise.
     steps = np.abs(np.diff(late)).mean() - abs(late[-1] - late[0]) / (len(late) - 1)
@@ -250,14 +262,15 @@ def _too_short(curves: Curves) -> str:
 def _healthy(curves: Curves) -> str:
     if len(curves.val_accuracy):
         shown = f"accuracy {_percent(curves.val_accuracy[-1])} in validation"
+        shown += ", close to training" if len(curves.accuracy) else ""
     elif len(curves.val_loss):
-        shown = f"validation loss {curves.val_loss[-1]:.3g}"
+        shown = f"validation loss {curves.val_loss[-1]:.3g}, {curves.loss[-1]:.3g} in training"
     else:
         return (
             f"healthy as far as can be seen: training loss {curves.loss[-1]:.3g}. Without "
             "validation data over-fitting stays invisible: pass validation_data to fit (session 3)."
         )
-    return f"healthy: {shown}, close to training, and levelled off. Measure the test set, once."
+    return f"healthy: {shown}, and levelled off. Measure the test set, once."
 
 
 def _percent(share: float) -> str:

@@ -29,8 +29,16 @@ class Curves(NamedTuple):
 
     @property
     def learned(self) -> bool:
-        """Whether the training accuracy is what is wanted; not known where none is logged."""
-        return len(self.accuracy) > 0 and self.accuracy[-1] >= self.wanted
+        """Whether the accuracy is what is wanted; not known where none is logged.
+
+        Validation counts as well as training: with dropout or augmentation it is the fairer one.
+        """
+        last = [values[-1] for values in (self.accuracy, self.val_accuracy) if len(values)]
+        return max(last, default=0.0) >= self.wanted
+
+    def epoch(self, values: np.ndarray, index: int) -> int:
+        """The epoch, from 1, of a curve's entry; validation may run every few epochs only."""
+        return (index + 1) * max(1, len(self.loss) // len(values))
 
 
 def rise(values: np.ndarray) -> float:
@@ -45,7 +53,7 @@ def falling(values: np.ndarray) -> bool:
         return False
     slope = np.polyfit(np.arange(len(last)), last, 1)[0]
     fall = -slope * (len(last) - 1)
-    return bool(fall > STILL_FALLING * last.mean() and fall > VISIBLE * scale(values))
+    return bool(fall > STILL_FALLING * np.abs(last).mean() and fall > VISIBLE * scale(values))
 
 
 def scale(values: np.ndarray) -> float:
@@ -56,14 +64,15 @@ def scale(values: np.ndarray) -> float:
 def turning_epoch(curves: Curves) -> int:
     """The epoch, from 1, after which the validation loss rose while training went on; else 0."""
     values = curves.val_loss
-    if not curves.trend or len(values) < FEWEST_EPOCHS or len(values) != len(curves.loss):
+    if not curves.trend or len(values) < FEWEST_EPOCHS:
         return 0
     lowest = int(values.argmin())
     end = values[-3:].mean()
-    rose = end - values[lowest] > VALIDATION_RISE * values[lowest]
+    rose = end - values[lowest] > VALIDATION_RISE * abs(values[lowest])
     visible = end - values[lowest] > VISIBLE * scale(values)
-    went_on = curves.loss[-1] < curves.loss[lowest]
-    return lowest + 1 if rose and visible and went_on and lowest < len(values) - 3 else 0
+    epoch = min(curves.epoch(values, lowest), len(curves.loss))
+    went_on = curves.loss[-1] < curves.loss[epoch - 1]
+    return epoch if rose and visible and went_on and lowest < len(values) - 3 else 0
 
 
 def read(
@@ -82,8 +91,7 @@ def read(
         raise ValueError(f"expected wanted_accuracy in 0-1, a share, received {wanted}")
     if classes is not None and classes < 2:
         raise ValueError(f"expected 2 classes or more, received classes={classes}")
-    names = (name for name in values if name.endswith("accuracy") and not name.startswith("val_"))
-    accuracy = next(names, "accuracy")
+    accuracy = _accuracy_name(values)
     curves = Curves(
         _numbers(values, "loss"),
         _numbers(values, "val_loss"),
@@ -93,11 +101,25 @@ def read(
         classes,
     )
     if not len(curves.loss):
+        received = {
+            name: len(curve) if isinstance(curve, Sequence | np.ndarray) else curve
+            for name, curve in values.items()
+        }
         raise ValueError(
             "expected a history with a 'loss' for at least one epoch, received "
-            f"{ {name: len(values[name]) for name in values} or 'an empty one' }; call fit first"
+            f"{received or 'an empty one'}; call fit first"
         )
     return curves
+
+
+def _accuracy_name(values: Mapping[str, Sequence[float]]) -> str:
+    """The metric that says how often the first answer is right, which a top-k accuracy does not."""
+    others = [
+        name
+        for name in values
+        if name.endswith("accuracy") and not name.startswith("val_") and "top" not in name
+    ]
+    return next((name for name in ("accuracy", "acc", *others) if name in values), "accuracy")
 
 
 def _numbers(values: Mapping[str, Sequence[float]], name: str) -> np.ndarray:

@@ -21,6 +21,7 @@ def check_stratified_split(answers: Any) -> None:
     blocks = np.repeat([0, 1, 2], [40, 10, 25])
     for classes, share in (
         (blocks, 0.2),
+        (blocks, 0.37),  # rounds up for two of the classes, down for the third
         (random.permutation(blocks), 0.4),
         (np.repeat([5, 7], [12, 48]), 0.25),
         (np.array([0, 0, 0, 0, 1, 1]), 0.5),
@@ -133,18 +134,13 @@ def check_penalty(answers: Any) -> None:
 
 
 def check_smooth_labels(answers: Any) -> None:
-    """The targets, and Keras's smoothed loss on them."""
+    """Several numbers of classes and shares, none spread among them."""
     random = np.random.default_rng(SEED)
     for count, smoothing in ((4, 0.2), (10, 0.1), (2, 0.3), (3, 0.0)):
         classes = random.integers(0, count, 6)
         case = f"classes {classes.tolist()}, count={count}, smoothing={smoothing}"
         received = answers.smooth_labels(classes, count, smoothing)
         expect_equal(received, solutions.smooth_labels(classes, count, smoothing), case=case)
-        guesses = random.dirichlet(np.ones(count), 6)
-        smoothed = keras.losses.CategoricalCrossentropy(label_smoothing=smoothing)
-        expected = float(smoothed(np.eye(count)[classes], guesses))
-        loss = -np.mean(np.sum(received * np.log(guesses), axis=1))
-        expect_equal(loss, expected, case=f"{case}, Keras's loss", tolerance=1e-4)
 
 
 def check_early_stopping(answers: Any) -> None:
@@ -157,7 +153,8 @@ def check_early_stopping(answers: Any) -> None:
         (valley, 3, 0.0),
         (valley, 4, 0.0),
         (valley, 4, 0.05),
-        ([1.0, 0.99, 0.98, 0.97, 0.96], 2, 0.02),
+        # In eighths, which are exact: no way to write the comparison is wrong by a rounding.
+        ([1.0, 0.875, 0.75, 0.625, 0.5], 2, 0.25),
         ([1.0, 1.0, 1.0, 1.0], 2, 0.0),
         ([1.0, 0.9, 0.8, 0.7], 2, 0.0),
         ([0.5, 0.6, 0.7, 0.8], 3, 0.0),

@@ -14,6 +14,8 @@ from courses.s03_bias_and_variance import experiments, remedies
 from thinkkeras.plots import BLUE, GREY, RED, PathLike, save
 
 ORANGE = "#dd8b1f"
+HIGHEST_LOSS = 4.0  # at which an axis is cut
+SMALLEST_ERROR = 1e-3  # the same for a logarithmic one
 
 
 def leaks(found: Sequence[experiments.Leak], path: PathLike | None = None) -> Figure:
@@ -71,7 +73,16 @@ def histories(
             plain(axes)
         # A loss that explodes would press all others onto the axis.
         highest = np.nanmax([*values["loss"], *values["val_loss"]])
-        grid[0, column].set_ylim(0, min(4.0, 1.1 * highest))
+        grid[0, column].set_ylim(0, min(HIGHEST_LOSS, 1.1 * highest))
+        if highest > HIGHEST_LOSS:
+            grid[0, column].annotate(
+                f"cut at {HIGHEST_LOSS:g}: the highest is {highest:.3g}",
+                (0.98, 0.97),
+                xycoords="axes fraction",
+                ha="right",
+                va="top",
+                fontsize=9,
+            )
         grid[0, column].set_title(name, loc="left", fontsize=10, fontweight="bold")
         grid[1, column].set_ylim(0, 1.03)
         grid[1, column].yaxis.set_major_formatter(PercentFormatter(1, symbol=" %", decimals=0))
@@ -101,7 +112,10 @@ def data_sizes(
         (train, GREY, "the examples it was trained on"),
     ):
         axes.fill_between(sizes, errors.min(1), errors.max(1), color=colour, alpha=0.2)
-        axes.plot(sizes, errors.mean(1), "o-", color=colour, linewidth=2, label=label)
+        # Without clipping, as no mistake at all is the axis itself.
+        axes.plot(
+            sizes, errors.mean(1), "o-", color=colour, linewidth=2, label=label, clip_on=False
+        )
     axes.set_xscale("log")
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes], minor=False)
     axes.set_xticks([], minor=True)
@@ -173,10 +187,12 @@ def double_descent(
     axes.axvline(examples, color=RED, linestyle=":", linewidth=2)
     axes.plot(features, other, "o-", color=BLUE, linewidth=2, label="validation")
     # An exact fit has an error of 1e-28, which would flatten all else.
-    axes.plot(features, np.maximum(train, 1e-3), "o-", color=GREY, linewidth=2, label="training")
+    cut = np.maximum(train, SMALLEST_ERROR)
+    label = "training (cut at $10^{-3}$)"
+    axes.plot(features, cut, "o-", color=GREY, linewidth=2, label=label, clip_on=False, zorder=3)
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.set_ylim(bottom=1e-3)
+    axes.set_ylim(bottom=SMALLEST_ERROR)
     axes.set_xlabel("random features (log scale)")
     axes.set_ylabel("squared error (log scale)")
     axes.annotate(

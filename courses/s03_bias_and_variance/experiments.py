@@ -32,6 +32,12 @@ class Decomposition(NamedTuple):
     error: np.ndarray
 
 
+def rows(leaks: Sequence[Leak]) -> list[list[str]]:
+    """The table of the leaks: what each reports, and what is true."""
+    table = [["what leaks", "accuracy reported", "without the leak"]]
+    return table + [[leak.name, f"{leak.reported:.1%}", f"{leak.honest:.1%}"] for leak in leaks]
+
+
 def feature_selection_leak(
     seed: int, *, examples: int = 100, features: int = 5000, kept: int = 20, repetitions: int = 20
 ) -> Leak:
@@ -130,17 +136,14 @@ def polynomial(x: np.ndarray, y: np.ndarray, degree: int, at: np.ndarray) -> np.
         Values at `at`, of shape `(points,)` or `(points, sets)`.
     """
     coefficients = chebyshev.chebfit(2 * x - 1, y, degree)
-    return chebyshev.chebval(2 * at - 1, coefficients, tensor=True).T
+    return chebyshev.chebval(2 * at - 1, coefficients).T
 
 
 def polynomial_errors(
     degrees: Sequence[int], seed: int, *, examples: int = 20, sets: int = 500
 ) -> tuple[np.ndarray, np.ndarray]:
     """Median mean squared error on the fitted examples and on fresh ones, for each degree."""
-    random = np.random.default_rng(seed)
-    x, at = np.linspace(0, 1, examples), np.linspace(0, 1, 101)
-    y = curve(x)[:, None] + random.normal(scale=NOISE, size=(examples, sets))
-    fresh = curve(at)[:, None] + random.normal(scale=NOISE, size=(len(at), sets))
+    (x, y), (at, fresh) = _noisy(seed, examples, sets)
     errors = [
         [
             np.median(np.mean((polynomial(x, y, degree, points) - values) ** 2, axis=0))
@@ -163,10 +166,7 @@ def decompose_polynomials(
         examples: in a training set, evenly spaced; noise alone differs from set to set.
         sets: training sets.
     """
-    random = np.random.default_rng(seed)
-    x, at = np.linspace(0, 1, examples), np.linspace(0, 1, 101)
-    y = curve(x)[:, None] + random.normal(scale=NOISE, size=(examples, sets))
-    fresh = curve(at)[:, None] + random.normal(scale=NOISE, size=(len(at), sets))
+    (x, y), (at, fresh) = _noisy(seed, examples, sets)
     bias, variance, error = [], [], []
     for degree in degrees:
         predictions = polynomial(x, y, degree, at)
@@ -257,6 +257,15 @@ def double_descent(
                 targets = np.eye(output.shape[1])[classes]
                 errors[side, index, repetition] = np.mean(np.sum((output - targets) ** 2, axis=1))
     return tuple(np.median(errors, axis=2))
+
+
+def _noisy(seed: int, examples: int, sets: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Examples to fit and fresh ones: places, and noisy values `(places, sets)`."""
+    random = np.random.default_rng(seed)
+    places = [np.linspace(0, 1, count) for count in (examples, 101)]
+    return [
+        (x, curve(x)[:, None] + random.normal(scale=NOISE, size=(len(x), sets))) for x in places
+    ]
 
 
 def _nearest_mean(x: np.ndarray, y: np.ndarray, at: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 # # Session 3: bias and variance, regularisation
 #
 # What: polynomials and networks that learn too little, and too much; what their errors are made
-# of; eight remedies measured on the same small training set; and a network, trained with the best
+# of; seven remedies measured on the same small training set; and a network, trained with the best
 # of them, as an int8 model on a CPU and a microcontroller.
 #
 # Why: a training set that is fitted perfectly says nothing. What counts is the error on examples
@@ -23,7 +23,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from sklearn.model_selection import train_test_split
 
 import courses
@@ -35,10 +34,10 @@ from courses.s03_bias_and_variance import (
     polynomial_drawings,
     remedies,
     side_by_side,
+    trainings,
 )
 from thinkkeras import datasets, plots
 from thinkkeras.diagnosis import diagnose
-from thinkkeras.models import mlp
 
 settings = courses.settings("s03", dataset="digits", targets=("cpu", "cortex-m"))
 keras.utils.set_random_seed(settings.seed)
@@ -78,8 +77,7 @@ leaks = [
     experiments.duplicates_leak(x[:200], y[:200], settings.seed),
     experiments.choice_leak((x[:small], y[:small]), (validation_x, validation_y), settings.seed),
 ]
-leak_rows = [["what leaks", "accuracy reported", "without the leak"]]
-leak_rows += [[leak.name, f"{leak.reported:.1%}", f"{leak.honest:.1%}"] for leak in leaks]
+leak_rows = experiments.rows(leaks)
 print(deploy.report.markdown(leak_rows))
 drawings.leaks(leaks, figures / "leaks.png")
 
@@ -98,36 +96,24 @@ polynomial_drawings.polynomial_errors(degrees, *errors, figures / "polynomial_er
 # ## Under- and over-fitting: networks
 #
 # Three networks, one too small and two on the small training set, one of these with a learning rate
-# that is too large. `diagnose` reads each history and says what is wrong with it.
+# that is too large. `fit_one` (`trainings.py`) builds an `mlp`, compiles it and calls `model.fit`
+# with validation data. `diagnose` reads each history and says what is wrong with it.
 
 # %%
 units = (128, 128) if settings.dataset == "digits" else (256, 128)
 epochs = settings.epochs or (60 if settings.dataset == "digits" else 30)
 batch_size, rate = 32, 1e-2 if settings.dataset == "digits" else 2e-3
-targets, validation_targets = one_hot[y], one_hot[validation_y]
+rest: dict[str, Any] = {"batch_size": batch_size, "learning_rate": rate, "seed": settings.seed}
+targets, unseen = one_hot[y], (validation_x, one_hot[validation_y])
 
 histories = {}
-for name, count, hidden, learning_rate in (
-    ("2 hidden units, all examples", len(x), (2,), rate),
-    (f"{units[0]} and {units[1]} units, {small:,} examples", small, units, rate),
-    ("learning rate 30 times larger", small, units, 30 * rate),
+for name, count, changed in (
+    ("2 hidden units, all examples", len(x), {"units": (2,), "batch_size": max(32, len(x) // 50)}),
+    (f"{units[0]} and {units[1]} units, {small:,} examples", small, {}),
+    ("learning rate 30 times larger", small, {"learning_rate": 30 * rate}),
 ):
-    model = mlp(info.input_shape, info.classes, units=hidden)
-    model.compile(
-        optimizer=keras.optimizers.Adam(learning_rate),
-        loss="categorical_crossentropy",
-        metrics=["accuracy"],
-        jit_compile=False,  # compiling costs more than it saves here
-    )
-    history = model.fit(
-        x[:count],
-        targets[:count],
-        batch_size=max(batch_size, count // 50),
-        epochs=epochs,
-        validation_data=(validation_x, validation_targets),
-        validation_batch_size=500,
-        verbose=0,
-    )
+    options = {"units": units, "epochs": epochs, **rest, **changed}
+    _, history = trainings.fit_one(info, (x[:count], targets[:count]), unseen, **options)
     histories[name] = history.history
     print(f"\n{name}:", *diagnose(history, classes=info.classes), sep="\n  ")
 drawings.histories(histories, figures / "histories.png")
@@ -140,7 +126,6 @@ drawings.histories(histories, figures / "histories.png")
 # and all with the same number of steps.
 
 # %%
-rest: dict[str, Any] = {"batch_size": batch_size, "learning_rate": rate, "seed": settings.seed}
 sizes = sorted({int(size) for size in np.geomspace(max(20, small // 5), len(x), 6)})
 each = [size for size in sizes for _ in range(3)]
 draws = side_by_side.draw(len(x), each, len(x), settings.seed)
@@ -181,13 +166,9 @@ for width in widths:
     said = side_by_side.probabilities(model, validation_x[:1000])
     decomposed.append(experiments.decompose_networks(said, validation_y[:1000]))
     print(f"width {width:3}: bias² {decomposed[-1][0]:.3f}, variance {decomposed[-1][1]:.3f}")
-drawings.decomposition(
-    widths,
-    np.array([bias for bias, _ in decomposed]),
-    np.array([variance for _, variance in decomposed]),
-    figures / "network_decomposition.png",
-    label="hidden units",
-)
+path = figures / "network_decomposition.png"
+bias, variance = np.transpose(decomposed)
+drawings.decomposition(widths, bias, variance, path, label="hidden units")
 
 # %% [markdown]
 # ## Double descent
@@ -236,49 +217,22 @@ drawings.weight_sizes(kernels, figures / "weight_sizes.png")
 # More data are a remedy too, so what the others add may have become small. Validation decides
 # again which of the two goes to the device.
 
-
 # %%
-def fit_whole(
-    early_stopping: bool = False, augment: bool = False, label_smoothing: float = 0.0, **recipe: Any
-) -> tuple[keras.Model, keras.callbacks.History]:
-    """Trains one network on all training examples."""
-    examples = tf.data.Dataset.from_tensor_slices((x.astype("float32"), targets))
-    batches = examples.shuffle(len(x), seed=settings.seed).batch(batch_size)
-    batches = datasets.augmented(batches, info, settings.seed) if augment else batches
-    model = mlp(info.input_shape, info.classes, units=units, **recipe)
-    steps = whole_epochs * len(batches)
-    model.compile(
-        optimizer=keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(rate, steps)),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing),
-        metrics=["accuracy"],
-        jit_compile=False,
-    )
-    stopping = keras.callbacks.EarlyStopping(patience=remedies.PATIENCE, restore_best_weights=True)
-    history = model.fit(
-        batches.prefetch(tf.data.AUTOTUNE),
-        epochs=whole_epochs,
-        validation_data=(validation_x, validation_targets),
-        validation_batch_size=500,
-        callbacks=[stopping] if early_stopping else [],
-        shuffle=False,  # the pipeline shuffles
-        verbose=2,
-    )
-    return model, history
-
-
 # Fewer epochs where each has more steps.
 whole_epochs = settings.epochs or max(8, min(30, 30_000 // len(x)))
+schedule = keras.optimizers.schedules.CosineDecay(rate, whole_epochs * -(-len(x) // batch_size))
+options = {"units": units, "epochs": whole_epochs, **rest, "learning_rate": schedule, "verbose": 2}
 whole = [["all examples, with", "training accuracy", "validation accuracy"]]
 trained = {}
 for name in dict.fromkeys(["none", chosen]):
     keras.utils.set_random_seed(settings.seed)
     started = time.perf_counter()
-    model, history = fit_whole(**recipes[name])
+    model, history = trainings.fit_one(info, (x, targets), unseen, **options, **recipes[name])
     seconds = time.perf_counter() - started
     _, fitted = model.evaluate(x, targets, batch_size=500, verbose=0)
-    _, unseen = model.evaluate(validation_x, validation_targets, batch_size=500, verbose=0)
-    trained[name] = model, history, seconds, unseen
-    whole.append([name, f"{fitted:.1%}", f"{unseen:.1%}"])
+    _, right = model.evaluate(*unseen, batch_size=500, verbose=0)
+    trained[name] = model, history, seconds, right
+    whole.append([name, f"{fitted:.1%}", f"{right:.1%}"])
     print(f"\n{name}:", *diagnose(history, classes=info.classes), sep="\n  ")
 print(deploy.report.markdown(whole))
 final = max(trained, key=lambda name: trained[name][3])

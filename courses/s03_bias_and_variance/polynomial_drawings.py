@@ -60,7 +60,8 @@ def polynomial_errors(
     axes = figure.add_subplot()
     axes.plot(degrees, train, "o-", color=GREY, label="training examples")
     axes.plot(degrees, test, "o-", color=BLUE, label="fresh examples")
-    axes.axhline(experiments.NOISE**2, color="black", linestyle=":", label="noise: no fit beats it")
+    floor = "noise: the floor for fresh examples"
+    axes.axhline(experiments.NOISE**2, color="black", linestyle=":", label=floor)
     axes.set_yscale("log")
     ticks = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1]
     axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])

@@ -1,5 +1,6 @@
 """The remedies against over-fitting that session 3 compares, and how it measures one."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -9,12 +10,13 @@ from courses.s03_bias_and_variance import side_by_side, solutions
 from thinkkeras import datasets
 
 PATIENCE = 10  # epochs, of early stopping
+L1_WEIGHT, L2_WEIGHT = 1e-4, 1e-3  # of the penalties
 
 # By name, what a training with the remedy takes beside the plain one's arguments.
 REMEDIES: dict[str, dict[str, Any]] = {
     "none": {},
-    "L2": {"kernel_regularizer": keras.regularizers.L2(1e-3)},
-    "L1": {"kernel_regularizer": keras.regularizers.L1(1e-4)},
+    "L2": {"kernel_regularizer": keras.regularizers.L2(L2_WEIGHT)},
+    "L1": {"kernel_regularizer": keras.regularizers.L1(L1_WEIGHT)},
     "dropout": {"dropout": 0.3},
     "early stopping": {"early_stopping": True},
     "data augmentation": {"augment": True},
@@ -86,8 +88,7 @@ def compare(
     measured = {name: ablate(info, **training, **recipe) for name, recipe in recipes.items()}
     helped = together(measured)
     if len(helped) > 1:
-        recipe = {key: value for name in helped for key, value in recipes[name].items()}
-        recipes["all that helped"] = recipe
+        recipe = recipes["all that helped"] = united(helped)
         measured["all that helped"] = ablate(info, **training, **recipe)
     return measured, recipes
 
@@ -96,6 +97,18 @@ def together(measured: dict[str, Measured]) -> list[str]:
     """The remedies whose networks are right more often in validation than those without one."""
     plain = measured["none"].validation.mean()
     return [name for name, row in measured.items() if row.validation.mean() > plain]
+
+
+def united(names: Sequence[str]) -> dict[str, Any]:
+    """What a training with several remedies takes.
+
+    Args:
+        names: of `REMEDIES`.
+    """
+    recipe = {key: value for name in names for key, value in REMEDIES[name].items()}
+    if {"L1", "L2"} <= set(names):  # both go by the same argument
+        recipe["kernel_regularizer"] = keras.regularizers.L1L2(L1_WEIGHT, L2_WEIGHT)
+    return recipe
 
 
 def rows(measured: dict[str, Measured]) -> list[list[str]]:

@@ -205,8 +205,7 @@ def probabilities(model: keras.Model, x: np.ndarray) -> np.ndarray:
     Returns:
         Probabilities of shape `(networks, examples, classes)`.
     """
-    indices = np.repeat(np.arange(len(x))[:, None], model.input_shape[1], axis=1)
-    return _outputs(model, x, indices)
+    return _outputs(model, x, _all_for_each(model, len(x)))
 
 
 def accuracies(
@@ -224,7 +223,7 @@ def accuracies(
         Shares of shape `(networks,)`.
     """
     if draws is None:
-        draws = np.repeat(np.arange(len(x))[:, None], model.input_shape[1], axis=1)
+        draws = _all_for_each(model, len(x))
     return np.mean(_outputs(model, x, draws).argmax(-1) == classes[draws].T, axis=1)
 
 
@@ -240,6 +239,10 @@ def cross_entropy(said: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """
     right = said[:, np.arange(len(classes)), classes]
     return -np.log(np.maximum(right, 1e-7)).mean(axis=1)
+
+
+def _all_for_each(model: keras.Model, count: int) -> np.ndarray:
+    return np.repeat(np.arange(count)[:, None], model.input_shape[1], axis=1)
 
 
 def _outputs(model: keras.Model, x: np.ndarray, indices: np.ndarray) -> np.ndarray:

@@ -16,7 +16,8 @@ def stratified_split(classes: np.ndarray, share: float, seed: int) -> tuple[np.n
 def standardize(train: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Shift and scale every feature to mean 0 and standard deviation 1, without leaking."""
     mean, deviation = train.mean(axis=0), train.std(axis=0)
-    deviation = np.where(deviation == 0, 1.0, deviation)
+    # Of a constant such as 0.1 the deviation is a rounding error, not 0.
+    deviation = np.where(np.ptp(train, axis=0) == 0, 1.0, deviation)
     return (train - mean) / deviation, (other - mean) / deviation
 
 

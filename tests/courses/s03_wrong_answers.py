@@ -11,14 +11,14 @@ def _plain_split(classes, share, seed):
     return order[held:], order[:held]
 
 
-def _split(draw):
-    """A stratified split whose members of a class come in the order `draw(random, members)`."""
+def _split(draw=lambda random, members: random.permutation(members), whole=round):
+    """A stratified split: members in the order `draw(random, members)`, counts made `whole`."""
 
     def stratified_split(classes, share, seed):
         random, held = np.random.default_rng(seed), np.zeros(len(classes), bool)
         for label in np.unique(classes):
             members = draw(random, np.flatnonzero(classes == label))
-            held[members[: round(share * len(members))]] = True
+            held[members[: int(whole(share * len(members)))]] = True
         return np.flatnonzero(~held), np.flatnonzero(held)
 
     return stratified_split
@@ -117,6 +117,8 @@ def _gradients(change):
 WRONG = {
     "stratified_split": {
         "not stratified": _plain_split,
+        "rounded down": _split(whole=np.floor),
+        "rounded up": _split(whole=np.ceil),
         "not shuffled": _split(lambda random, members: members),
         "one seed for all": _split(
             lambda random, members: np.random.default_rng(0).permutation(members)
@@ -254,6 +256,11 @@ WRONG = {
 # Exercise, mistake, and words of the message that names it.
 MESSAGES = [
     ("stratified_split", "not stratified", "held out of each class, 0: expected 8, received 9"),
+    (
+        "stratified_split",
+        "rounded down",
+        "share=0.37, examples held out of each class, 0: expected",
+    ),
     ("stratified_split", "everything kept", "each index from 0 to 74 once"),
     ("stratified_split", "not shuffled", "another split for another seed"),
     ("stratified_split", "masks", "two arrays of indices, whole numbers"),

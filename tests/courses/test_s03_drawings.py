@@ -165,6 +165,21 @@ def test_what_helped_is_above_none_and_rows_say_mean_and_deviation():
     assert row == ["none", "100.0 ± 0.0 %", "85.0 ± 7.1 %", "0.600 ± 0.141"]
 
 
+def test_l1_and_l2_together_are_both_in_the_recipe():
+    recipe = remedies.united(["L2", "L1", "dropout"])
+    weights = np.array([[0.5, -2.0]], dtype=np.float32)
+    alone = (remedies.REMEDIES[name]["kernel_regularizer"] for name in ("L1", "L2"))
+    expected = sum(float(penalty(weights)) for penalty in alone)
+    assert float(recipe["kernel_regularizer"](weights)) == pytest.approx(expected)
+    assert recipe["dropout"] == remedies.REMEDIES["dropout"]["dropout"]
+    assert remedies.united(["L2", "dropout"])["kernel_regularizer"].l2 == remedies.L2_WEIGHT
+
+
+def test_even_the_right_degree_is_below_the_noise_on_its_own_examples():
+    train, test = experiments.polynomial_errors((3,), 0)
+    assert train[0] < experiments.NOISE**2 < test[0]
+
+
 HISTORY = {name: [0.9, 0.5] for name in ("loss", "val_loss", "accuracy", "val_accuracy")}
 BARS = (np.ones(3), np.ones(3) / 2)
 
@@ -187,6 +202,14 @@ def test_figures_are_drawn(draw, arguments, tmp_path):
     figure = draw(*arguments, path)
     assert path.read_bytes().startswith(b"\x89PNG")
     assert figure.axes
+
+
+def test_a_loss_that_is_cut_is_said_to_be():
+    figure = drawings.histories({"low": HISTORY, "high": HISTORY | {"loss": [50.0, 2.0]}})
+    low, high = figure.axes[:2]
+    assert not low.texts
+    assert high.texts[0].get_text() == "cut at 4: the highest is 50"
+    assert high.get_ylim()[1] == 4
 
 
 def test_bars_are_stacked_up_to_the_error():

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 
@@ -26,6 +27,34 @@ def test_examples_in_the_docstrings_are_right():
     smoothed = solutions.smooth_labels(np.array([1]), count=4, smoothing=0.2)
     assert smoothed == pytest.approx(np.array([[0.05, 0.85, 0.05, 0.05]]))
     assert solutions.early_stopping([1.0, 0.8, 0.9, 0.85, 0.7], patience=2) == (4, 1)
+
+
+def test_a_constant_that_is_no_binary_fraction_is_not_scaled():
+    constant = np.full((20, 1), 0.1)
+    train, other = solutions.standardize(constant, np.array([[0.1], [6.1]]))
+    np.testing.assert_allclose(train, np.zeros((20, 1)), atol=1e-12)
+    np.testing.assert_allclose(other, [[0], [6]], atol=1e-12)
+
+
+@pytest.mark.parametrize(("count", "smoothing"), [(4, 0.2), (10, 0.1), (2, 0.3), (3, 0.0)])
+def test_smoothed_targets_give_keras_own_smoothed_loss(count, smoothing):
+    random = np.random.default_rng(0)
+    classes, guesses = random.integers(0, count, 6), random.dirichlet(np.ones(count), 6)
+    keras_loss = keras.losses.CategoricalCrossentropy(label_smoothing=smoothing)
+    targets = solutions.smooth_labels(classes, count, smoothing)
+    loss = -np.mean(np.sum(targets * np.log(guesses), axis=1))
+    assert loss == pytest.approx(float(keras_loss(np.eye(count)[classes], guesses)), rel=1e-4)
+
+
+def _difference_above_min_delta(losses, patience, min_delta=0.0):
+    """The same comparison, written the other way round."""
+    best = 0
+    for epoch, loss in enumerate(losses):
+        if losses[best] - loss > min_delta:
+            best = epoch
+        elif epoch - best >= patience:
+            return epoch + 1, best
+    return len(losses), best
 
 
 def _other_split(classes, share, seed):
@@ -54,6 +83,7 @@ def _ridge_by_least_squares(x, y, degree, l2):
         ("stratified_split", _other_split),
         ("ridge_polynomial", _ridge_by_least_squares),
         ("dropout", lambda x, u, rate, training: x * (u >= rate) / (1 - rate) if training else x),
+        ("early_stopping", _difference_above_min_delta),
         ("early_stopping", lambda *a: np.array(solutions.early_stopping(*a))),
     ],
 )

@@ -55,7 +55,14 @@ CASES = [
      "by 5.0 points: usually no fault. Dropout"),
     ("one epoch", made([0.7], [0.5], [0.8], [0.8]), ["too short"], "1 of the 6 epochs"),
     ("no validation", made(LEVEL, accuracy=HIGH), ["healthy as far"], "pass validation_data"),
-    ("loss alone", made(LEVEL, LEVEL), ["healthy"], "validation loss 0.103"),
+    ("loss alone", made(LEVEL, LEVEL), ["healthy"], "validation loss 0.103, 0.103 in training"),
+    ("a large first loss hides no gap", made(np.r_[1000.0, 0.5 + FALLING[1:]],
+     np.r_[1000.0, 5 + FALLING[1:]]), ["over-fitting"], "0.503 in training and 5 in validation"),
+    ("dropout", made(LEVEL, LEVEL - 0.02, HIGH - 0.15, HIGH - 0.07), ["validation better"], "8.0"),
+    ("below 0", made(-5 + LEVEL, -4.5 + LEVEL), ["healthy"], "loss -4.4, -4.9 in training"),
+    ("below 0 with a gap", made(-5 + LEVEL, 1 + LEVEL), ["over-fitting"], "-4.9 in training"),
+    ("below 0, flat", made(np.full(20, -1.0), accuracy=LOW), ["not learning"], "from -1 to -1"),
+    ("below 0, noisy", made(-5 + LEVEL, -0.5 + LEVEL + 4 * NOISE), ["noisy"], "jumps"),
 ]  # fmt: skip
 
 
@@ -108,6 +115,41 @@ def test_validation_at_every_other_epoch_is_taken():
     assert diagnose(history)[0].startswith("over-fitting")
 
 
+def test_epochs_are_counted_where_validation_is_rare():
+    history = made(FALLING, RISING[1::2], HIGH, (HIGH - 0.03)[1::2])
+    assert "lowest in epoch 10 (0.771)" in diagnose(history)[0]
+    history["val_loss"][3] = float("nan")
+    assert diagnose(history)[0].startswith("diverged: nan in epoch 8.")
+
+
+def test_a_top_k_accuracy_hides_nothing():
+    top = {"top_k_categorical_accuracy": list(HIGH), "val_top_k_categorical_accuracy": list(HIGH)}
+    for name in ("accuracy", "acc", "categorical_accuracy"):
+        own = {name: list(LOW), f"val_{name}": list(LOW)}
+        (finding,) = diagnose(top | made(1 + FALLING, 1 + FALLING) | own)
+        assert finding.startswith("under-fitting (bias)") and "50.0 %" in finding
+    assert "validation loss" in diagnose(top | made(LEVEL, LEVEL))[0]
+
+
+def test_what_a_loss_cannot_tell_is_said():
+    level = diagnose(made(np.full(20, 0.05)))[0]
+    assert level.startswith("not learning") and "Or it had learned before" in level
+    known = diagnose(made(np.full(20, 0.05), accuracy=LOW))[0]
+    assert known.startswith("not learning") and "learned before" not in known
+    penalised = made(5 + FALLING, accuracy=LOW)
+    assert "Unless a penalty is part of the loss" in diagnose(penalised, classes=10)[0]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_loss_alone_gives_no_warning():
+    assert diagnose(made(LEVEL))[0].startswith("healthy as far as can be seen")
+
+
+def test_closeness_is_not_said_where_it_is_not_measured():
+    (finding,) = diagnose(made(LEVEL, LEVEL, None, HIGH))
+    assert finding.startswith("healthy: accuracy 100.0 % in validation, and levelled off")
+
+
 def test_a_loss_of_zero_is_taken():
     assert diagnose(made(np.zeros(20), np.zeros(20), np.ones(20), np.ones(20))) == [
         "healthy: accuracy 100.0 % in validation, close to training, and levelled off. "
@@ -121,6 +163,7 @@ def test_a_loss_of_zero_is_taken():
         ({}, {}, "at least one epoch, received an empty one; call fit first"),
         ({"loss": []}, {}, r"at least one epoch, received \{'loss': 0\}"),
         ({"accuracy": [0.5]}, {}, r"a 'loss' for at least one epoch, received \{'accuracy': 1\}"),
+        ({"x": 3.0}, {}, r"for at least one epoch, received \{'x': 3.0\}; call fit first"),
         ([1.0, 0.5], {}, "expected the History that fit returns, .*, received list"),
         ({"loss": ["low", "lower"]}, {}, "one number for each epoch in 'loss', received"),
         ({"loss": [[1.0], [0.5]]}, {}, "one number for each epoch in 'loss', received"),
