@@ -71,6 +71,7 @@ class LearningRateFinder(keras.callbacks.Callback):
         self.smoothing = smoothing
         self.divergence = divergence
         self._planned = np.geomspace(lowest, highest, steps)
+        self._average = 0.0
         self._before: list[tuple[keras.Variable, np.ndarray]] = []
         self._forget()
 

@@ -1,7 +1,6 @@
 """Learning-rate schedules that Keras lacks."""
 
 import math
-from numbers import Integral
 from typing import Any
 
 import keras
@@ -48,7 +47,7 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
             raise ValueError(
                 f"expected a finite peak_learning_rate above 0, received {peak_learning_rate}"
             )
-        if not isinstance(steps, Integral) or steps < 2:
+        if not steps >= 2 or steps % 1:
             raise ValueError(f"expected steps of at least 2, a whole number, received {steps}")
         if not 1 <= divisor < math.inf:
             raise ValueError(f"expected a finite divisor of at least 1, received {divisor}")
