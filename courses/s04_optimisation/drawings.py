@@ -24,6 +24,7 @@ COLOURS = {
     "Adam": "#30638e",
     "AdamW": "#8e5ea2",
 }
+PLAIN = FuncFormatter(lambda value, _: f"{value:,g}")
 PALETTE = ("#8a94a6", "#d1495b", "#edae49", "#3d8b5f", "#30638e")
 
 
@@ -48,7 +49,7 @@ def trajectories(
         # Plain descent on top: it goes least far, and the others would hide it.
         for order, (name, points) in enumerate(reversed(list(found.items()))):
             end = surface.loss(*points[-1])
-            label = f"{name} at {surface.rates[name]:g}: loss {end:.1g} at the end"
+            label = f"{name} at {surface.rates[name]:g}: loss {end:.2g} at the end"
             axes.plot(*points.T, color=COLOURS[name], label=label, linewidth=1.6, zorder=2 + order)
             axes.plot(*points.T, ".", color=COLOURS[name], markersize=4, zorder=2 + order)
         axes.plot(*surface.start, "o", color="black", markersize=7, zorder=9)
@@ -91,6 +92,7 @@ def batch_sizes(
     _log_of_plain_numbers(left)
     right.set_xscale("symlog", linthresh=0.1)
     right.set_xlim(left=0)
+    right.xaxis.set_major_formatter(PLAIN)
     left.set_title("what an epoch brings", loc="left", fontweight="bold")
     right.set_title("what a second brings", loc="left", fontweight="bold")
     left.legend(frameon=False)
@@ -222,7 +224,7 @@ def clipping(watches: Mapping[str, Stopwatch], path: PathLike | None = None) -> 
         watches: after their fits, by the way to clip.
         path: where to save the figure.
     """
-    figure = Figure(figsize=(8, 4), layout="constrained")
+    figure = Figure(figsize=(8, 4.4), layout="constrained")
     axes = figure.subplots()
     for colour, (name, watch) in zip(PALETTE, watches.items(), strict=False):
         label = f"{name}: {watch.accuracies[-1]:.0%} right at the end"
@@ -233,7 +235,7 @@ def clipping(watches: Mapping[str, Stopwatch], path: PathLike | None = None) -> 
     # Logarithmic: the first steps of what is not clipped may leave any other scale.
     _log_of_plain_numbers(axes)
     _tidy(axes, "step", "loss on the training pictures")
-    axes.legend(frameon=False, loc="upper right", fontsize=9)
+    figure.legend(frameon=False, loc="outside lower center", ncols=2, fontsize=9)
     return save(figure, path)
 
 
@@ -254,6 +256,8 @@ def search(trials: Sequence[Mapping[str, float]], path: PathLike | None = None) 
         axes.set_xscale("log", base=2 if key == "units" else 10)
         _log_of_plain_numbers(axes)
         _tidy(axes, name, "validation loss" if key == "learning_rate" else "")
+        axes.xaxis.set_major_formatter(PLAIN)
+        axes.xaxis.set_minor_formatter(NullFormatter())
         if key == "units":
             widths = sorted({int(trial[key]) for trial in trials})
             axes.set_xticks(widths, map(str, widths))
@@ -268,7 +272,7 @@ def _log_of_plain_numbers(axes: Axes) -> None:
     # Over more than two decades the numbers between the powers of ten would overlap.
     subs = (1, 2, 3, 5) if high < 100 * low else (1,)
     axes.yaxis.set_major_locator(LogLocator(subs=subs, numticks=12))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axes.yaxis.set_major_formatter(PLAIN)
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 

@@ -80,7 +80,7 @@ first = model.get_weights()
 for size, wanted in ((len(few_x), 20), (32, 20), (1, 2)):
     experiments.start_anew(model, first, 0.03, settings.seed)
     steps_in_epoch, epochs = -(-len(few_x) // size), epochs_of(wanted, wanted)
-    watch = Stopwatch(few_x, few_y, every=max(1, steps_in_epoch // 10))
+    watch = Stopwatch(few_x, few_y, every=max(1, epochs * steps_in_epoch // 40))
     model.fit(**few | {"batch_size": size}, epochs=epochs, callbacks=[watch])
     curves[size] = np.array(watch.steps) / steps_in_epoch, watch.seconds, watch.losses
 drawings.batch_sizes(curves, figures / "batch_sizes.png")
