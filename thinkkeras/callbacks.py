@@ -15,9 +15,11 @@ class LearningRateFinder(keras.callbacks.Callback):
 
     The rate grows by the same factor each step, from `lowest` to `highest`. The fit stops after
     `steps` steps, or as soon as the smoothed loss is not finite or is `divergence` times the
-    lowest one so far. At the end the weights and all that the optimizer holds (rate, slots, step
-    count) are what they were, so that the same compiled model can be trained at once. Give `fit`
-    enough epochs for the steps:
+    lowest one so far; the loss must therefore not be negative. At the end the weights, the layers'
+    other state (moving averages, seeds of dropout) and all that the optimizer holds (rate, slots,
+    step count) are what they were, so that the same compiled model can be trained at once. A fit
+    that an error or a key ends has no such end: call `restore` then. Give `fit` enough epochs for
+    the steps:
 
         finder = LearningRateFinder()
         model.fit(x, y, epochs=finder.epochs(len(x), batch_size=32), callbacks=[finder], verbose=0)
@@ -38,8 +40,9 @@ class LearningRateFinder(keras.callbacks.Callback):
         smoothed: Moving average of `losses`, corrected for its start at zero.
 
     Raises:
-        ValueError: An argument is out of range, or (from `fit`) the optimizer's learning rate is
-            a schedule.
+        ValueError: An argument is out of range; from `fit`: the optimizer's learning rate is a
+            schedule, or the model is compiled with several steps per execution; from `suggestion`:
+            the fit ended before the last step without a divergence.
 
     Source:
         L. N. Smith, "Cyclical Learning Rates for Training Neural Networks", WACV 2017, section
@@ -69,11 +72,17 @@ class LearningRateFinder(keras.callbacks.Callback):
         self.divergence = divergence
         self._planned = np.geomspace(lowest, highest, steps)
         self._average = 0.0
+        self._before: list[tuple[keras.Variable, np.ndarray]] = []
         self._forget()
 
     @property
     def suggestion(self) -> float:
         """The learning rate to begin with, by `suggest_learning_rate`."""
+        if not self._diverged and len(self.losses) < self.steps:
+            raise ValueError(
+                f"expected a fit of {self.steps} steps, received one that ended after "
+                f"{len(self.losses)}; give it epochs=finder.epochs(len(x), batch_size)"
+            )
         return suggest_learning_rate(self.learning_rates, self.smoothed)
 
     def epochs(self, examples: int, batch_size: int) -> int:
@@ -86,12 +95,12 @@ class LearningRateFinder(keras.callbacks.Callback):
                 "expected an optimizer whose learning_rate is a number, received a schedule; "
                 "compile with a float, such as learning_rate=0.001, to look for the rate"
             )
+        _expect_single_steps(self.model)
         self._forget()
-        self._weights = self.model.get_weights()
         if not self.model.optimizer.built:
             self.model.optimizer.build(self.model.trainable_variables)
-        variables = self.model.optimizer.variables
-        self._optimizer = [ops.convert_to_numpy(variable).copy() for variable in variables]
+        variables = [*self.model.variables, *self.model.optimizer.variables]
+        self._before = [(held, ops.convert_to_numpy(held).copy()) for held in variables]
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         _sync(self.model)
@@ -106,14 +115,21 @@ class LearningRateFinder(keras.callbacks.Callback):
         self._average = self.smoothing * self._average + (1 - self.smoothing) * loss
         self.smoothed.append(self._average / (1 - self.smoothing ** len(self.losses)))
         finite = math.isfinite(self.smoothed[-1])
-        diverged = not finite or self.smoothed[-1] > self.divergence * min(self.smoothed)
-        if diverged or len(self.losses) == self.steps:
+        self._diverged = not finite or self.smoothed[-1] > self.divergence * min(self.smoothed)
+        if self._diverged or len(self.losses) == self.steps:
             self.model.stop_training = True
 
     def on_train_end(self, logs: Any = None) -> None:
-        _sync(self.model)
-        self.model.set_weights(self._weights)
-        for variable, value in zip(self.model.optimizer.variables, self._optimizer, strict=True):
+        self.restore()
+
+    def restore(self) -> None:
+        """Puts model and optimizer back to where the last fit found them, as its end does.
+
+        Only a fit that was interrupted needs it; before any fit it does nothing.
+        """
+        if self._before:
+            _sync(self.model)
+        for variable, value in self._before:
             variable.assign(value)
 
     def _forget(self) -> None:
@@ -121,6 +137,7 @@ class LearningRateFinder(keras.callbacks.Callback):
         self.losses: list[float] = []
         self.smoothed: list[float] = []
         self._average = 0.0
+        self._diverged = False
 
 
 def suggest_learning_rate(learning_rates: Sequence[float], losses: Sequence[float]) -> float:
@@ -165,7 +182,8 @@ class Stopwatch(keras.callbacks.Callback):
         accuracies: Share of the examples whose most probable class is right.
 
     Raises:
-        ValueError: `every` is not positive.
+        ValueError: `every` is not positive, or `y` is not one class for each example; from `fit`:
+            the model is compiled with several steps per execution.
     """
 
     def __init__(self, x: np.ndarray, y: np.ndarray, every: int = 1) -> None:
@@ -173,8 +191,15 @@ class Stopwatch(keras.callbacks.Callback):
         if every < 1:
             raise ValueError(f"expected every=1 or more steps, received {every}")
         self.x = ops.convert_to_tensor(x, "float32")
-        self.y = y
+        # (examples, 1) would be compared with every prediction at once.
+        self.y = np.asarray(y)
+        if self.y.shape != (len(x),):
+            raise ValueError(
+                f"expected classes of shape ({len(x)},), one for each example, received shape "
+                f"{self.y.shape}; y.reshape(-1) drops an axis of length 1"
+            )
         self.every = every
+        self._forget()
 
     def reached(self, accuracy: float) -> tuple[float, int] | None:
         """Seconds and steps at the first question that found `accuracy` or more, or None."""
@@ -184,11 +209,8 @@ class Stopwatch(keras.callbacks.Callback):
         return None
 
     def on_train_begin(self, logs: Any = None) -> None:
-        self.steps: list[int] = []
-        self.seconds: list[float] = []
-        self.losses: list[float] = []
-        self.accuracies: list[float] = []
-        self._done, self._trained = 0, 0.0
+        _expect_single_steps(self.model)
+        self._forget()
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         self._began = time.perf_counter()
@@ -210,6 +232,21 @@ class Stopwatch(keras.callbacks.Callback):
         self.seconds.append(self._trained)
         self.losses.append(float(ops.convert_to_numpy(loss)))
         self.accuracies.append(float(np.mean(classes == self.y)))
+
+    def _forget(self) -> None:
+        self.steps: list[int] = []
+        self.seconds: list[float] = []
+        self.losses: list[float] = []
+        self.accuracies: list[float] = []
+        self._done, self._trained = 0, 0.0
+
+
+def _expect_single_steps(model: keras.Model) -> None:
+    if model.steps_per_execution != 1:
+        raise ValueError(
+            "expected a model compiled with steps_per_execution=1, received "
+            f"{model.steps_per_execution}: the callback would see only some of the steps"
+        )
 
 
 def _sync(model: keras.Model) -> None:

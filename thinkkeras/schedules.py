@@ -1,5 +1,6 @@
 """Learning-rate schedules that Keras lacks."""
 
+import math
 from typing import Any
 
 import keras
@@ -17,14 +18,15 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
     The momentum, which Smith lets fall while the rate rises, is left to the optimizer.
 
     Args:
-        peak_learning_rate: The highest rate; a learning-rate finder tells how high it may be.
+        peak_learning_rate: The highest rate, above 0; a learning-rate finder tells how high it may
+            be.
         steps: Optimizer steps of the whole training.
         divisor: How many times lower than the peak the cycle begins and ends.
         tail: Share of the steps left for the tail, at least 0 and below 1.
         name: Name of the schedule.
 
     Raises:
-        ValueError: `steps`, `divisor` or `tail` is out of range.
+        ValueError: An argument is out of range.
 
     Source:
         L. N. Smith, "A disciplined approach to neural network hyper-parameters: Part 1",
@@ -41,14 +43,18 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
         name: str = "OneCycle",
     ) -> None:
         super().__init__()
-        if steps < 2:
-            raise ValueError(f"expected steps of at least 2, received {steps}")
-        if divisor < 1:
-            raise ValueError(f"expected a divisor of at least 1, received {divisor}")
+        if not 0 < peak_learning_rate < math.inf:
+            raise ValueError(
+                f"expected a finite peak_learning_rate above 0, received {peak_learning_rate}"
+            )
+        if not steps >= 2 or steps % 1:
+            raise ValueError(f"expected steps of at least 2, a whole number, received {steps}")
+        if not 1 <= divisor < math.inf:
+            raise ValueError(f"expected a finite divisor of at least 1, received {divisor}")
         if not 0 <= tail < 1:
             raise ValueError(f"expected a tail of at least 0 and below 1, received {tail}")
         self.peak_learning_rate = peak_learning_rate
-        self.steps = steps
+        self.steps = int(steps)
         self.divisor = divisor
         self.tail = tail
         self.name = name

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
 from courses.s04_optimisation.rules import Surface
 from thinkkeras.callbacks import LearningRateFinder, Stopwatch
@@ -24,6 +24,7 @@ COLOURS = {
     "Adam": "#30638e",
     "AdamW": "#8e5ea2",
 }
+PLAIN = FuncFormatter(lambda value, _: f"{value:,g}")
 PALETTE = ("#8a94a6", "#d1495b", "#edae49", "#3d8b5f", "#30638e")
 
 
@@ -45,18 +46,27 @@ def trajectories(
         # As many lines at the bottom of the valley as on its walls.
         levels = np.unique(np.quantile(heights, np.linspace(0.02, 0.95, 11)))
         axes.contour(u, v, heights, levels, colors="0.82", linewidths=0.9, zorder=0)
-        for name, points in found.items():
+        # Plain descent on top: it goes least far, and the others would hide it.
+        for order, (name, points) in enumerate(reversed(list(found.items()))):
             end = surface.loss(*points[-1])
-            label = f"{name} at {surface.rates[name]:g}: loss {end:.1g} at the end"
-            axes.plot(*points.T, color=COLOURS[name], label=label, linewidth=1.6)
-            axes.plot(*points.T, ".", color=COLOURS[name], markersize=4)
-        axes.plot(*surface.start, "o", color="black", markersize=7)
-        axes.plot(*np.transpose(surface.lowest), "k*", markersize=14)
+            label = f"{name} at {surface.rates[name]:g}: loss {end:.2g} at the end"
+            axes.plot(*points.T, color=COLOURS[name], label=label, linewidth=1.6, zorder=2 + order)
+            axes.plot(*points.T, ".", color=COLOURS[name], markersize=4, zorder=2 + order)
+        axes.plot(*surface.start, "o", color="black", markersize=7, zorder=9)
+        axes.plot(*np.transpose(surface.lowest), "k*", markersize=14, zorder=9)
         axes.set(xlim=(left, right), ylim=(bottom, top))
         axes.set_title(
             f"{surface.name}, {surface.steps} steps", loc="left", fontweight="bold", fontsize=11
         )
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.06), frameon=False, fontsize=9)
+        lines, labels = axes.get_legend_handles_labels()
+        axes.legend(
+            lines[::-1],
+            labels[::-1],
+            loc="upper center",
+            bbox_to_anchor=(0.5, -0.06),
+            frameon=False,
+            fontsize=9,
+        )
     return save(figure, path)
 
 
@@ -79,9 +89,10 @@ def batch_sizes(
             axes.plot(times, losses, color=colour, label=label, linewidth=1.6)
     _tidy(left, "epochs", "loss on the training pictures")
     _tidy(right, "seconds of training", "")
-    left.set_yscale("log")
+    _log_of_plain_numbers(left)
     right.set_xscale("symlog", linthresh=0.1)
     right.set_xlim(left=0)
+    right.xaxis.set_major_formatter(PLAIN)
     left.set_title("what an epoch brings", loc="left", fontweight="bold")
     right.set_title("what a second brings", loc="left", fontweight="bold")
     left.legend(frameon=False)
@@ -117,25 +128,32 @@ def range_tests(finders: Mapping[str, LearningRateFinder], path: PathLike | None
     return save(figure, path)
 
 
-def races(watches: Mapping[str, Stopwatch], target: float, path: PathLike | None = None) -> Figure:
-    """Draws each optimizer's accuracy against the seconds of its training.
+def races(
+    watches: Mapping[str, Stopwatch],
+    target: float,
+    steps_per_epoch: int,
+    path: PathLike | None = None,
+) -> Figure:
+    """Draws each optimizer's accuracy against the epochs of its training.
 
     Args:
         watches: after their fits, by the optimizer's name.
         target: the accuracy to reach.
+        steps_per_epoch: turns the watches' steps into epochs.
         path: where to save the figure.
     """
     figure = Figure(figsize=(9, 4.4), layout="constrained")
     axes = figure.subplots()
     for name, watch in watches.items():
-        axes.plot(watch.seconds, watch.accuracies, color=COLOURS[name], linewidth=1.5, label=name)
+        epochs = np.array(watch.steps) / steps_per_epoch
+        axes.plot(epochs, watch.accuracies, color=COLOURS[name], linewidth=1.5, label=name)
     axes.axhline(target, color="black", linestyle="--", linewidth=1)
     highest = max(max(watch.accuracies) for watch in watches.values())
     span = max(highest - target, 0.02)
     axes.set_ylim(min(target, highest) - 3 * span, max(target, highest) + 0.4 * span)
     axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
     axes.set_title(f"the race to {target:.0%} (dashed)", loc="left", fontweight="bold")
-    _tidy(axes, "seconds of training", "validation accuracy")
+    _tidy(axes, "epochs", "validation accuracy")
     axes.legend(frameon=False, loc="lower right", ncols=2)
     return save(figure, path)
 
@@ -162,13 +180,14 @@ def schedules(
             plan if isinstance(plan, float) else keras.ops.convert_to_numpy(plan(step))
             for step in at
         ]
-        left.plot(at, rates, color=colour, linewidth=2, label=name)
+        left.plot(at, rates, color=colour, linewidth=2)
         losses = histories[name]["loss"]
         label = f"{name}: {histories[name]['val_accuracy'][-1]:.1%} in validation"
-        right.plot(range(1, len(losses) + 1), losses, color=colour, linewidth=2, label=label)
+        epochs = range(1, len(losses) + 1)
+        right.plot(epochs, losses, color=colour, marker="o", markersize=4, linewidth=2, label=label)
     _tidy(left, "step", "learning rate")
     _tidy(right, "epoch", "training loss")
-    right.set_yscale("log")
+    _log_of_plain_numbers(right)
     left.set_title("the plan", loc="left", fontweight="bold")
     right.set_title("the training", loc="left", fontweight="bold")
     right.legend(frameon=False, fontsize=9)
@@ -205,7 +224,7 @@ def clipping(watches: Mapping[str, Stopwatch], path: PathLike | None = None) -> 
         watches: after their fits, by the way to clip.
         path: where to save the figure.
     """
-    figure = Figure(figsize=(8, 4), layout="constrained")
+    figure = Figure(figsize=(8, 4.4), layout="constrained")
     axes = figure.subplots()
     for colour, (name, watch) in zip(PALETTE, watches.items(), strict=False):
         label = f"{name}: {watch.accuracies[-1]:.0%} right at the end"
@@ -213,10 +232,10 @@ def clipping(watches: Mapping[str, Stopwatch], path: PathLike | None = None) -> 
             broken = watch.steps[int(np.argmin(np.isfinite(watch.losses)))]
             label = f"{name}: no finite loss from step {broken} on"
         axes.plot(watch.steps, watch.losses, color=colour, linewidth=1.8, label=label)
-    # The first steps of what is not clipped may leave any scale.
-    axes.set_ylim(0, 1.6 * max(watch.losses[0] for watch in watches.values()))
+    # Logarithmic: the first steps of what is not clipped may leave any other scale.
+    _log_of_plain_numbers(axes)
     _tidy(axes, "step", "loss on the training pictures")
-    axes.legend(frameon=False, loc="upper right", fontsize=9)
+    figure.legend(frameon=False, loc="outside lower center", ncols=2, fontsize=9)
     return save(figure, path)
 
 
@@ -235,13 +254,26 @@ def search(trials: Sequence[Mapping[str, float]], path: PathLike | None = None) 
             colour = COLOURS["momentum" if trial is best else "Adam"]
             axes.plot(trial[key], trial["loss"], "o", color=colour, markersize=9)
         axes.set_xscale("log", base=2 if key == "units" else 10)
-        axes.set_yscale("log")
+        _log_of_plain_numbers(axes)
         _tidy(axes, name, "validation loss" if key == "learning_rate" else "")
+        axes.xaxis.set_major_formatter(PLAIN)
+        axes.xaxis.set_minor_formatter(NullFormatter())
         if key == "units":
             widths = sorted({int(trial[key]) for trial in trials})
             axes.set_xticks(widths, map(str, widths))
     figure.suptitle("each trial a dot, the chosen one red", fontsize=11)
     return save(figure, path)
+
+
+def _log_of_plain_numbers(axes: Axes) -> None:
+    """A logarithmic axis of y with 0.3 where matplotlib writes 3 x 10^-1."""
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    # Over more than two decades the numbers between the powers of ten would overlap.
+    subs = (1, 2, 3, 5) if high < 100 * low else (1,)
+    axes.yaxis.set_major_locator(LogLocator(subs=subs, numticks=12))
+    axes.yaxis.set_major_formatter(PLAIN)
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _tidy(axes: Axes, x: str, y: str) -> None:

@@ -20,7 +20,7 @@ def minibatches(examples: int, batch_size: int, generator: np.random.Generator) 
         generator: draws the order, anew at each call; nothing else may be random.
 
     Returns:
-        Arrays of whole numbers 0 ... examples - 1, one array for each batch.
+        Arrays (or lists) of whole numbers 0 ... examples - 1, one for each batch.
 
     Example:
         minibatches(10, 4, np.random.default_rng(0)) gives three arrays of 4, 4 and 2 indices,
@@ -203,7 +203,8 @@ def warm_up_cosine(
     Args:
         step: steps done before this one, 0 for the first.
         peak: the highest rate.
-        warm_up_steps: steps of the rise; 0 for none.
+        warm_up_steps: steps of the rise; 0 for none: then the first line holds for no step, and
+            nothing may be divided by it.
         decay_steps: steps of the fall, the warm-up not counted.
         alpha: the share of `peak` at which the fall ends.
 

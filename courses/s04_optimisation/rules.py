@@ -91,12 +91,12 @@ class Surface(NamedTuple):
 
 SURFACES = (
     Surface(
-        "a valley, condition number 25",
-        lambda u, v: (u**2 + 25 * v**2) / 2,
-        lambda u, v: (u, 25 * v),
+        "a valley, condition number 100",
+        lambda u, v: (u**2 + 100 * v**2) / 2,
+        lambda u, v: (u, 100 * v),
         (-9.0, 1.6),
         40,
-        {"SGD": 0.05, "momentum": 0.01, "Nesterov": 0.01, "RMSprop": 0.3, "Adam": 0.5},
+        {"SGD": 0.0125, "momentum": 0.0025, "Nesterov": 0.0025, "RMSprop": 0.3, "Adam": 0.5},
         ((0.0, 0.0),),
         ((-10.0, 3.5), (-2.4, 2.4)),
     ),

@@ -151,6 +151,14 @@ def _clip(norm=None, factor=None):
     return clip_by_global_norm
 
 
+def _clip_in_place(gradients, clip_norm):
+    with np.errstate(invalid="ignore"):
+        norm = np.sqrt(sum(np.sum(gradient**2) for gradient in gradients))
+        for gradient in gradients:
+            gradient *= min(np.float64(clip_norm), norm) / norm
+    return gradients
+
+
 def _normalize(axis=0, ddof=0, root=lambda v, e: np.sqrt(v + e), use="batch", follow="both"):
     def batch_normalization(
         x, gamma, beta, moving_mean, moving_variance, training, momentum=0.99, epsilon=1e-3
@@ -256,6 +264,13 @@ WRONG = {
             )
         ),
         "straight fall": _rate(_linear),
+        "no warm-up divided by": _rate(
+            lambda step, peak, warm_up, decay, alpha: (
+                peak * step / warm_up
+                if step <= warm_up
+                else solutions.warm_up_cosine(step, peak, warm_up, decay, alpha)
+            )
+        ),
     },
     "clip_by_global_norm": {
         "each array by its own norm": lambda gradients, clip_norm: [
@@ -268,6 +283,7 @@ WRONG = {
         "largest norm": _clip(norm=lambda gradients: max(np.linalg.norm(g) for g in gradients)),
         "sum of norms": _clip(norm=lambda gradients: sum(np.linalg.norm(g) for g in gradients)),
         "root forgotten": _clip(norm=lambda gradients: sum(np.sum(g**2) for g in gradients)),
+        "in place, zero divided by zero": _clip_in_place,
         "norm of 1": _clip(factor=lambda clip_norm, norm: min(1.0, 1 / norm) if norm else 1.0),
         "zero divided by zero": _clip(
             factor=lambda clip_norm, norm: (
@@ -305,8 +321,15 @@ MESSAGES = [
     ("rmsprop_step", "epsilon outside the root", "step 1, weights of shape (3,)"),
     ("adam_step", "epsilon of Algorithm 1", "beta_2=0.9990234375, weights: expected"),
     ("adam_step", "corrected averages kept", "momentum: expected"),
+    (
+        "warm_up_cosine",
+        "no warm-up divided by",
+        "step=0, peak=2.0, warm_up_steps=0, decay_steps=12, alpha=0.5: expected 2, received an "
+        "error: ",
+    ),
     ("clip_by_global_norm", "each array by its own norm", "norm above clip_norm, clip_norm=0.5"),
     ("clip_by_global_norm", "largest norm", "clip_norm=0.5: expected"),
     ("clip_by_global_norm", "zero divided by zero", "zeros, clip_norm=1.0: expected 0"),
+    ("clip_by_global_norm", "in place, zero divided by zero", "zeros, clip_norm=1.0: expected 0"),
     ("batch_normalization", "batch at inference", "batch 1, training=False"),
 ]

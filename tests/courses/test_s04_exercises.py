@@ -1,11 +1,13 @@
 """Session 4's exercises: the examples in their docstrings, and the defaults."""
 
 import inspect
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 
+from courses import grading
 from courses.s04_optimisation import checks, solutions
 
 
@@ -65,3 +67,33 @@ def test_gradients_of_the_grader_vary_and_are_sometimes_zero():
     sizes = [np.abs(checks._gradient(random, (50,), n)).max() for n in range(1, checks.STEPS + 1)]
     assert checks.STEPS >= 20
     assert sizes.count(0) == 4 and max(sizes) > 8 and min(filter(None, sizes)) < 1e-5
+
+
+def test_lists_of_indices_pass_as_arrays_do():
+    def minibatches(examples, batch_size, generator):
+        batches = solutions.minibatches(examples, batch_size, generator)
+        return [batch.tolist() for batch in batches]
+
+    checks.check_minibatches(SimpleNamespace(minibatches=minibatches))
+
+
+@pytest.mark.parametrize("kind", [float, str])
+def test_indices_that_are_no_whole_numbers_are_refused(kind):
+    def minibatches(examples, batch_size, generator):
+        batches = solutions.minibatches(examples, batch_size, generator)
+        return [[kind(index) for index in batch] for batch in batches]
+
+    with pytest.raises(grading.Mismatch, match="expected a list of arrays of whole numbers"):
+        checks.check_minibatches(SimpleNamespace(minibatches=minibatches))
+
+
+def test_zeros_changed_in_place_are_refused_without_the_grader_s_copies():
+    def clip_by_global_norm(gradients, clip_norm):
+        found = solutions.clip_by_global_norm(gradients, clip_norm)
+        for gradient in gradients:
+            if not gradient.any():
+                gradient += np.nan
+        return gradients if all(np.isnan(gradient).all() for gradient in gradients) else found
+
+    with pytest.raises(grading.Mismatch, match=r"zeros, clip_norm=1\.0: expected 0"):
+        checks.check_clip_by_global_norm(SimpleNamespace(clip_by_global_norm=clip_by_global_norm))

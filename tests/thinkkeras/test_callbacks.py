@@ -98,6 +98,50 @@ def test_normalization_statistics_are_put_back():
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
 
 
+def test_seeds_of_dropout_are_put_back():
+    inputs = keras.Input((1,))
+    outputs = keras.layers.Dense(1)(keras.layers.Dropout(0.5, seed=3)(inputs))
+    model = keras.Model(inputs, outputs)
+    model.compile("sgd", "mse", jit_compile=False)
+    before = [keras.ops.convert_to_numpy(v).copy() for v in model.variables]
+    assert len(before) > len(model.weights)
+    find(model, LearningRateFinder(steps=10))
+    after = [keras.ops.convert_to_numpy(v) for v in model.variables]
+    assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def test_an_interrupted_fit_is_put_back_by_hand():
+    class Interrupt(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if self.model.optimizer.iterations >= 4:
+                raise KeyboardInterrupt
+
+    model, finder = parabola(keras.optimizers.SGD(0.25)), LearningRateFinder(0.01, 0.1, steps=10)
+    finder.restore()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(ONES, ZEROS, batch_size=2, callbacks=[finder, Interrupt()], verbose=0)
+    assert model.get_weights()[0][0, 0] < 1.9
+    finder.restore()
+    assert model.get_weights()[0][0, 0] == 2.0
+    assert float(keras.ops.convert_to_numpy(model.optimizer.learning_rate)) == 0.25
+
+
+def test_no_suggestion_after_too_few_epochs():
+    finder = find(parabola("sgd"), LearningRateFinder(1e-4, 1e-3, steps=100), epochs=1)
+    with pytest.raises(ValueError, match=r"of 100 steps, received one that ended after 5; give"):
+        _ = finder.suggestion
+
+
+@pytest.mark.parametrize(
+    "callback", [LearningRateFinder(), Stopwatch(ONES, np.zeros(10, int))], ids=["finder", "watch"]
+)
+def test_several_steps_per_execution_are_refused(callback):
+    model = parabola("sgd")
+    model.compile("sgd", "mse", jit_compile=False, steps_per_execution=5)
+    with pytest.raises(ValueError, match="steps_per_execution=1, received 5"):
+        model.fit(ONES, ZEROS, batch_size=2, callbacks=[callback], verbose=0)
+
+
 def test_a_finder_can_be_used_again():
     finder = LearningRateFinder(0.001, 0.1, steps=5)
     first = find(parabola("sgd"), finder).losses
@@ -190,6 +234,16 @@ def test_the_first_question_that_found_the_accuracy():
     assert watch.reached(0.5) == (1.5, 2)
     assert watch.reached(0.85) == (2.5, 3)
     assert watch.reached(0.95) is None
+
+
+@pytest.mark.parametrize("shape", [(4, 1), (3,), ()])
+def test_the_stopwatch_wants_one_class_for_each_example(shape):
+    with pytest.raises(ValueError, match=r"shape \(4,\), one for each example, received shape"):
+        Stopwatch(np.zeros((4, 1)), np.zeros(shape, int))
+
+
+def test_nothing_is_reached_before_a_fit():
+    assert Stopwatch(np.zeros((1, 1)), np.zeros(1, int)).reached(0.0) is None
 
 
 def test_the_stopwatch_asks_every_step_or_less_often():

@@ -55,8 +55,16 @@ def test_it_is_saved_with_the_model_and_loaded(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"steps": 1}, "expected steps of at least 2, received 1"),
-        ({"divisor": 0.5}, "expected a divisor of at least 1, received 0.5"),
+        ({"peak_learning_rate": 0.0}, "finite peak_learning_rate above 0, received 0.0"),
+        ({"peak_learning_rate": -1.0}, "finite peak_learning_rate above 0, received -1.0"),
+        ({"peak_learning_rate": np.nan}, "finite peak_learning_rate above 0, received nan"),
+        ({"peak_learning_rate": np.inf}, "finite peak_learning_rate above 0, received inf"),
+        ({"steps": 1}, "expected steps of at least 2, a whole number, received 1"),
+        ({"steps": 10.5}, "expected steps of at least 2, a whole number, received 10.5"),
+        ({"divisor": 0.5}, "expected a finite divisor of at least 1, received 0.5"),
+        ({"divisor": np.inf}, "expected a finite divisor of at least 1, received inf"),
+        ({"divisor": np.nan}, "expected a finite divisor of at least 1, received nan"),
+        ({"tail": np.nan}, "expected a tail of at least 0 and below 1, received nan"),
         ({"tail": 1.0}, "expected a tail of at least 0 and below 1, received 1.0"),
     ],
 )
