@@ -67,9 +67,7 @@ for layer, (weights, bias) in enumerate(parameters, start=1):
     z = a @ weights + bias
     a = np.maximum(z, 0)
     print(f"W[{layer}]: {weights.shape}, b[{layer}]: {bias.shape}, a[{layer}]: {a.shape}")
-powers = np.exp(z - z.max(axis=1, keepdims=True))  # the last layer is a softmax
-probabilities = powers / powers.sum(axis=1, keepdims=True)
-print(f"loss before training {-np.log(probabilities[y[:4] == 1]).mean():.3f}")
+print(f"loss before training {solutions.loss(z, y[:4]):.3f}")  # softmax and cross-entropy in one
 
 # %% [markdown]
 # ## Activation functions
