@@ -300,7 +300,8 @@ def _status(result: Result) -> str:
 
 def _outline(expected: Any) -> str:
     if isinstance(expected, np.ndarray) and expected.ndim:
-        return f"an array of shape {expected.shape}"
+        what = "an array" if expected.dtype.kind in "Ub" else "an array of numbers"
+        return f"{what} of shape {expected.shape}"
     return _show(expected)
 
 

@@ -10,13 +10,19 @@ from thinkkeras.models import mlp
 
 
 def activation_rows(
-    activations: Iterable[str], images: np.ndarray, target: str, out: Path, seed: int = 0
+    activations: Iterable[str],
+    images: np.ndarray,
+    classes: int,
+    target: str,
+    out: Path,
+    seed: int = 0,
 ) -> list[list[str]]:
     """Exports one small network for each activation and compares the cards.
 
     Args:
         activations: names of Keras activations.
         images: (examples, height, width, channels), pixels of 0-255 to calibrate with.
+        classes: number of classes.
         target: where to.
         out: folder for the bundles.
         seed: of the exports.
@@ -28,7 +34,7 @@ def activation_rows(
     rows = [["activation", "operators", "model", "latency on this CPU"]]
     for name in activations:
         card = deploy.export(
-            mlp(images.shape[1:], 10, units=(64, 64), activation=name),
+            mlp(images.shape[1:], classes, units=(64, 64), activation=name),
             target,
             out=out / name,
             calibration=images,

@@ -4,11 +4,12 @@ Every function returns a matplotlib `Figure` and, where `path` is given, saves i
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from courses.s02_deep_neural_networks.experiments import STARTS, LayerStatistics
 from courses.s02_deep_neural_networks.solutions import activation
@@ -93,7 +94,7 @@ def gradient_check(
     """
     figure = Figure(figsize=(11, 3.9), layout="constrained")
     left, right = panels(figure, 2)
-    for (name, values), color in zip(errors.items(), (GREY, BLUE, GOLD), strict=False):
+    for (name, values), color in zip(errors.items(), cycle((GREY, BLUE, GOLD))):
         left.loglog(steps, values, color=color, lw=2, marker="o", ms=4, label=name)
     left.set_xlabel("step h")
     left.set_ylabel("relative error of the gradient")
@@ -162,6 +163,11 @@ def sizes_by_layer(
             ):
                 axes.semilogy(layers, values, color=KINDS[kind], lw=2, marker="o", ms=4, label=kind)
                 plain(axes)
+            if _only_rounding(measured):
+                place = len(layers), measured.deviations[-1]
+                grid[0, column].annotate(
+                    "(rounding)", place, (0, -8), textcoords="offset points", ha="right", va="top"
+                )
         grid[0, column].set_title(name, fontweight="bold")
         grid[1, column].set_xlabel("hidden layer l")
         grid[1, column].xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -185,11 +191,12 @@ def training_by_start(
     figure = Figure(figsize=(3.8 * len(losses), 3.7), layout="constrained")
     top, lowest = 3 * chance, chance
     for axes, (name, kinds) in zip(panels(figure, len(losses)), losses.items(), strict=True):
-        for kind, values in kinds.items():
+        # The later the line, the thinner: of lines on top of each other all are seen.
+        for width, (kind, values) in zip(cycle((5.5, 4, 2.7, 1.5)), kinds.items()):
             window = min(15, len(values))
             smooth = np.convolve(values, np.full(window, 1 / window), "valid")
             lowest = min(lowest, smooth.min())
-            axes.semilogy(smooth, color=KINDS[kind], lw=2.5, label=kind)
+            axes.semilogy(smooth, color=KINDS[kind], lw=width, label=kind)
             if smooth.min() > top:
                 note = f"{kind}: {smooth[-1]:,.0f} in the end ↑"
                 axes.text(0.98, 0.97, note, color=KINDS[kind], ha="right", transform=axes.transAxes)
@@ -198,10 +205,19 @@ def training_by_start(
         axes.set_xlabel("step")
     for axes in figure.axes:
         axes.set_ylim(lowest / 1.5, top)
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
     figure.axes[0].set_ylabel("training loss (dotted: chance)")
     lines, kinds_shown = figure.axes[0].get_legend_handles_labels()
     figure.legend(lines, kinds_shown, loc="outside upper center", ncols=4, frameon=False)
     return save(figure, path)
+
+
+def _only_rounding(measured: LayerStatistics) -> bool:
+    """Whether the last layer differs between examples by no more than its numbers' last digits."""
+    last = measured.activations[-1]
+    return measured.deviations[-1] < 100 * np.finfo(last.dtype).eps * np.abs(last).mean()
 
 
 def _unit_heights(units: int) -> np.ndarray:

@@ -4,10 +4,11 @@ Every function returns a matplotlib `Figure` and, where `path` is given, saves i
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import cycle
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import FuncFormatter
 
 from courses.s02_deep_neural_networks.depth import EqualBudget
 from courses.s02_deep_neural_networks.drawings import panels
@@ -32,7 +33,7 @@ def approximations(
     target = function(x)
     for axes, (units, made) in zip(panels(figure, len(networks)), networks.items(), strict=True):
         axes.plot(x, target, color="0.75", lw=6, label="the function")
-        for (way, parameters), color in zip(made.items(), (BLUE, RED), strict=False):
+        for (way, parameters), color in zip(made.items(), cycle((BLUE, RED))):
             answer = forward(x, parameters, "relu", "linear")[1][-1]
             error = np.abs(answer - target).max()
             label = f"{way}: off by {error:.2g}"
@@ -89,7 +90,7 @@ def decision_regions(
         results: what `depth.at_equal_budget` found.
         path: where to save the figure.
     """
-    figure = Figure(figsize=(2.4 * len(results), 3.4), layout="constrained")
+    figure = Figure(figsize=(2.4 * len(results), 3.0), layout="constrained")
     side = np.linspace(-1.1, 1.1, 221)
     plane = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
     for axes, result in zip(panels(figure, len(results)), results, strict=True):
@@ -102,7 +103,7 @@ def decision_regions(
         layers = f"{result.hidden_layers} × {result.width} hidden units"
         error = f"{100 * result.errors[0]:.1f} % wrong"
         axes.set_title(f"{layers}\n{result.parameters} parameters\n{error}", fontsize=10)
-        axes.set_aspect("equal")
+        axes.set_aspect("equal", anchor="S")
         axes.set_xticks([])
         axes.set_yticks([])
     return save(figure, path)
@@ -125,8 +126,10 @@ def errors_by_depth(
         axes.errorbar(places, means, deviations, color=BLUE, lw=2, marker="o", capsize=4)
         for place, result in zip(places, results, strict=True):
             axes.scatter([place] * len(result.errors), result.errors, s=14, color=GREY, zorder=3)
-        axes.set_ylim(bottom=0)
-        axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+        if max(means) > 10 * min(means):
+            axes.set_yscale("symlog", linthresh=1e-3)  # a logarithm that has room for 0 as well
+        axes.set_ylim(0, 1.1 * max(max(result.errors) for result in results))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g} %"))
         axes.set_xticks(places, [f"{r.hidden_layers} × {r.width}" for r in results])
         axes.set_xlabel("hidden layers × units")
         sizes = [result.parameters for result in results]

@@ -59,7 +59,7 @@ def activation(z: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
         name: one of the names above.
 
     Returns:
-        (g(z), g'(z)), two float arrays of the shape of z.
+        (g(z), g'(z)), two arrays of numbers of the shape of z.
 
     Example:
         activation(np.array([-1.0, 0.0, 2.0]), "relu") is ([0, 0, 2], [0, 0, 1]).
@@ -87,7 +87,8 @@ def forward(
         output: "softmax" or "linear".
 
     Returns:
-        ([z[1], ..., z[L]], [a[0], a[1], ..., a[L]]): L arrays, and L + 1.
+        ([z[1], ..., z[L]], [a[0], a[1], ..., a[L]]): L arrays, and L + 1. z[L] is returned
+        unshifted.
 
     Example:
         With W[1] = [[1, -1]], W[2] = [[1], [1]] and zero biases,

@@ -106,7 +106,7 @@ def starting_weights(n: Sequence[int], kind: str, seed: int = 0) -> Parameters:
     Args:
         n: the units of each layer, the inputs first.
         kind: "too small" (standard deviation 0.01), "Glorot", "He" or "too large" (twice He's).
-        seed: the same seed draws the same directions for every kind but "Glorot"'s shapes.
+        seed: the same seed draws the same directions for every kind.
     """
     drawn = initialize_parameters(n, "glorot_normal" if kind == "Glorot" else "he_normal", seed)
     if kind == "too large":

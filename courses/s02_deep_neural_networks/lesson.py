@@ -67,8 +67,7 @@ for layer, (weights, bias) in enumerate(parameters, start=1):
     z = a @ weights + bias
     a = np.maximum(z, 0)
     print(f"W[{layer}]: {weights.shape}, b[{layer}]: {bias.shape}, a[{layer}]: {a.shape}")
-probabilities = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)  # the last layer's softmax
-print(f"loss before training {-np.log(probabilities[y[:4] == 1]).mean():.3f}")
+print(f"loss before training {solutions.loss(z, y[:4]):.3f}")  # softmax and cross-entropy in one
 
 # %% [markdown]
 # ## Activation functions
@@ -86,6 +85,7 @@ drawings.activation_functions(solutions.ACTIVATIONS, figures / "activation_funct
 activation_rows = device.activation_rows(
     ["relu", "tanh", "silu"][: settings.epochs],  # one epoch is a trial run: one export
     train[0][:100],
+    info.classes,
     settings.targets[-1],
     settings.out / "activations",
     settings.seed,
@@ -145,8 +145,8 @@ drawings.sizes_by_layer(statistics, figures / "initialisation_layers.png")
 # And does it train? The same networks, the same batches, Adam.
 
 # %%
-steps = 500 if settings.epochs is None else 40 * min(settings.epochs, 12)
-losses = experiments.losses_by_start(deep, x, y, hidden, steps, settings.seed)
+numpy_steps = 500 if settings.epochs is None else 40 * min(settings.epochs, 12)
+losses = experiments.losses_by_start(deep, x, y, hidden, numpy_steps, settings.seed)
 drawings.training_by_start(losses, np.log(info.classes), figures / "initialisation_training.png")
 
 # %% [markdown]
@@ -161,7 +161,7 @@ def wavy(place: np.ndarray) -> np.ndarray:
     return np.sin(2 * np.pi * place) + 0.4 * np.sin(7 * np.pi * place)
 
 
-fits = experiments.approximations(wavy, (2, 4, 16, 64), 4 * steps, settings.seed)
+fits = experiments.approximations(wavy, (2, 4, 16, 64), 4 * numpy_steps, settings.seed)
 drawings_of_depth.approximations(wavy, fits, figures / "universal_approximation.png")
 
 # %% [markdown]
@@ -194,7 +194,7 @@ on_spirals = depth.at_equal_budget(
     budget=1000,
     hidden_layers=(1, 2, 3, 5, 8),
     seeds=range(5),
-    steps=3 * steps,
+    steps=3 * numpy_steps,
     learning_rate=0.01,
 )
 on_pictures = depth.at_equal_budget(
@@ -203,7 +203,7 @@ on_pictures = depth.at_equal_budget(
     budget=32 * (features + 1 + info.classes) + info.classes,  # one hidden layer of 32 units
     hidden_layers=(1, 2, 3, 5, 8),
     seeds=range(3),
-    steps=steps,
+    steps=numpy_steps,
     learning_rate=3e-3,
 )
 drawings_of_depth.decision_regions(*points, on_spirals, figures / "decision_regions.png")
@@ -215,7 +215,7 @@ print(deploy.report.markdown(depth_rows))
 # %% [markdown]
 # ## The run
 #
-# Two hidden layers of ReLU with batch normalisation (session 6) and dropout (session 3); AdamW and
+# Two hidden layers of ReLU with batch normalisation (session 4) and dropout (session 3); AdamW and
 # a cosine (session 4). `fit` does for each batch what we wrote: forward, backward, step.
 
 # %%

@@ -62,6 +62,32 @@ def _forward(last_activated=False, every_softmax=False, bias=True, stable=True, 
     return forward
 
 
+def _softmax_of(output_layer):
+    """`output_layer(z)` replaces the softmax."""
+
+    def forward(x, parameters, hidden="relu", output="softmax"):
+        z, a = solutions.forward(x, parameters, hidden, output)
+        if output == "softmax":
+            with np.errstate(all="ignore"):
+                a[-1] = output_layer(z[-1])
+        return z, a
+
+    return forward
+
+
+def _shares(powers):
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def _loss_shifted_by_the_batch(z, y, output="softmax"):
+    if output == "linear":
+        return solutions.loss(z, y, output)
+    with np.errstate(all="ignore"):
+        shifted = z - z.max()
+        log_sums = np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+        return float(-(y * (shifted - log_sums)).sum() / len(z))
+
+
 def _unstable_loss(z, y, output="softmax"):
     if output == "linear":
         return solutions.loss(z, y, output)
@@ -220,11 +246,15 @@ WRONG = {
         "always relu": lambda x, parameters, hidden="relu", output="softmax": solutions.forward(
             x, parameters, "relu", output
         ),
+        "largest sum of the whole batch": _softmax_of(lambda z: _shares(np.exp(z - z.max()))),
+        "sums clipped": _softmax_of(lambda z: _shares(np.exp(np.clip(z, -500, 500)))),
+        "NaN for 1": _softmax_of(lambda z: np.nan_to_num(_shares(np.exp(z)), nan=1)),
         "two layers only": lambda x, p, *rest: solutions.forward(x, p[:2], *rest),
     },
     "loss": {
         "overflows": _unstable_loss,
         "clipped": _clipped_loss,
+        "largest sum of the whole batch": _loss_shifted_by_the_batch,
         "sum in place of the mean": lambda z, y, *rest: len(z) * solutions.loss(z, y, *rest),
         "mean over the classes too": lambda z, y, *rest: solutions.loss(z, y, *rest) / z.shape[1],
         "sign": lambda z, y, *rest: -solutions.loss(z, y, *rest),
@@ -286,6 +316,9 @@ MESSAGES = [
     ("activation", "relu's slope at 0", "relu, g'(0): expected 0 at index (0,), received 1"),
     ("forward", "last layer activated", "output='linear', a[1]: expected"),
     ("forward", "input not kept", "expected two lists, of 1 sums z and 2 activations a"),
+    ("forward", "sums clipped", "expected 0.7310586 at index (0, 0), received 0.5"),
+    ("forward", "largest sum of the whole batch", "at index (1, 0), received nan"),
+    ("loss", "largest sum of the whole batch", "classes 1 and 2: expected 1.587628, received nan"),
     ("loss", "clipped", "z=(1000, 0, -1000), class 1: expected 1000, received 16.1"),
     ("backward", "mean forgotten", "Keras, gradient for W[1]: expected"),
     ("backward", "g' forgotten", "n=[4, 5, 3], hidden='tanh'"),

@@ -72,7 +72,22 @@ def _grid(**changes):
         (3, (3, 5), "case: expected (3, 5), received 3"),
         ({"a": 1}, {"a": 1, "b": 2}, "case: expected the keys ['a', 'b'], received ['a']"),
         ({"a": 2}, {"a": 1}, "case, 'a': expected 1, received 2"),
-        (None, _grid(), "case: expected an array of shape (2, 3), received None (no return?)"),
+        (
+            np.array([True, False]),
+            np.array([1.0, 0.0]),
+            "case: expected an array of numbers of shape (2,), "
+            "received array([ True, False]) of type ndarray",
+        ),
+        (
+            None,
+            np.array(["a", "b"]),
+            "case: expected an array of shape (2,), received None (no return?)",
+        ),
+        (
+            None,
+            _grid(),
+            "case: expected an array of numbers of shape (2, 3), received None (no return?)",
+        ),
         (_grid().T, _grid(), "case: expected shape (2, 3), received shape (3, 2)"),
         (
             _grid(_01=9, _12=9),
@@ -87,7 +102,8 @@ def _grid(**changes):
         (
             [[1], [2, 3]],
             _grid(),
-            "case: expected an array of shape (2, 3), received [[1], [2, 3]] of type list",
+            "case: expected an array of numbers of shape (2, 3), "
+            "received [[1], [2, 3]] of type list",
         ),
         (
             (np.ones(2), np.zeros(2)),
@@ -104,7 +120,9 @@ def test_expect_equal_rejects_and_says_why(received, expected, message):
 
 
 def test_expect_equal_rejects_a_symbolic_tensor_by_name():
-    with pytest.raises(Mismatch, match="expected an array of shape .* of type KerasTensor"):
+    with pytest.raises(
+        Mismatch, match="expected an array of numbers of shape .* of type KerasTensor"
+    ):
         expect_equal(keras.Input((3,)), np.ones((2, 3)), case="case")
 
 

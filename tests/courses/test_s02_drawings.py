@@ -145,6 +145,33 @@ def test_rows_are_pixels_of_0_to_1():
     assert y.tolist() == [[0, 1, 0], [1, 0, 0]]
 
 
+def test_a_floor_of_rounding_is_named_and_no_other():
+    n = [5, *[64] * 20, 3]
+    found = experiments.statistics_by_start(n, *FEW, ("sigmoid", "tanh"))
+    assert found["sigmoid"]["too small"].deviations[-1] < 1e-13
+    figure = drawings.sizes_by_layer(found)
+    notes = [[text.get_text() for text in axes.texts] for axes in figure.axes]
+    assert notes == [["(rounding)"], [], [], []]
+
+
+def test_errors_of_several_sizes_have_a_logarithmic_axis():
+    networks = [solutions.initialize_parameters([2, 3, 2])] * 2
+    far = [depth.EqualBudget(1, 3, 17, [0.3, 0.4], networks)]
+    far.append(depth.EqualBudget(2, 3, 29, [0.0, 0.01], networks))
+    left, right = drawings_of_depth.errors_by_depth({"far": far, "near": _budget()}).axes
+    assert (left.get_yscale(), right.get_yscale()) == ("symlog", "linear")
+    assert left.get_ylim() == pytest.approx((0, 0.44))
+    assert right.get_ylim() == pytest.approx((0, 0.55))
+    assert left.yaxis.get_major_formatter()(0.001, 0) == "0.1 %"
+
+
+def test_every_curve_is_drawn():
+    errors = {name: [1e-6, 1e-4] for name in "abcde"}
+    steps = np.array([1e-3, 1e-2])
+    figure = drawings.gradient_check(steps, errors, (1,), {"Keras": [1e-16]})
+    assert len(figure.axes[0].lines) == 5
+
+
 def _budget():
     networks = [solutions.initialize_parameters([2, 3, 2], seed=seed) for seed in (0, 1)]
     return [depth.EqualBudget(1, 3, 17, [0.25, 0.5], networks)]

@@ -58,7 +58,7 @@ def _with(**changed):
 
 
 def test_a_stepwise_rule_passes_where_a_formula_does():
-    """Other right ways: the largest sum of all subtracted, lists for tuples, weights by hand."""
+    """Lists for tuples, and widths by search."""
 
     def forward(x, parameters, hidden="relu", output="softmax"):
         z, a = solutions.forward(x, parameters, hidden, output)

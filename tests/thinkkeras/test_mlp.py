@@ -154,14 +154,20 @@ def test_preprocessing_replaces_the_division_by_255():
     rows = np.random.default_rng(0).normal(50, [1.0, 20.0], (200, 2)).astype("float32")
     normalization = keras.layers.Normalization()
     normalization.adapt(rows)
-    model = mlp((2,), 1, units=(3,), preprocessing=normalization)
+    model = mlp((2,), 2, units=(3,), preprocessing=normalization)
     seen = keras.Model(model.inputs, model.get_layer("layer1_dense").input).predict(rows, verbose=0)
     np.testing.assert_allclose(seen.mean(axis=0), 0, atol=1e-3)
     np.testing.assert_allclose(seen.std(axis=0), 1, atol=1e-3)
     assert not any(isinstance(layer, keras.layers.Rescaling) for layer in model.layers)
 
 
+@pytest.mark.parametrize("units", [(np.int64(8), np.int32(4)), np.array([8, 4])])
+def test_units_may_be_numpy_integers(units):
+    assert mlp((3,), 2, units=units).count_params() == counted_by_hand(3, (8, 4), 2)
+
+
 def test_logits():
+    assert mlp((4,), 1, classifier_activation=None).output_shape == (None, 1)
     model = mlp((4,), 3, classifier_activation=None)
     assert model.get_layer("classifier").activation is keras.activations.linear
 
@@ -215,6 +221,11 @@ def test_learns_the_digits():
         ({"input_shape": (None, 3)}, r"received \(None, 3\)"),
         ({"input_shape": (28, 0, 1)}, r"received \(28, 0, 1\)"),
         ({"classes": 0}, "at least 1 class, received classes=0"),
+        (
+            {"input_shape": (30,), "classes": 1},
+            "expected classifier_activation=\"sigmoid\" or None for one class, received 'softmax'",
+        ),
+        ({"units": np.int64(64)}, "positive integers, received 64"),
         ({"units": (8, 0)}, r"positive integers, received \(8, 0\); \(\) makes no hidden layer"),
         ({"units": (8, 2.5)}, r"received \(8, 2\.5\)"),
         ({"units": 64}, r"expected units=\(n1, n2, \.\.\.\), positive integers, received 64"),

@@ -1,6 +1,7 @@
 """Multi-layer perceptrons: logistic and softmax regression, shallow and deep networks."""
 
 from collections.abc import Sequence
+from numbers import Integral
 
 import keras
 
@@ -90,7 +91,8 @@ def mlp(
         dropout: Share of each hidden layer's activations dropped in training.
         preprocessing: The layer that brings raw inputs to a size the weights can bear: an adapted
             `keras.layers.Normalization`, say. By default pixels of 0-255 are divided by 255.
-        classifier_activation: Activation of the outputs; None gives logits.
+        classifier_activation: Activation of the outputs; None gives logits. The softmax of one
+            number is always 1, so one class takes "sigmoid" or None.
         name: Name of the model.
 
     Returns:
@@ -104,10 +106,15 @@ def mlp(
         Nature 323, 1986.
     """
     check_classifier(input_shape, classes, rank=None)
-    if isinstance(units, int) or any(not isinstance(n, int) or n < 1 for n in units):
+    if isinstance(units, Integral) or any(not isinstance(n, Integral) or n < 1 for n in units):
         raise ValueError(
             f"expected units=(n1, n2, ...), positive integers, received {units}; "
             "() makes no hidden layer"
+        )
+    if classes == 1 and keras.activations.get(classifier_activation) is keras.activations.softmax:
+        raise ValueError(
+            'expected classifier_activation="sigmoid" or None for one class, received '
+            f"{classifier_activation!r}; the softmax of one number is always 1"
         )
     inputs = keras.Input(input_shape, name="image" if len(input_shape) == 3 else "features")
     if preprocessing is None:
@@ -118,7 +125,7 @@ def mlp(
     for layer, width in enumerate(units, start=1):
         x = dense_block(
             x,
-            width,
+            int(width),  # Keras takes no NumPy integer
             activation=activation,
             kernel_initializer=_of_layer(layer, kernel_initializer),
             kernel_regularizer=kernel_regularizer,
