@@ -16,6 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from benchmarks import tables
@@ -23,6 +24,7 @@ from courses import find_session
 from deploy.targets import TARGETS
 
 LARGE = 100_000  # bytes of a figure, above which its colours are reduced
+WHITE = 248  # of 255: from here on a reduced colour is white
 
 
 def main() -> int:
@@ -62,9 +64,13 @@ def reduce_colours(figure: Path) -> None:
         drawn = file.convert("RGB")
     # One pixel in sixteen tells the colours that k-means chooses.
     few = drawn.resize((drawn.width // 4, drawn.height // 4), Image.Resampling.NEAREST)
+    palette = few.quantize(256, kmeans=1)
+    # The means of k-means would tint a page's white.
+    colours = np.array(palette.getpalette()).reshape(-1, 3)
+    colours[(colours >= WHITE).all(axis=1)] = 255
+    palette.putpalette(colours.ravel().tolist())
     # Without a dither, whose dots compress badly.
-    fewer = drawn.quantize(palette=few.quantize(256, kmeans=1), dither=Image.Dither.NONE)
-    fewer.save(figure, optimize=True)
+    drawn.quantize(palette=palette, dither=Image.Dither.NONE).save(figure, optimize=True)
 
 
 if __name__ == "__main__":
