@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,7 +43,7 @@ def settings(
     parser.add_argument("--out", metavar="DIR", help=f"results (default runs/{session})")
     options = parser.parse_args(arguments)
     options.dataset = options.dataset or dataset
-    options.targets = options.target or list(targets)
+    options.targets = list(dict.fromkeys(options.target or targets))
     options.out = Path(options.out or f"runs/{session}")
     if options.epochs is not None and options.epochs < 1:
         _refuse(parser, f"expected at least 1 epoch, received {options.epochs}")
@@ -49,6 +51,8 @@ def settings(
         for target in options.targets:
             find_target(target)
         (options.out / "figures").mkdir(parents=True, exist_ok=True)
+        if not os.access(options.out, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except ValueError as error:
         _refuse(parser, str(error))
     except OSError as error:

@@ -104,7 +104,9 @@ def _costly_text(card: dict[str, Any], costly: Sequence[dict[str, Any]], row: Ta
     """`row`: the target, where its exceptions can mend the loss."""
     named = operator_list(costly)
     which = "the operators that cost the most, each alone" if row else "the noisiest operators"
-    remedies = [f"fix keeps them in {row.exceptions[0]}"] if row and row.exceptions else []
+    remedies = (
+        [f"fix keeps them in {' or '.join(row.exceptions)}"] if row and row.exceptions else []
+    )
     if not card["quantization_aware"]:
         remedies.append("deploy.quantize_aware trains it again")
     return "; ".join(

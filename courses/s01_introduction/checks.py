@@ -33,11 +33,6 @@ def check_neuron(answers: Any) -> None:
         np.array([1.0, 0.0]),
         case="sigmoid of the sums 1000 and -1000",
     )
-    expect_equal(
-        answers.neuron(np.array([[40.0]]), np.array([-1.0]), 0.0) * 1e17,
-        np.array([np.exp(-40.0) * 1e17]),
-        case="1e17 times the sigmoid of -40",
-    )
 
 
 def check_softmax(answers: Any) -> None:
@@ -54,6 +49,7 @@ def check_softmax(answers: Any) -> None:
     for large, expected in (
         ([[1000.0, 1000.0], [0.0, 0.0]], [[0.5, 0.5], [0.5, 0.5]]),
         ([[-1000.0, -1000.0], [800.0, -800.0]], [[0.5, 0.5], [1.0, 0.0]]),
+        ([[1000.0, 1000.0 - np.log(3.0)]], [[0.75, 0.25]]),
     ):
         _quietly(
             lambda large=large: answers.softmax(np.array(large)),
@@ -94,7 +90,7 @@ def check_logistic_gradients(answers: Any) -> None:
         received = answers.logistic_gradients(x, labels, weights, bias)
         case = f"{examples} examples of {features} features"
         expect(
-            isinstance(received, tuple) and len(received) == 2,
+            isinstance(received, tuple | list) and len(received) == 2,
             case=case,
             expected="a tuple (dL/dweights, dL/dbias)",
             received=received,
@@ -115,7 +111,7 @@ def check_fit_logistic_regression(answers: Any) -> None:
         )
         case = f"learning_rate={learning_rate}, steps={steps}, penalty={penalty}"
         expect(
-            isinstance(received, tuple) and len(received) == 3,
+            isinstance(received, tuple | list) and len(received) == 3,
             case=case,
             expected="a tuple (weights, bias, losses)",
             received=received,

@@ -20,7 +20,8 @@ def neuron(
         "sigmoid": 1 / (1 + exp(-z))
 
     The sigmoid must hold for sums of any size: 0 for z = -1000, 1 for z = 1000, and no overflow
-    on the way. For z < 0 the form exp(z) / (1 + exp(z)) is the same number.
+    on the way. For z < 0 the form exp(z) / (1 + exp(z)) is the same number. (`np.where` computes
+    both of its branches for every element; exp(-|z|) serves both forms and never overflows.)
 
     Args:
         x: (examples, features).

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
+from scipy.special import expit
 
 
 class Step(NamedTuple):
@@ -18,7 +19,7 @@ class Step(NamedTuple):
 
 
 def sigmoid(z: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-z))
+    return expit(z)  # without overflow for sums of any size
 
 
 def cross_entropy(z: np.ndarray, y: np.ndarray) -> float:

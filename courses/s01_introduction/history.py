@@ -82,7 +82,7 @@ NETWORKS = (
     Network(2012, "AlexNet", 60e6, "Krizhevsky et al., NIPS 2012"),
     Network(2017, "MobileNet", 4.2e6, "Howard et al., arXiv:1704.04861"),
     Network(2017, "Transformer", 213e6, "Vaswani et al., NIPS 2017, the big model"),
-    Network(2021, "DS-CNN", 24_908, "Banbury et al., MLPerf Tiny, NeurIPS 2021"),
+    Network(2021, "DS-CNN", 23_756, "Banbury et al., MLPerf Tiny, NeurIPS 2021"),
     Network(2019, "GPT-2", 1.5e9, "Radford et al., OpenAI 2019"),
     Network(2020, "GPT-3", 175e9, "Brown et al., NeurIPS 2020"),
     Network(2024, "Llama 3.1", 405e9, "Llama team, arXiv:2407.21783"),

@@ -82,7 +82,7 @@ runs = {r: train_neuron(x, benign, *start, learning_rate=r, steps=30) for r in (
 drawings.descent(x, benign, runs, lowest, two, figures / "descent.png")
 
 straight = train_neuron(x, benign, *start, learning_rate=1.0, steps=100)
-frames = {f"step {step}": straight[step] for step in (0, 2, 5, 10, 100)}
+frames = {f"step {step}": straight[step] for step in (0, 2, 5, 10, 30, 100)}
 drawings.boundaries(x, benign, frames, two, figures / "boundary_moving.png")
 
 # %% [markdown]
@@ -244,7 +244,7 @@ print(deploy.report.markdown(compared))
 # goes into `metrics.json`, whose tables the README shows.
 
 # %%
-calibration_x = train_x[:384]
+calibration_x = train_x[:256]
 spreads = train_x.reshape(len(train_x), -1).std(axis=0)
 step = (float(calibration_x.max()) - min(float(calibration_x.min()), 0.0)) / 255
 results.one_scale(spreads, step, figures / "one_scale.png")

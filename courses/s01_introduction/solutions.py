@@ -89,6 +89,8 @@ def _activated(sums: np.ndarray, activation: str) -> np.ndarray:
         return (sums > 0).astype(float)
     if activation == "relu":
         return np.maximum(sums, 0.0)
+    if activation != "sigmoid":
+        raise ValueError(f"expected linear, step, relu or sigmoid, received {activation!r}")
     # exp never sees a positive number, so that it can't overflow.
     small = np.exp(-np.abs(sums))
     return np.where(sums >= 0, 1.0, small) / (1.0 + small)

@@ -57,18 +57,22 @@ def decisions(
 def networks(
     runs: Mapping[str, tuple[keras.Model, keras.callbacks.History]],
 ) -> list[list[str]]:
-    """What trained networks reached at their end, on training and on validation data.
+    """What trained networks reached at their end, on training and on validation data; the
+    cross-entropies are without the penalty on the weights.
 
     Args:
         runs: by name, a network and what `fit` returned.
     """
-    rows = [["network", "trained parameters", "loss", "accuracy", "validation loss", "accuracy"]]
+    rows = [
+        ["network", "trained parameters", "cross-entropy", "accuracy", "in validation", "accuracy"]
+    ]
     for name, (model, run) in runs.items():
         count = sum(int(np.prod(weights.shape)) for weights in model.trainable_weights)
+        penalty = float(sum(model.losses))
         cells = []
         for prefix in ("", "val_"):
             accuracy = 100 * run.history[f"{prefix}accuracy"][-1]
-            cells += [f"{run.history[f'{prefix}loss'][-1]:.3f}", f"{accuracy:.1f} %"]
+            cells += [f"{run.history[f'{prefix}loss'][-1] - penalty:.3f}", f"{accuracy:.1f} %"]
         rows.append([name, f"{count:,}", *cells])
     return rows
 

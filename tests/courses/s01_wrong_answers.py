@@ -116,7 +116,7 @@ WRONG = {
         "sigmoid overflows": _neuron(sigmoid=_naive),
         "sigmoid of the wrong sign": _neuron(sigmoid=lambda z: solutions._activated(-z, "sigmoid")),
         "other form for every sum": _neuron(sigmoid=lambda z: np.exp(z) / (1 + np.exp(z))),
-        "clipped sums": _neuron(sigmoid=lambda z: _naive(np.clip(z, -30, 30))),
+        "clipped sums": _neuron(sigmoid=lambda z: _naive(np.clip(z, -10, 10))),
         "no bias": _neuron(sums=lambda x, w, b: x @ w),
         "bias subtracted": _neuron(sums=lambda x, w, b: x @ w - b),
         "not summed": _neuron(sums=lambda x, w, b: x * w + b),
@@ -126,6 +126,7 @@ WRONG = {
         "sigmoid always": lambda x, w, b, activation="sigmoid": solutions.neuron(x, w, b),
     },
     "softmax": {
+        "logits clipped": lambda logits: solutions.softmax(np.clip(logits, -700, 700)),
         "overflows": _softmax(shift=lambda z: 0.0),
         "one maximum for all rows": _softmax(shift=lambda z: z.max()),
         "over the examples": _softmax(axis=0),

@@ -47,6 +47,6 @@ def test_calibration_and_test_examples_are_disjoint(lesson_run):
     calibration = np.load(out / "calibration.npz")["x"]
     with np.load(out / "test.npz") as test:
         x, y = test["x"], test["y"]
-    assert calibration.shape == (384, 30) and x.shape == (114, 30) and y.shape == (114,)
+    assert calibration.shape == (256, 30) and x.shape == (114, 30) and y.shape == (114,)
     seen = {row.tobytes() for row in calibration}
     assert not any(row.tobytes() in seen for row in x)

@@ -293,7 +293,7 @@ def test_too_large_for_memory_is_drawn_again(monkeypatch, scenes):
     ("arguments", "message"),
     [
         ({"name": "balloons"}, "received 'balloons'; did you mean 'balloon'?"),
-        ({"name": "bcd"}, "expected 'balloon_scenes' or .* did you mean 'bccd'?"),
+        ({"name": "bcd"}, "expected 'balloon_scenes', or .* did you mean 'bccd'?"),
         ({"batch_size": 0}, "batch_size of at least 1, received 0"),
         ({"examples": 0}, "examples of at least 1, received 0"),
         ({"image_size": (16, 64)}, r"at least 32 pixels each, received \(16, 64\)"),

@@ -67,7 +67,7 @@ def test_layers_have_names_in_order():
     assert model.get_layer("layer2_dropout").rate == 0.2
     plain = mlp((4,), 3, units=(6,), activation="tanh", name="mine")
     names = [layer.name for layer in plain.layers]
-    assert names == ["features", "rescaling", "layer1_dense", "layer1_tanh", "classifier"]
+    assert names == ["features", "layer1_dense", "layer1_tanh", "classifier"]
     assert plain.name == "mine"
 
 
@@ -83,8 +83,8 @@ def test_without_hidden_layers_it_is_logistic_regression():
     model = mlp((3,), 1, units=(), classifier_activation="sigmoid")
     weights, bias = np.array([[2.0], [-1.0], [0.5]]), np.array([0.25])
     model.get_layer("classifier").set_weights([weights, bias])
-    x = np.array([[255.0, 0.0, 51.0], [0.0, 255.0, 0.0]])
-    expected = 1 / (1 + np.exp(-(x / 255 @ weights + bias)))
+    x = np.array([[1.0, 0.0, 0.2], [0.0, 1.0, 0.0]])
+    expected = 1 / (1 + np.exp(-(x @ weights + bias)))
     np.testing.assert_allclose(model.predict(x, verbose=0), expected, rtol=1e-5)
     assert model.count_params() == 4
 

@@ -51,7 +51,8 @@ def prepared_builder(name: str, offline: Sequence[str]) -> "tfds.core.DatasetBui
         known = [*offline, *tfds.list_builders(with_community_datasets=False)]
         nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
         raise ValueError(
-            f"expected {offline[0]!r} or the name of a TFDS data set, received {name!r}; "
+            f"expected {' or '.join(map(repr, offline))}, or the name of a TFDS data set, "
+            f"received {name!r}; "
             f"did you mean {nearest!r}?"
         ) from None
     manual = tfds.download.DownloadConfig(manual_dir=os.environ.get("THINKKERAS_DOWNLOADS"))

@@ -90,7 +90,8 @@ def mlp(
         batch_normalization: Whether hidden layers normalize before they activate.
         dropout: Share of each hidden layer's activations dropped in training.
         preprocessing: The layer that brings raw inputs to a size the weights can bear: an adapted
-            `keras.layers.Normalization`, say. By default pixels of 0-255 are divided by 255.
+            `keras.layers.Normalization`, say. By default an image's pixels of 0-255 are divided by
+            255, and other inputs stay as they are.
         classifier_activation: Activation of the outputs; None gives logits. The softmax of one
             number is always 1, so one class takes "sigmoid" or None.
         name: Name of the model.
@@ -117,9 +118,9 @@ def mlp(
             f"{classifier_activation!r}; the softmax of one number is always 1"
         )
     inputs = keras.Input(input_shape, name="image" if len(input_shape) == 3 else "features")
-    if preprocessing is None:
+    if preprocessing is None and len(input_shape) == 3:
         preprocessing = keras.layers.Rescaling(1 / 255, name="rescaling")
-    x = preprocessing(inputs)
+    x = inputs if preprocessing is None else preprocessing(inputs)
     if len(input_shape) > 1:
         x = keras.layers.Flatten(name="flatten")(x)
     for layer, width in enumerate(units, start=1):
