@@ -64,8 +64,8 @@ def course_table(_: str) -> str:
                 deploy.report.score(cpu["quality"], "keras"),
                 deploy.report.score(cpu["quality"], "deployed"),
                 deploy.report.score(micro["quality"], "deployed"),
-                f"{micro['size_bytes'] / 1000:.1f} kB",
-                f"{micro['memory']['arena_bytes'] / 1000:.1f} kB",
+                deploy.report.kilobytes(micro["size_bytes"]),
+                deploy.report.kilobytes(micro["memory"]["arena_bytes"]),
             ]
         )
     return deploy.report.markdown(rows)
@@ -106,9 +106,9 @@ def quantizer_table(name: str) -> str:
                 row["quantizer"],
                 deploy.report.score(row["quality"], "deployed"),
                 deploy.report.decibels(row["sqnr_db"]),
-                f"{row['size_bytes'] / 1000:.1f} kB",
+                deploy.report.kilobytes(row["size_bytes"]),
                 f"{row['latency_ms']['median']:.3f} ms",
-                f"{row['arena_bytes'] / 1000:.1f} kB",
+                deploy.report.kilobytes(row["arena_bytes"]),
                 f"{row['cycles']:,}",
             ]
         )
@@ -127,8 +127,8 @@ def compression_table(name: str) -> str:
                 row["weights"],
                 f"{100 * row['accuracy']:.2f} %",
                 f"{100 * (row['accuracy'] - first['accuracy']):+.2f} points",
-                f"{row['size_bytes'] / 1000:.1f} kB",
-                f"{row['compressed_bytes'] / 1000:.1f} kB",
+                deploy.report.kilobytes(row["size_bytes"]),
+                deploy.report.kilobytes(row["compressed_bytes"]),
                 f"{first['compressed_bytes'] / row['compressed_bytes']:.1f} ×",
             ]
         )

@@ -49,7 +49,8 @@ def decibels(ratio: float | None) -> str:
     return "without error" if ratio is None else f"{ratio:.1f} dB"
 
 
-def _kilobytes(count: int) -> str:
+def kilobytes(count: int) -> str:
+    """Bytes in thousands, with the unit."""
     return f"{count / 1000:.1f} kB"
 
 
@@ -59,9 +60,9 @@ _COLUMNS: tuple[tuple[str, Callable[[Mapping[str, Any]], str | None]], ...] = (
     ("scheme", lambda card: card["scheme"]),
     ("Keras {metric}", lambda card: card["quality"] and score(card["quality"], "keras")),
     ("deployed", lambda card: card["quality"] and score(card["quality"], "deployed")),
-    ("model", lambda card: _kilobytes(card["size_bytes"])),
+    ("model", lambda card: kilobytes(card["size_bytes"])),
     ("latency on this CPU", lambda card: f"{card['latency_ms']['median']:.3f} ms"),
-    ("arena", lambda card: card["memory"] and _kilobytes(card["memory"]["arena_bytes"])),
+    ("arena", lambda card: card["memory"] and kilobytes(card["memory"]["arena_bytes"])),
     ("NPU cycles", lambda card: card.get("npu") and f"{card['npu']['cycles']:,}"),
 )
 
@@ -244,7 +245,7 @@ def _coral_lines(card: Mapping[str, Any]) -> list[str]:
             "remaining": report["on_chip_remaining_bytes"],
             "streamed from outside": report["off_chip_bytes"],
         }
-        known = [f"{_kilobytes(size)} {what}" for what, size in sizes.items() if size is not None]
+        known = [f"{kilobytes(size)} {what}" for what, size in sizes.items() if size is not None]
         if known:
             lines.append(f"- Memory for parameters on the Edge TPU: {', '.join(known)}.")
     else:

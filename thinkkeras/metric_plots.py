@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from thinkkeras._coco import Pictures
 from thinkkeras.metrics import average_precision, precision_recall
-from thinkkeras.plots import BLUE, GREY, RED, PathLike, save
+from thinkkeras.plots import BLUE, GREY, RED, PathLike, plain, save
 
 # Distinct in print and for the colour-blind (Okabe and Ito, "Color Universal Design", 2008).
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
@@ -141,5 +141,4 @@ def _percent_axes(axes: Axes) -> None:
     axes.set_ylabel("precision: right, of all detections")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(PercentFormatter(1, symbol=" %"))
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.25)
+    plain(axes)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import keras
 import numpy as np
@@ -87,8 +88,7 @@ def learning_curves(
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.set_xlim(left=0.5)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(axis="y", alpha=0.25)
+        plain(axes, grid="y")
         if percent:
             axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
         axes.legend(frameon=False)
@@ -198,6 +198,18 @@ def show_picture(axes: Axes, image: np.ndarray) -> None:
     axes.imshow(image, cmap="gray", vmin=0, vmax=255)
     axes.set_xticks([])
     axes.set_yticks([])
+
+
+def plain(axes: Axes, grid: Literal["x", "y", "both"] = "both") -> None:
+    """Takes the frame's top and right away, and lays faint lines behind what is drawn.
+
+    Args:
+        axes: Which ones.
+        grid: Lines at the ticks of "x", "y" or "both".
+    """
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis=grid, alpha=0.25)
+    axes.set_axisbelow(True)
 
 
 def save(figure: Figure, path: PathLike | None) -> Figure:

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 
-from courses.s01_introduction.from_scratch import Step, answers, cross_entropy
-from thinkkeras.plots import BLUE, GREY, RED, PathLike, save
+from courses.s01_introduction.from_scratch import Step, answers, cross_entropy, sigmoid
+from thinkkeras.plots import BLUE, GREY, RED, PathLike, plain, save
 
 # Class 0 and class 1, as points and as ground.
 COLOURS = (RED, BLUE)
@@ -40,7 +40,7 @@ def neuron(
         path: where to save the figure.
     """
     total = float(x @ weights + bias)
-    probability = 1 / (1 + np.exp(-total))
+    probability = float(sigmoid(total))
     figure = Figure(figsize=(11, 3.8), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[1.6, 1])
     rows = np.linspace(1, -1, len(x) + 1)
@@ -66,7 +66,7 @@ def neuron(
     left.set_ylim(-1.35, 1.35)
     left.axis("off")
     z = np.linspace(-6, 6, 200)
-    right.plot(z, 1 / (1 + np.exp(-z)), color="0.3", linewidth=2)
+    right.plot(z, sigmoid(z), color="0.3", linewidth=2)
     right.plot([total, total, -6], [0, probability, probability], ":", color=GREY)
     right.plot(total, probability, "o", color=COLOURS[int(probability > 0.5)], markersize=10)
     right.set(xlim=(-6, 6), ylim=(-0.03, 1.03), xlabel="z, the weighted sum")
@@ -78,10 +78,10 @@ def neuron(
 def losses(path: PathLike | None = None) -> Figure:
     """Draws cross-entropy beside the squared error, and their slopes, for an example of class 1."""
     z = np.linspace(-8, 8, 300)
-    p = 1 / (1 + np.exp(-z))
+    p = sigmoid(z)
     figure = Figure(figsize=(9, 3.4), layout="constrained")
     left, right = figure.subplots(1, 2)
-    left.plot(z, np.log1p(np.exp(-z)), color=BLUE, linewidth=2, label="cross-entropy, −ln p")
+    left.plot(z, np.logaddexp(0, -z), color=BLUE, linewidth=2, label="cross-entropy, −ln p")
     left.plot(z, (1 - p) ** 2, color=RED, linewidth=2, label="squared error, (1 − p)²")
     left.set_title("loss", loc="left", fontweight="bold")
     right.plot(z, p - 1, color=BLUE, linewidth=2, label="p − 1")
@@ -91,8 +91,7 @@ def losses(path: PathLike | None = None) -> Figure:
                    arrowprops={"arrowstyle": "->", "color": RED})  # fmt: skip
     for axes in (left, right):
         axes.set_xlabel("z, the weighted sum of an example of class 1")
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(alpha=0.25)
+        plain(axes)
         axes.legend(frameon=False)
     return save(figure, path)
 
@@ -252,8 +251,7 @@ def agreement(
     right.set_ylim(1e-10, 1e-4)
     for axes in (left, right):
         axes.set_xlabel("step of gradient descent")
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(alpha=0.25)
+        plain(axes)
         axes.legend(frameon=False, fontsize=9)
     return save(figure, path)
 

@@ -18,7 +18,7 @@ class Step(NamedTuple):
     loss: float
 
 
-def sigmoid(z: np.ndarray) -> np.ndarray:
+def sigmoid(z: np.ndarray | float) -> np.ndarray:
     return expit(z)  # without overflow for sums of any size
 
 

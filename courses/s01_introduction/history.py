@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from courses.sessions import SESSIONS
-from thinkkeras.plots import BLUE, GREY, RED, PathLike, save
+from thinkkeras.plots import BLUE, GREY, RED, PathLike, plain, save
 
 
 class Event(NamedTuple):
@@ -164,8 +164,7 @@ def network_sizes(
     axes.set_ylim(8, 3e12)
     axes.set_xlim(1985, 2028)
     axes.set_ylabel("trained parameters")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", alpha=0.25)
+    plain(axes, grid="y")
     return save(figure, path)
 
 

@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from courses.s02_deep_neural_networks.experiments import STARTS, LayerStatistics
 from courses.s02_deep_neural_networks.solutions import activation
-from thinkkeras.plots import BLUE, GREY, RED, PathLike, save
+from thinkkeras.plots import BLUE, GREY, RED, PathLike, plain, save
 
 GOLD, GREEN = "#d69e2e", "#2f855a"
 KINDS = dict(zip(STARTS, (GREY, BLUE, GREEN, RED), strict=True))
@@ -162,7 +162,7 @@ def sizes_by_layer(
                 (grid[1, column], measured.gradient_sizes),
             ):
                 axes.semilogy(layers, values, color=KINDS[kind], lw=2, marker="o", ms=4, label=kind)
-                plain(axes)
+                plain(axes, grid="y")
             if _only_rounding(measured):
                 place = len(layers), measured.deviations[-1]
                 grid[0, column].annotate(
@@ -231,11 +231,5 @@ def panels(figure: Figure, count: int) -> list[Axes]:
     """`count` plain axes beside each other."""
     found = list(figure.subplots(1, count, squeeze=False)[0])
     for axes in found:
-        plain(axes)
+        plain(axes, grid="y")
     return found
-
-
-def plain(axes: Axes) -> None:
-    """Takes the frame away and lays faint lines behind the values."""
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", alpha=0.25)

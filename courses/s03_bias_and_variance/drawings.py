@@ -6,12 +6,11 @@ Every function returns a matplotlib `Figure` and, where `path` is given, saves i
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from courses.s03_bias_and_variance import experiments, remedies
-from thinkkeras.plots import BLUE, GREY, RED, PathLike, save
+from thinkkeras.plots import BLUE, GREY, RED, PathLike, plain, save
 
 ORANGE = "#dd8b1f"
 HIGHEST_LOSS = 4.0  # at which an axis is cut
@@ -274,10 +273,3 @@ def weight_sizes(found: Mapping[str, np.ndarray], path: PathLike | None = None) 
     axes.legend(frameon=False, loc="upper center")
     plain(axes)
     return save(figure, path)
-
-
-def plain(axes: Axes) -> None:
-    """Takes away what a figure does not need."""
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.25)
-    axes.set_axisbelow(True)

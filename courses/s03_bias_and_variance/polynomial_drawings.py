@@ -10,8 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from courses.s03_bias_and_variance import experiments
-from courses.s03_bias_and_variance.drawings import plain
-from thinkkeras.plots import BLUE, GREY, RED, PathLike, save
+from thinkkeras.plots import BLUE, GREY, RED, PathLike, plain, save
 
 
 def polynomials(

@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentF
 
 from courses.s04_optimisation.rules import Surface
 from thinkkeras.callbacks import LearningRateFinder, Stopwatch
-from thinkkeras.plots import PathLike, save
+from thinkkeras.plots import PathLike, plain, save
 
 COLOURS = {
     "SGD": "#8a94a6",
@@ -278,5 +278,4 @@ def _log_of_plain_numbers(axes: Axes) -> None:
 
 def _tidy(axes: Axes, x: str, y: str) -> None:
     axes.set(xlabel=x, ylabel=y)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", alpha=0.25)
+    plain(axes, grid="y")
