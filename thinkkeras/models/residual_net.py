@@ -1,0 +1,99 @@
+"""A small residual network without a classifier: the backbone of detectors and segmenters."""
+
+from collections.abc import Sequence
+
+import keras
+
+from thinkkeras.models.arguments import check_classifier
+from thinkkeras.models.convnet import conv_block
+
+
+def residual_block(x: keras.KerasTensor, *, name: str) -> keras.KerasTensor:
+    """Two 3×3 convolutions and a way around them: the block learns what to add to `x`.
+
+    Its layers are those of `conv_block` called `{name}_1` and `{name}_2`, the second without an
+    activation, then `{name}_add` and `{name}_relu`.
+
+    Args:
+        x: Feature maps of shape `(batch, height, width, channels)`.
+        name: Prefix of the layers' names.
+
+    Returns:
+        Feature maps of the same shape.
+
+    Source:
+        He, Zhang, Ren and Sun, "Deep Residual Learning for Image Recognition", CVPR 2016,
+        section 3.2 and figure 2.
+    """
+    filters = x.shape[-1]
+    y = conv_block(x, filters, name=f"{name}_1")
+    y = conv_block(y, filters, activation="linear", name=f"{name}_2")
+    y = keras.layers.Add(name=f"{name}_add")([x, y])
+    return keras.layers.Activation("relu", name=f"{name}_relu")(y)
+
+
+def residual_net(
+    input_shape: tuple[int, ...] = (256, 256, 3),
+    *,
+    filters: Sequence[int] = (16, 32, 48, 64, 64),
+    blocks: Sequence[int] = (0, 0, 1, 1, 0),
+    name: str = "residual_net",
+) -> keras.Model:
+    """Builds a backbone: each stage halves height and width, then refines with residual blocks.
+
+    The default arguments give PARAMETERS parameters.
+
+    Args:
+        input_shape: `(height, width, channels)` of the images, pixels in 0-255.
+        filters: Feature maps of each stage; stage s has a stride of 2^s pixels.
+        blocks: Residual blocks of each stage, after the convolution that halves it.
+        name: Name of the model.
+
+    Returns:
+        An uncompiled model: images `(batch, height, width, channels)` to the last stage's feature
+        maps. Stage s ends in the layer that `stage_outputs(model)[s - 1]` comes from.
+
+    Raises:
+        ValueError: An argument is out of range.
+    """
+    check_classifier(input_shape, 1)
+    if len(filters) != len(blocks) or not filters or min(filters) < 1 or min(blocks) < 0:
+        raise ValueError(
+            "expected filters of at least 1 and blocks of at least 0, as many of both, received "
+            f"filters={filters} and blocks={blocks}"
+        )
+    inputs = keras.Input(input_shape, name="image")
+    x = keras.layers.Rescaling(1 / 255, name="rescaling")(inputs)
+    for stage, (width, count) in enumerate(zip(filters, blocks, strict=True), start=1):
+        x = conv_block(x, width, strides=2, name=f"stage{stage}")
+        for block in range(1, count + 1):
+            x = residual_block(x, name=f"stage{stage}_block{block}")
+    return keras.Model(inputs, x, name=name)
+
+
+def stage_outputs(backbone: keras.Model) -> dict[int, keras.KerasTensor]:
+    """The last feature maps of each resolution of a convolutional backbone.
+
+    Args:
+        backbone: A functional model with one image as its input.
+
+    Returns:
+        By stride in pixels (1, 2, 4 …) the last `(batch, height, width, channels)` of that height
+        and width, up to the backbone's own output.
+
+    Raises:
+        ValueError: The backbone has more than one input, or one that is no image.
+    """
+    shape = backbone.input_shape
+    if not isinstance(shape, tuple) or len(shape) != 4 or None in shape[1:]:
+        raise ValueError(
+            "expected a backbone with one image (height, width, channels) as its input, received "
+            f"{shape}"
+        )
+    found = {}
+    for layer in backbone.layers[1:]:
+        maps = layer.output
+        if isinstance(maps, keras.KerasTensor) and len(maps.shape) == 4:
+            stride = -(-shape[1] // maps.shape[1])
+            found[stride] = maps
+    return found

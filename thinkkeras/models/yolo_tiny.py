@@ -1,0 +1,158 @@
+"""A detector to read in one sitting: backbone, feature pyramid, one head for each level."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import keras
+
+from thinkkeras.models.arguments import check_classifier
+from thinkkeras.models.convnet import conv_block
+from thinkkeras.models.ds_cnn import separable_block
+from thinkkeras.models.residual_net import residual_net, stage_outputs
+
+# The sides of the largest box, and the width of the square in which its centre lies, in cells of
+# its level.
+CELLS = 16
+
+# Boxes start with sides of 3 cells: each level with objects of its own size.
+_FIRST_SIDE = math.log(3 / CELLS / (1 - 3 / CELLS))
+# Scores start at 0.01, or the many locations of the background would drown the first steps.
+_FIRST_SCORE = math.log(0.01 / 0.99)
+
+
+def yolo_tiny(
+    input_shape: tuple[int, ...] = (256, 256, 3),
+    classes: int = 1,
+    *,
+    backbone: keras.Model | None = None,
+    strides: Sequence[int] = (8, 16, 32),
+    pyramid_filters: int = 40,
+    name: str = "yolo_tiny",
+) -> keras.Model:
+    """Builds an anchor-free single-shot detector.
+
+    Every location of three grids answers for itself: how likely an object of each class is here,
+    and where its box lies. A feature pyramid brings what the coarse grid understood to the fine
+    ones. Classes and boxes have branches of their own (a decoupled head). The default arguments
+    give PARAMETERS parameters.
+
+    Args:
+        input_shape: `(height, width, channels)` of the images, pixels in 0-255.
+        classes: Number of classes; the background is none.
+        backbone: A functional model of any convolutional network with `input_shape`, whose layers
+            are reused, not copied; `residual_net` if None.
+        strides: The grids: pixels between neighbouring locations of each, from fine to coarse,
+            each twice the one before.
+        pyramid_filters: Feature maps of each level.
+        name: Name of the model.
+
+    Returns:
+        An uncompiled model with two outputs for the N locations of all grids (row by row, the
+        fine grid first), both 0-1:
+
+        - `boxes` `(batch, N, 4)`: y and x of a box's centre, its height and its width, in the
+          location's own square of 16 cells (`thinkkeras.boxes.decode` makes pixels of them).
+          Numbers of 0-1 share one int8 scale without a loss.
+        - `scores` `(batch, N, classes)`: the probability of each class.
+
+        `thinkkeras.detector_training.DetectorTrainer` trains it.
+
+    Raises:
+        ValueError: An argument is out of range, or the backbone lacks one of the strides.
+
+    Source:
+        Redmon et al., "You Only Look Once", CVPR 2016 (one shot, a grid); Tian et al., "FCOS",
+        ICCV 2019 (no anchors); Lin et al., "Feature Pyramid Networks for Object Detection", CVPR
+        2017; Ge et al., "YOLOX", 2021 (the decoupled head).
+    """
+    check_classifier(input_shape, classes)
+    backbone = residual_net(input_shape) if backbone is None else backbone
+    levels = feature_pyramid(pyramid_stages(backbone, strides), pyramid_filters)
+    boxes, scores = [], []
+    for stride, maps in zip(strides, levels, strict=True):
+        boxes.append(head(maps, 4, (0, 0, _FIRST_SIDE, _FIRST_SIDE), name=f"boxes{stride}"))
+        scores.append(head(maps, classes, (_FIRST_SCORE,) * classes, name=f"scores{stride}"))
+    outputs = [
+        keras.layers.Activation("sigmoid", name=kind)(
+            keras.layers.Concatenate(axis=1, name=f"{kind}_of_all_levels")(parts)
+        )
+        for kind, parts in (("boxes", boxes), ("scores", scores))
+    ]
+    return keras.Model(backbone.input, outputs, name=name)
+
+
+def feature_pyramid(stages: Sequence[keras.KerasTensor], filters: int) -> list[keras.KerasTensor]:
+    """From the coarsest map down, each level adds what the coarser one understood to its own.
+
+    Args:
+        stages: Feature maps of the backbone, the finest first, each half as high and wide as the
+            one before.
+        filters: Feature maps of each level it returns.
+
+    Returns:
+        As many levels, in the same order and sizes.
+
+    Source: Lin et al., "Feature Pyramid Networks for Object Detection", CVPR 2017, figure 3.
+    """
+    levels: list[keras.KerasTensor] = []
+    for number in reversed(range(len(stages))):
+        x = conv_block(stages[number], filters, kernel_size=1, name=f"pyramid{number}_lateral")
+        if levels:
+            coarser = keras.layers.UpSampling2D(2, name=f"pyramid{number}_upsampling")(levels[0])
+            x = keras.layers.Add(name=f"pyramid{number}_add")([x, coarser])
+            x = conv_block(x, filters, name=f"pyramid{number}")
+        levels.insert(0, x)
+    return levels
+
+
+def head(
+    x: keras.KerasTensor, outputs: int, first: Sequence[float], *, name: str
+) -> keras.KerasTensor:
+    """A branch that answers for each location of a level.
+
+    Args:
+        x: Feature maps `(batch, height, width, channels)`.
+        outputs: Numbers for each location.
+        first: What an untrained branch gives for each of them.
+        name: Prefix of the layers' names.
+
+    Returns:
+        Logits `(batch, height * width, outputs)`, row by row.
+    """
+    for number in (1, 2):
+        x = separable_block(x, x.shape[-1], name=f"{name}_block{number}")
+    x = keras.layers.Conv2D(
+        outputs,
+        1,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
+        bias_initializer=keras.initializers.Constant(list(first)),
+        name=f"{name}_conv",
+    )(x)
+    return keras.layers.Reshape((x.shape[1] * x.shape[2], outputs), name=f"{name}_rows")(x)
+
+
+def pyramid_stages(
+    backbone: keras.Model, strides: Sequence[int]
+) -> list[keras.KerasTensor]:
+    """The backbone's last feature maps of these strides.
+
+    Raises:
+        ValueError: The backbone lacks one, or the image's sides are no multiples of the coarsest.
+    """
+    found, sides = stage_outputs(backbone), backbone.input_shape[1:3]
+    missing = [stride for stride in strides if stride not in found]
+    if missing or not strides:
+        raise ValueError(
+            f"expected strides out of {sorted(found)}, which '{backbone.name}' has, received "
+            f"{tuple(strides)}"
+        )
+    if any(side % max(strides) for side in sides):
+        raise ValueError(
+            f"expected images whose sides are multiples of {max(strides)} pixels, received "
+            f"{sides[0]}x{sides[1]}"
+        )
+    if any(coarse != 2 * fine for fine, coarse in zip(strides, strides[1:], strict=False)):
+        raise ValueError(f"expected strides that double, as (8, 16, 32), received {strides}")
+    return [found[stride] for stride in strides]
