@@ -21,8 +21,7 @@ def iou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     or bottom <= top) has an IoU of 0 with any other, and NumPy gives no warning.
 
     Args:
-        first: boxes (N, 4).
-        second: boxes (M, 4); N or M may be 0.
+        first, second: boxes (N, 4) and (M, 4); N or M may be 0.
 
     Returns:
         An array (N, M) of numbers from 0 to 1.
