@@ -18,6 +18,7 @@ from courses.s08_detection_and_segmentation.reference import (
     anchors,
     assigned,
     corner_and_size,
+    counted_pictures,
     detected_pictures,
     inside,
     kept,
@@ -98,7 +99,7 @@ def check_centre_assignment(answers: Any) -> None:
         (np.zeros((0, 4)), (20, 9), 4, 1.5),
     ]
     random = np.random.default_rng(SEED)
-    cases += [(random_boxes(random, 9, (70, 50)), (50, 70), 16 // k, 0.5 + k) for k in (1, 2, 4)]
+    cases += [(random_boxes(random, 9, (50, 70)), (50, 70), 16 // k, 0.5 + k) for k in (1, 2, 4)]
     for boxes, image_size, stride, radius in cases:
         boxes = np.array(boxes, float)
         expect_equal(
@@ -136,11 +137,8 @@ def check_decode_boxes(answers: Any) -> None:
 def check_average_precision(answers: Any) -> None:
     """Against pycocotools, through `thinkkeras.metrics`, at IoUs of 0.5 and 0.75."""
     for case, truths, predictions in detected_pictures(SEED):
-        objects = [{"boxes": boxes, "labels": np.zeros(len(boxes), int)} for boxes in truths]
-        found = [
-            {"boxes": boxes, "scores": scores, "labels": np.zeros(len(boxes), int)}
-            for boxes, scores in predictions
-        ]
+        objects = list(map(_labelled, truths))
+        found = [_labelled(boxes) | {"scores": scores} for boxes, scores in predictions]
         expected = metrics.average_precision(objects, found, classes=["object"])
         for threshold, name in ((0.5, "AP50"), (0.75, "AP75")):
             received = answers.average_precision(truths, predictions, threshold)
@@ -222,7 +220,7 @@ def check_assemble_masks(answers: Any) -> None:
     ):
         prototypes = random.normal(size=(height, width, maps))
         coefficients = random.normal(size=(count, maps))
-        boxes = random_boxes(random, count, (1.2 * width * stride, 1.2 * height * stride))
+        boxes = random_boxes(random, count, (1.2 * height * stride, 1.2 * width * stride))
         boxes[:1] = [0.6 * stride, 0, 1.4 * stride, height * stride]  # between two columns
         expected = np.zeros((count, height, width), bool)
         for n, i, j in np.ndindex(expected.shape):
@@ -238,9 +236,8 @@ def check_assemble_masks(answers: Any) -> None:
 def check_detector_levels(answers: Any) -> None:
     """Fields from the output back to the input; sizes at, above and below what suits a level."""
     small = [("a", 3, 2), ("b", 3, 1), ("c", 3, 2)]
-    stages = [
-        layer for stage in range(1, 6) for layer in ((f"down{stage}", 3, 2), (f"mix{stage}", 3, 1))
-    ]
+    pairs = [[(f"down{stage}", 3, 2), (f"mix{stage}", 3, 1)] for stage in range(1, 6)]
+    stages = [layer for pair in pairs for layer in pair]
     uneven = [("stem", 7, 4), ("pool", 2, 2), ("point", 1, 1), ("wide", 5, 1), ("last", 2, 3)]
     sizes = [(6, 4), (9, 2), (12, 12), (23, 40), (16, 8), (64, 30), (48, 1), (250, 96), (11, 11)]
     for layers, levels, cells in (
@@ -274,32 +271,21 @@ def check_detector_levels(answers: Any) -> None:
 
 def check_counting_threshold(answers: Any) -> None:
     """Every candidate judged by `thinkkeras.metrics.counting_error`, the highest first."""
-    random = np.random.default_rng(SEED)
-    cases = [
-        ([1, 2], [[0.9, 0.3], [0.5, 0.6, 0.2]]),
-        ([0, 0, 1], [[0.75], [0.5, 0.25], []]),  # to count nothing is best
-        ([2, 1], [[0.5, 0.5], [0.5, 0.25]]),  # three of the scores cannot be told apart
-        ([3, 3], [[0.75, 0.5], [0.25]]),  # there is nothing to leave out
-        ([2], [[]]),
-        ([1, 1], [[0.9, 0.6], [0.6, 0.3]]),  # two thresholds are equally good
-    ]
-    for pictures in (4, 15):
-        found = [np.round(random.random(count), 2) for count in random.integers(0, 12, pictures)]
-        cases.append((random.integers(0, 6, pictures).tolist(), [own.tolist() for own in found]))
-    for counts, scores in cases:
-        truths, predictions = (
-            [{"boxes": np.tile([0, 0, 1, 1], (n, 1)), "labels": np.zeros(n, int)} for n in numbers]
-            for numbers in (counts, map(len, scores))
-        )
-        for picture, own in zip(predictions, scores, strict=True):
-            picture["scores"] = np.array(own)
-        candidates = sorted({np.inf, *(score for own in scores for score in own)}, reverse=True)
+    for case, counts, scores in counted_pictures(SEED):
+        truths = [_labelled(np.tile([0.0, 0, 1, 1], (count, 1))) for count in counts]
+        predictions = [
+            _labelled(np.tile([0.0, 0, 1, 1], (len(found), 1))) | {"scores": found}
+            for found in scores
+        ]
+        candidates = np.unique(np.concatenate([*scores, [np.inf]]))[::-1]
         errors = [
             metrics.counting_error(truths, predictions, score)["mean_absolute_error"]
-            for score in candidates
+            for score in candidates.tolist()
         ]
-        expect_equal(
-            answers.counting_threshold(np.array(counts), [np.array(own) for own in scores]),
-            float(candidates[int(np.argmin(errors))]),
-            case=f"counts {counts}, scores {scores if len(counts) < 4 else 'at random'}",
-        )
+        best = float(candidates[int(np.argmin(errors))])
+        expect_equal(answers.counting_threshold(counts, scores), best, case=case)
+
+
+def _labelled(boxes: np.ndarray) -> dict[str, np.ndarray]:
+    """What `thinkkeras.metrics` takes, all of one class."""
+    return {"boxes": boxes, "labels": np.zeros(len(boxes), int)}

@@ -99,6 +99,25 @@ def detected_pictures(seed: int) -> Iterator[tuple[str, list[np.ndarray], list[D
         yield f"{len(truths)} pictures of {truths} truths", boxes, found
 
 
+def counted_pictures(seed: int) -> Iterator[tuple[str, np.ndarray, list[np.ndarray]]]:
+    """What the case is, the number of objects in each picture, and the detections' scores."""
+    cases: list[tuple[list[int], list[list[float]]]] = [
+        ([1, 2], [[0.9, 0.3], [0.5, 0.6, 0.2]]),
+        ([0, 0, 1], [[0.75], [0.5, 0.25], []]),  # to count nothing is best
+        ([2, 1], [[0.5, 0.5], [0.5, 0.25]]),  # three of the scores cannot be told apart
+        ([3, 3], [[0.75, 0.5], [0.25]]),  # there is nothing to leave out
+        ([2], [[]]),
+        ([1, 1], [[0.9, 0.6], [0.6, 0.3]]),  # two thresholds are equally good
+    ]
+    for counts, scores in cases:
+        found = [np.array(own, float) for own in scores]
+        yield f"counts {counts}, scores {scores}", np.array(counts), found
+    random = np.random.default_rng(seed)
+    for pictures in (4, 15):
+        found = [np.round(random.random(count), 2) for count in random.integers(0, 12, pictures)]
+        yield f"{pictures} pictures, scores at random", random.integers(0, 6, pictures), found
+
+
 def _example() -> tuple[list[np.ndarray], list[Detections]]:
     truth = np.array([[0, 0, 8, 8], [20, 20, 26, 28]], float)
     found = np.array([[20, 20, 26, 28], [0, 20, 8, 28], [0, 0, 8, 8]], float)
