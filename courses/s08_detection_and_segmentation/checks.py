@@ -247,9 +247,9 @@ def check_detector_levels(answers: Any) -> None:
         (uneven, ["stem", "point", "wide", "last"], 1),
     ):
         views = {name: view(layers, name) for name in levels}
-        edges = [(field + more, field) for field, _ in views.values() for more in (0, 1)]
-        edges += [(cells * stride, cells * stride + 1) for _, stride in views.values()]
-        objects = [*sizes, *edges]
+        objects: list[tuple[float, float]] = [*sizes]
+        for field, stride in views.values():
+            objects += [(field, field), (field + 1, field), (cells * stride, cells * stride + 1)]
         choice: list[str | None] = [None] * len(objects)
         for index, size in enumerate(objects):
             for name, (field, stride) in views.items():
@@ -266,7 +266,8 @@ def check_detector_levels(answers: Any) -> None:
         expect_equal(received[0], views, case=f"{case}, views")
         expect_equal(len(received[1]), len(objects), case=f"{case}, number of choices")
         for size, chosen, right in zip(objects, received[1], choice, strict=True):
-            expect_equal(chosen, right, case=f"{case}, object of {size}")
+            where = f"{case}, object of {size}"
+            expect(chosen == right, case=where, expected=right, received=chosen)
 
 
 def check_counting_threshold(answers: Any) -> None:
