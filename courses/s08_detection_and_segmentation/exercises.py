@@ -89,7 +89,7 @@ def encode_boxes(boxes: np.ndarray, locations: np.ndarray, stride: int, cells: i
         y = 0.5 + (box's centre y - cell's centre y) / u,   x alike,
         h = box's height / u,   w = box's width / u
 
-    lie in 0 ... 1, as a sigmoid's values do, and share one scale in int8 without loss.
+    lie in 0 ... 1 for every box in reach, as a sigmoid's values do: one int8 scale suits them all.
 
     Args:
         boxes: (N, 4).
