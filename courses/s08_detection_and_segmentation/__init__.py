@@ -1,0 +1,1 @@
+"""Session 8: detection and segmentation."""
