@@ -100,7 +100,7 @@ def feature_pyramid(stages: Sequence[keras.KerasTensor], filters: int) -> list[k
     for number in reversed(range(len(stages))):
         x = conv_block(stages[number], filters, kernel_size=1, name=f"pyramid{number}_lateral")
         if levels:
-            coarser = keras.layers.UpSampling2D(2, name=f"pyramid{number}_upsampling")(levels[0])
+            coarser = keras.layers.UpSampling2D(2, interpolation="bilinear", name=f"pyramid{number}_upsampling")(levels[0])
             x = keras.layers.Add(name=f"pyramid{number}_add")([x, coarser])
             x = conv_block(x, filters, name=f"pyramid{number}")
         levels.insert(0, x)
