@@ -69,7 +69,7 @@ def detections(
     inside = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
     kept, boxes = kept[inside], boxes[inside]
     answer = {"boxes": boxes, "scores": scores[found[kept]], "labels": labels[kept]}
-    if "coefficients" in detector:
+    if detector.get("coefficients") is not None:
         coefficients = outputs[detector["coefficients"]][found[kept]]
         prototypes = outputs[detector["prototypes"]]
         answer["masks"] = instance_masks(prototypes, coefficients, boxes, picture_size)

@@ -45,6 +45,13 @@ def is_picture(example: Any, shape: tuple[int, ...]) -> bool:
     return hasattr(example, "convert")
 
 
+def size_of(picture: Image | np.ndarray) -> tuple[int, int]:
+    """The height and the width of a picture."""
+    if isinstance(picture, np.ndarray):
+        return picture.shape[0], picture.shape[1]
+    return picture.height, picture.width
+
+
 def to_array(
     picture: Image | np.ndarray, shape: tuple[int, ...], pixels: tuple[float, float]
 ) -> np.ndarray:
