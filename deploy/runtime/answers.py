@@ -45,6 +45,15 @@ def answer(
     return {"outputs": dict(zip(names, outputs, strict=True))}
 
 
+def class_names(card: Mapping[str, Any], labels: Sequence[str]) -> list[str]:
+    """The names of all classes that a detector or a segmenter knows."""
+    position = card["detector"]["scores"] if card["task"] in DETECTORS else 0
+    classes = card["outputs"][position]["shape"][-1]
+    if card["task"] == "segmentation" and classes == 1:
+        classes = 2
+    return [label(labels, index) for index in range(classes)]
+
+
 def label(labels: Sequence[str], index: int) -> str:
     """The name of class `index`, or its number where it has none."""
     return labels[index] if index < len(labels) else str(index)
