@@ -40,13 +40,9 @@ def open_sheets(path: str, inputs: Sequence[str], kind: str) -> AbstractContextM
     wrong |= not target.parent.is_dir() or (kind == "video" and target.suffix.lower() != ".mp4")
     if wrong:
         raise DeployError(f"expected {what} that can be written, received '{path}'")
-    if kind == "picture":
-        return _png(target)
-    if target.exists() and target.samefile(inputs[0]):
-        raise DeployError(
-            f"expected another file than the video for its drawing, received '{path}'"
-        )
-    return _video(target, frame_rate(inputs[0]))
+    if target.exists() and any(Path(i).exists() and target.samefile(i) for i in inputs):
+        raise DeployError(f"expected another file than the input to draw into, received '{path}'")
+    return _png(target) if kind == "picture" else _video(target, frame_rate(inputs[0]))
 
 
 @contextmanager
