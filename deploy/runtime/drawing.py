@@ -39,7 +39,7 @@ _TINT = 0.5
 # So many objects of a single class have their names written on them.
 _NAMED = 8
 # A map of more classes tells only those of the picture.
-_LEGEND = 20
+_LEGEND = 12
 
 
 def colour(index: int) -> Colour:
