@@ -20,9 +20,9 @@ import keras
 import numpy as np
 
 from benchmarks import tables
+from deploy.answers import compare
 from deploy.compilers.vela import vela
 from deploy.interpreters import micro_arena
-from deploy.quality import compare, find_activation
 from deploy.runtime import Model
 from deploy.runtime.quantization import quantize
 from deploy.step1_load import Source, load
@@ -30,6 +30,7 @@ from deploy.step2_calibrate import as_inputs, calibrate, read_npz
 from deploy.step3_convert import convert
 from deploy.step5_verify import run_deployed
 from deploy.step6_benchmark import latency
+from deploy.tasks import understand
 from thinkkeras import datasets
 from thinkkeras.models import ds_cnn
 
@@ -92,8 +93,8 @@ def measured(
     card = Model(content, {}, []).card | {"name": source.name, "target": "ethos-u55-128"}
     expected = source.predict(arrays)
     received, _ = run_deployed(content, card, "litert", arrays)
-    activation = find_activation(source, expected, [])
-    found = compare(activation, source.outputs, expected, received, classes, [])
+    card |= understand(source, expected, [])
+    found = compare(card, source.outputs, expected, received, classes, [])
     shown = [quantize(a[:_RUNS], e) for a, e in zip(arrays, card["inputs"], strict=True)]
     return {
         "quality": found["quality"],

@@ -2,6 +2,7 @@
 
 python -m deploy targets [--for MODEL] [--board B] [--calibration FILE.npz|DATASET]
 python -m deploy export MODEL --target T [--calibration FILE.npz|DATASET] [--labels FILE] --out DIR
+    [--detector FILE.json | --task segmentation]
 python -m deploy verify DIR [--data FILE.npz]
 python -m deploy benchmark DIR…
 python -m deploy compare DIR… [--out DIR]
@@ -57,6 +58,12 @@ def _parser() -> argparse.ArgumentParser:
         help="training examples x in the model's own units, or a TFDS name",
     )
     export.add_argument("--labels", metavar="FILE", help="class names, one a line")
+    export.add_argument(
+        "--detector", metavar="FILE.json", help="how a detector's outputs become boxes"
+    )
+    export.add_argument(
+        "--task", metavar="segmentation", help="for a model that gives each pixel's scores"
+    )
     export.add_argument("--test", metavar="FILE.npz", help="x and y: the metric before and after")
     export.add_argument("--scheme", metavar="S", help="another one of the target's schemes")
     export.add_argument(
@@ -158,6 +165,8 @@ def _export(options: argparse.Namespace) -> int:
         out=options.out,
         calibration=options.calibration,
         labels=options.labels,
+        detector=options.detector,
+        task=options.task,
         test=options.test,
         scheme=options.scheme,
         mixed=dict(options.mixed),

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from deploy.charts import COLOURS, STYLE, Axis, Level, Point, Series, marker, profile, scatter
 from deploy.errors import DeployError
-from deploy.quality import loss_in_points
+from deploy.quality import is_share, loss_in_points
 from deploy.report import decibels, figures, markdown, plain, score
 from deploy.runtime.model import load
 from deploy.step7_bundle import write_folder
@@ -156,6 +156,12 @@ def _by_metric(found: Sequence[_Bundle]) -> dict[str | None, list[_Bundle]]:
     }
 
 
+def _in_percent(bundles: Sequence[_Bundle]) -> bool:
+    """Whether the quality of all of them is measured, and a share."""
+    measured = [bundle.card["quality"] for bundle in bundles]
+    return all(m and is_share(m["metric"], m["keras"], m["deployed"]) for m in measured)
+
+
 def _words(name: str) -> str:
     return name.replace("_", " ")
 
@@ -172,7 +178,7 @@ def _headline(found: Sequence[_Bundle]) -> list[str]:
         else:
             sentences.append(_most_accurate(bundles, metric))
             within = [b for b in bundles if loss_in_points(b.card["quality"]) <= _TOLERANCE]
-        unit = "points" if metric == "accuracy" else "%"
+        unit = "points" if _in_percent(bundles) else "%"
         limit = f"{_TOLERANCE} {unit} of {_words(metric or '')} against Keras"
         if not within:
             sentences.append(f"None keeps within {limit}.")
@@ -195,7 +201,8 @@ def _most_accurate(bundles: Sequence[_Bundle], metric: str) -> str:
     values = [bundle.card["quality"]["deployed"] for bundle in bundles]
     best = max(values) if rises else min(values)
     names = [b.label for b, value in zip(bundles, values, strict=True) if value == best]
-    text = score({"metric": metric, "deployed": best}, "deployed")
+    measured = next(b.card["quality"] for b in bundles if b.card["quality"]["deployed"] == best)
+    text = score(measured, "deployed")
     what = "Most accurate" if metric == "accuracy" else f"Best {_words(metric)}"
     return f"{what}: {_listed(names)} with {text}."
 
@@ -426,10 +433,11 @@ def _charts(found: Sequence[_Bundle], models: Sequence[str], targets: Sequence[s
     """Quality, or SQNR where there is none, against each cost."""
     charts = []
     for metric, bundles in _by_metric(found).items():
+        percent = metric is not None and _in_percent(bundles)
         for cost in _COSTS:
             points, missing = [], []
             for bundle in bundles:
-                value, height = cost.of(bundle.card), _height(bundle.card)
+                value, height = cost.of(bundle.card), _height(bundle.card, percent)
                 if not value:
                     continue
                 if height is None:
@@ -444,20 +452,19 @@ def _charts(found: Sequence[_Bundle], models: Sequence[str], targets: Sequence[s
                 continue
             y = Axis("SQNR against Keras, dB")
             if metric:
-                percent = metric == "accuracy"
                 label = f"deployed {_words(metric)}" + (", %" if percent else "")
                 y = Axis(label, most=100 if percent else None)
-            chart = scatter(points, _levels(bundles, models), cost.axis, y)
+            chart = scatter(points, _levels(bundles, models, percent), cost.axis, y)
             note = f"Without any error, so not in the chart: {', '.join(missing)}."
             charts.append(_figure(chart, note if missing else ""))
     return charts
 
 
-def _height(card: Mapping[str, Any], which: str = "deployed") -> float | None:
+def _height(card: Mapping[str, Any], percent: bool, which: str = "deployed") -> float | None:
     measured = card["quality"]
     if not measured:
         return card["parity"]["sqnr_db"]
-    return measured[which] * (100 if measured["metric"] == "accuracy" else 1)
+    return measured[which] * (100 if percent else 1)
 
 
 def _height_text(card: Mapping[str, Any]) -> str:
@@ -466,11 +473,11 @@ def _height_text(card: Mapping[str, Any]) -> str:
     return f"SQNR {decibels(card['parity']['sqnr_db'])}"
 
 
-def _levels(bundles: Sequence[_Bundle], models: Sequence[str]) -> list[Level]:
+def _levels(bundles: Sequence[_Bundle], models: Sequence[str], percent: bool) -> list[Level]:
     """The Keras models' own quality; nothing where none is measured."""
     levels = {}
     for _, card in bundles:
-        height = _height(card, "keras") if card["quality"] else None
+        height = _height(card, percent, "keras") if card["quality"] else None
         if height is not None:
             text = "Keras" if len(models) == 1 else f"{card['name']} in Keras"
             levels[card["name"]] = Level(height, models.index(card["name"]), text)

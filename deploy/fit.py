@@ -12,13 +12,13 @@ from deploy.boards import Board, find_board
 from deploy.card import describe
 from deploy.compilers import cpu_text
 from deploy.errors import DeployError
-from deploy.quality import find_activation
 from deploy.step1_load import Source
 from deploy.step1_load import load as load_source
 from deploy.step2_calibrate import Calibration, calibrate, random_examples
 from deploy.step3_convert import convert
 from deploy.step4_compile import COMPILERS
 from deploy.targets import TARGETS, Target
+from deploy.tasks import understand
 
 # What a firmware takes beside the model: stack, buffers and drivers in RAM; the program with LiteRT
 # Micro and its kernels in flash. An allowance for a small program, not a measurement.
@@ -74,8 +74,7 @@ def fits(
     else:
         examples = calibrate(calibration, source, seed)
     arrays = list(examples.arrays)
-    activation = find_activation(source, source.predict(arrays), [])
-    task = {"task": "classification" if activation else "other", "activation": activation}
+    task = understand(source, source.predict(arrays), [])
     rows = [row for row in TARGETS.values() if found is None or found.runs(row)]
     if verbose:
         print(_heading(source, found, calibration is None), flush=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,22 +13,8 @@ from deploy.runtime.model import to_probabilities
 if TYPE_CHECKING:
     from deploy.step1_load import Source
 
-
-def compare(
-    activation: str | None,
-    names: Sequence[str],
-    keras: Sequence[np.ndarray],
-    deployed: Sequence[np.ndarray],
-    targets: Any,
-    labels: Sequence[str],
-) -> dict[str, Any]:
-    """Both models' outputs on the same examples: `quality` where there are `targets`, `parity`, and
-    of a classifier the `agreement` class by class."""
-    return {
-        "parity": parity(names, keras, deployed),
-        "quality": None if targets is None else quality(activation, targets, keras, deployed),
-        "agreement": agreement(activation, labels, keras, deployed) if activation else None,
-    }
+# The one metric of which less is better.
+_ERROR = "mean_absolute_error"
 
 
 def parity(
@@ -127,15 +113,24 @@ def quality(
                 "model of several outputs without y"
             )
         scores = [float(np.mean(np.abs(outputs[0] - targets))) for outputs in (keras, deployed)]
-        metric = "mean_absolute_error"
+        metric = _ERROR
     return {"metric": metric, "keras": scores[0], "deployed": scores[1], "examples": len(targets)}
 
 
-def loss_in_points(measured: dict[str, Any]) -> float:
-    """What deployment costs: points of accuracy, or percent more mean absolute error."""
-    if measured["metric"] == "accuracy":
-        return 100 * (measured["keras"] - measured["deployed"])
-    return 100 * (measured["deployed"] - measured["keras"]) / max(measured["keras"], 1e-12)
+def loss_in_points(measured: Mapping[str, Any]) -> float:
+    """What deployment costs: points of accuracy or of another metric from 0 to 1; percent more mean
+    absolute error; or percent less of any other metric."""
+    keras, deployed = measured["keras"], measured["deployed"]
+    if measured["metric"] == _ERROR:
+        return 100 * (deployed - keras) / max(keras, 1e-12)
+    if is_share(measured["metric"], keras, deployed):
+        return 100 * (keras - deployed)
+    return 100 * (keras - deployed) / max(abs(keras), 1e-12)
+
+
+def is_share(metric: str, *values: float) -> bool:
+    """Whether these scores of the metric are shares, 0 to 1, which are shown in percent."""
+    return metric != _ERROR and all(0 <= value <= 1 for value in values)
 
 
 def agreement(
@@ -144,8 +139,8 @@ def agreement(
     keras: Sequence[np.ndarray],
     deployed: Sequence[np.ndarray],
 ) -> dict[str, dict[str, float]]:
-    """For each class that Keras answers: how often (`examples`), and how often the deployed model
-    answers the same (`agreement`, 0 to 1)."""
+    """For each class that Keras answers: how often (`examples`; of a segmenter: pixels of the
+    output), and how often the deployed model answers the same (`agreement`, 0 to 1)."""
     expected, received = winners(keras, activation), winners(deployed, activation)
     classes = to_probabilities(keras[0][:1], activation).shape[-1]
     names = list(labels) or [str(index) for index in range(classes)]
@@ -159,7 +154,7 @@ def agreement(
 
 
 def winners(outputs: Sequence[np.ndarray], activation: str) -> np.ndarray:
-    """The (examples,) numbers of the likeliest classes."""
+    """The numbers of the likeliest classes, (examples,), of a segmenter (examples, h, w)."""
     return np.argmax(to_probabilities(outputs[0], activation), axis=-1)
 
 
@@ -181,9 +176,9 @@ def find_activation(
     """
     activation = None
     if len(outputs) == 1 and outputs[0].ndim == 2:
-        output, last = outputs[0], _last_activation(source)
+        output, last = outputs[0], last_activation(source)
         shares = bool(((output >= 0) & (output <= 1)).all())
-        if output.shape[1] > 1 and shares and np.allclose(output.sum(axis=1), 1, atol=1e-3):
+        if sums_to_one(output):
             activation = "softmax"
         elif output.shape[1] == 1 and (last == "sigmoid" or (labels and not last and shares)):
             activation = "sigmoid"
@@ -193,18 +188,34 @@ def find_activation(
         raise DeployError(
             "expected a classifier (one output of shape (batch, classes), softmax or logits, or "
             f"one sigmoid) for the labels, received outputs of shapes "
-            f"{[output.shape for output in outputs]}; leave the labels out"
+            f"{[output.shape for output in outputs]}; leave the labels out, or give detector or "
+            "task as well"
         )
-    expected = max(2, outputs[0].shape[-1])
-    if labels and len(labels) != expected:
-        raise DeployError(
-            f"expected {expected} labels, one a class, received {len(labels)}; give them in the "
-            "order of the classes"
-        )
+    check_count(labels, max(2, outputs[0].shape[-1]))
     return activation
 
 
-def _last_activation(source: Source) -> str | None:
+def check_count(labels: Sequence[str], classes: int) -> None:
+    """Whether there is a label for each of the classes, or none at all.
+
+    Raises:
+        DeployError: another number of labels.
+    """
+    if labels and len(labels) != classes:
+        raise DeployError(
+            f"expected {classes} labels, one a class, received {len(labels)}; give them in the "
+            "order of the classes"
+        )
+
+
+def sums_to_one(scores: np.ndarray) -> bool:
+    """Whether the scores of several classes, on the last axis, are those of a softmax."""
+    shares = bool(((scores >= 0) & (scores <= 1)).all())
+    return scores.shape[-1] > 1 and shares and np.allclose(scores.sum(axis=-1), 1, atol=1e-3)
+
+
+def last_activation(source: Source) -> str | None:
+    """The name of the last layer's activation; None where it has none, or there are no layers."""
     last = source.model
     while getattr(last, "layers", None):
         last = last.layers[-1]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from deploy.outputs import task_lines
+from deploy.quality import is_share
+
 
 def table(cards: Sequence[Mapping[str, Any]]) -> str:
     """The bundles' figures side by side, as Markdown that reads well in a terminal too."""
@@ -41,7 +44,8 @@ def plain(cell: str) -> str:
 def score(measured: Mapping[str, Any], which: str) -> str:
     """One score of a `quality`, with its unit."""
     value = measured[which]
-    return f"{100 * value:.2f} %" if measured["metric"] == "accuracy" else f"{value:.4g}"
+    known = [measured[key] for key in ("keras", "deployed") if key in measured]
+    return f"{100 * value:.2f} %" if is_share(measured["metric"], *known) else f"{value:.4g}"
 
 
 def decibels(ratio: float | None) -> str:
@@ -87,6 +91,7 @@ def card_text(card: Mapping[str, Any]) -> str:
         "",
         "real = scale · (integer − zero point)",
         "",
+        *task_lines(card),
         "## Quality",
         "",
         f"- Keras against deployed over {parity['examples']} examples ({parity['data']}): largest "
@@ -138,8 +143,9 @@ def _tensor_line(kind: str, entry: Mapping[str, Any]) -> str:
 def _quality_lines(measured: Mapping[str, Any] | None) -> list[str]:
     if not measured:
         return ["- No labelled test data was given, so the task's metric was not measured."]
+    metric = measured["metric"].replace("_", " ")
     return [
-        f"- {measured['metric'].replace('_', ' ').capitalize()} over {measured['examples']} test "
+        f"- {metric[:1].upper()}{metric[1:]} over {measured['examples']} test "
         f"examples: Keras {score(measured, 'keras')}, deployed {score(measured, 'deployed')}."
     ]
 

@@ -15,10 +15,13 @@ import keras
 import numpy as np
 
 from deploy.accuracy import quantized
+from deploy.answers import Metric, compare
+from deploy.answers import score as score_answers
 from deploy.card import describe
+from deploy.compilers.mediapipe_tasks import suppressed
 from deploy.errors import DeployError
 from deploy.interpreters import Run
-from deploy.quality import compare, find_activation, quality
+from deploy.options import check_calibration, check_options, check_task
 from deploy.report import score
 from deploy.runtime.quantization import quantize
 from deploy.step1_load import Source, digest
@@ -29,7 +32,8 @@ from deploy.step4_compile import COMPILERS
 from deploy.step5_verify import run_deployed
 from deploy.step6_benchmark import latency
 from deploy.step7_bundle import check_labels, check_output, write_bundle
-from deploy.targets import Target, find_target
+from deploy.targets import find_target
+from deploy.tasks import read_detector, understand
 
 # Examples that a bundle carries, to be run again on the device.
 _RECORDED = 8
@@ -44,7 +48,10 @@ def export(
     out: str | Path,
     calibration: Any = None,
     labels: Sequence[str] | str | Path | None = None,
+    detector: Mapping[str, Any] | str | Path | None = None,
+    task: str | None = None,
     test: tuple[Any, Any] | str | Path | None = None,
+    metric: Metric | None = None,
     scheme: str | None = None,
     mixed: Mapping[str, str] | None = None,
     tolerance: float = 0.5,
@@ -64,13 +71,23 @@ def export(
         calibration: training examples in the model's own input units (an array, a `tf.data`
             pipeline, the path of an `.npz` with `x`, or a TFDS name); needed by int8 targets.
         labels: the class names, or the path of a text file with one a line.
+        detector: how a detector's outputs become boxes, as `runtime.detector.check_detector` has
+            it, but with the outputs' names; or the path of a JSON file with it.
+        task: "segmentation" for a model that gives scores (1, height, width, classes). A classifier
+            is known by its outputs, a detector by `detector`.
         test: `(x, y)`, or the path of an `.npz` with both, never seen in training: on it the metric
             of both models is measured.
+        metric: `metric(y, answers)`, 0 to 1 or any other number of which more is better. `answers`
+            are those of the runtime, one for each example, with boxes and maps in pixels of `x`,
+            of detectors all that are likelier than 0.01. Its name goes into the card. By default
+            the accuracy of a classifier and the mean absolute error of any other model; a detector
+            or segmenter has none.
         scheme: how numbers are stored, one of the target's `schemes`; by default its first.
         mixed: layers with a scheme of their own, `{"conv_1": "float32"}` say: one of the target's
             `schemes` or `exceptions`.
-        tolerance: how much the metric may lose, in points of accuracy or percent of error. Where
-            integers cost more, the operators that cost the most are named.
+        tolerance: how much the metric may lose, in points (of a metric from 0 to 1) or percent (of
+            an error or any other metric). Where integers cost more, the operators that cost the
+            most are named.
         fix: leave those operators, as few as bring the metric within the tolerance, in numbers of
             more bits, where the target can compute with them.
         seed: draws the calibration examples and, without calibration, the recorded inputs.
@@ -89,30 +106,34 @@ def export(
     scheme = row.scheme if scheme is None else scheme
     check_output(out, overwrite, model)
     mixed = dict(mixed or {})
-    _check_options(row, scheme, mixed, test, tolerance, fix, seed)
-    names = check_labels(labels)
+    check_options(row, scheme, mixed, test, tolerance, fix, seed)
+    check_task(detector, task, metric, test)
+    names, described = check_labels(labels), read_detector(detector)
 
     def say(text: str) -> None:
         if verbose:
             print(f"[{target}] {text}", flush=True)
 
     source = load_source(model, trust)
-    _check_calibration(row, [scheme, *mixed.values()], source, calibration)
+    check_calibration(row, [scheme, *mixed.values()], source, calibration)
     say(f"1 load       '{source.name}', {source.params:,} parameters")
     examples = None if calibration is None else calibrate(calibration, source, seed)
     say(f"2 calibrate  {_calibration_text(examples)}")
     arrays, targets, data = _reference(source, examples, test, seed)
     expected = source.predict(arrays)
-    activation = find_activation(source, expected, names)
+    facts = understand(source, expected, names, described, task)
+    if row.compiler == "mediapipe":
+        facts |= suppressed(facts)
+    before = None
     if targets is not None:
         # Targets that don't fit the outputs are found before the minutes of a conversion.
-        quality(activation, targets, expected, expected)
+        before = score_answers(_ends(source) | facts, targets, expected, names, metric)
 
     def judge(content: bytes) -> tuple[dict[str, Any], Run]:
         card = describe(content, source, row, scheme, examples, None if data == _RANDOM else arrays)
-        card |= {"task": "classification" if activation else "other", "activation": activation}
+        card |= facts
         received, run = run_deployed(content, card, row.runtime, arrays)
-        card |= compare(activation, source.outputs, expected, received, targets, names)
+        card |= compare(card, source.outputs, expected, received, targets, names, metric, before)
         card["parity"]["data"] = data
         return card, run
 
@@ -140,56 +161,6 @@ def export(
     return card
 
 
-def _check_options(
-    row: Target,
-    scheme: str,
-    mixed: Mapping[str, str],
-    test: Any,
-    tolerance: float,
-    fix: bool,
-    seed: int,
-) -> None:
-    if scheme not in row.schemes:
-        raise DeployError(
-            f"expected one of the schemes {', '.join(row.schemes)} for the target '{row.name}', "
-            f"received '{scheme}'"
-        )
-    single = (*row.schemes, *row.exceptions)
-    for layer, other in mixed.items():
-        if other not in single:
-            raise DeployError(
-                f"expected one of the schemes {', '.join(single)} for the layer '{layer}' on the "
-                f"target '{row.name}', received '{other}'"
-            )
-    if fix and mixed:
-        raise DeployError(
-            "expected either fix or mixed, received both: fix chooses the layers itself"
-        )
-    if fix and test is None:
-        raise DeployError(
-            "expected test data with fix, received none: without a metric there is no loss to mend"
-        )
-    if not tolerance >= 0:
-        raise DeployError(f"expected a tolerance of 0 or more points, received {tolerance}")
-    if fix and not SCHEMES[scheme].calibrated:
-        raise DeployError(
-            f"expected a scheme with integer activations with fix, received {scheme}; leave out fix"
-        )
-    if seed < 0:
-        raise DeployError(f"expected a seed of 0 or more, received {seed}")
-
-
-def _check_calibration(
-    row: Target, schemes: Sequence[str], source: Source, calibration: Any
-) -> None:
-    calibrated = [scheme for scheme in schemes if SCHEMES[scheme].calibrated]
-    if calibrated and not source.trained_weights and calibration is None:
-        raise DeployError(
-            f"expected calibration data for the target '{row.name}', which is quantized to "
-            f"{calibrated[0]}, received none; give a few hundred training examples"
-        )
-
-
 def _reference(
     source: Source, examples: Calibration | None, test: Any, seed: int
 ) -> tuple[list[np.ndarray], Any, str]:
@@ -203,6 +174,14 @@ def _reference(
     if examples is not None:
         return list(examples.arrays), None, "calibration data"
     return list(random_examples(source, seed).arrays), None, _RANDOM
+
+
+def _ends(source: Source) -> dict[str, Any]:
+    """What the card will say of the inputs and outputs, as far as answers need it."""
+    return {
+        "inputs": [{"shape": [1, *entry.shape]} for entry in source.inputs],
+        "outputs": [{"name": name} for name in source.outputs],
+    }
 
 
 def _record(

@@ -275,7 +275,7 @@ def _from_keras(model: Any, file: Path | None) -> Source:
             "with set_weights(get_weights())"
         )
     flat = functional(model, inputs, outputs)
-    names = distinct(flat.output_names)
+    names = _output_names(model, flat)
     if isinstance(model, keras.Model) and len(outputs) > 1:
         flat = keras.Model(inputs, separate(outputs))
 
@@ -299,6 +299,14 @@ def _from_keras(model: Any, file: Path | None) -> Source:
         file=file,
         trained_weights=trained_weights,
     )
+
+
+def _output_names(model: Any, flat: Any) -> tuple[str, ...]:
+    """The keys of a dictionary of outputs; of any other structure the names of the layers."""
+    structure = getattr(model, "output", None)
+    if isinstance(structure, dict) and len(structure) == len(flat.outputs):
+        return tuple(map(str, sorted(structure)))
+    return distinct(flat.output_names)
 
 
 def _computes_in_half(layer: Any) -> bool:

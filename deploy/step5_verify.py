@@ -10,9 +10,10 @@ import keras
 import numpy as np
 
 from deploy import runtime
+from deploy.answers import UNMEASURED, Metric, compare, metric_name
 from deploy.errors import DeployError
 from deploy.interpreters import RUNTIMES, Run
-from deploy.quality import compare, loss_in_points
+from deploy.quality import loss_in_points
 from deploy.report import decibels, score
 from deploy.runtime.model import read_card
 from deploy.runtime.quantization import dequantize, quantize
@@ -43,6 +44,7 @@ def verify(
     data: str | Path | tuple[Any, Any] | None = None,
     *,
     model: keras.Model | str | Path | None = None,
+    metric: Metric | None = None,
     tolerance: float = 0.5,
     min_sqnr: float | None = None,
     trust: bool = False,
@@ -52,8 +54,11 @@ def verify(
     Args:
         bundle: the folder that `export` wrote.
         data: the path of an `.npz` with `x` and, for the metric, `y`; or `(x, y)` (y may be None).
+            Of a detector or segmenter the `y` of a file counts only with `metric`.
         model: the Keras model; by default the one that the card names.
-        tolerance: how much the metric may lose, in points of accuracy or percent of error.
+        metric: `metric(y, answers)`, as for `export`; a detector or segmenter has no other.
+        tolerance: how much the metric may lose, in points (of a metric from 0 to 1) or percent (of
+            an error or any other metric).
         min_sqnr: the least signal to quantization noise ratio of every output, in decibel.
         trust: run the code that the Keras model's file holds (of Lambda layers, say).
 
@@ -67,6 +72,10 @@ def verify(
     folder, card = Path(bundle), read_card(bundle)
     if data is None and model is not None:
         raise DeployError("expected data to compare the Keras model on, received none; add --data")
+    if metric is not None:
+        metric_name(metric)
+        if data is None or (isinstance(data, tuple) and data[1] is None):
+            raise DeployError("expected data with x and y for the metric, received none; add them")
     report: dict[str, Any] = {"selftest": runtime.selftest(folder), "loss": None}
     failures = [
         f"output '{result['name']}' is {result['max_difference']:.3g} from its recorded value, "
@@ -77,7 +86,7 @@ def verify(
     if data is None:
         report |= _compare_recorded(folder, card)
     else:
-        report |= _compare_on(folder, card, model, data, trust)
+        report |= _compare_on(folder, card, model, data, metric, trust)
     if report["quality"]:
         report["loss"] = loss_in_points(report["quality"])
         if not report["loss"] <= tolerance:
@@ -124,19 +133,21 @@ def _compare_recorded(folder: Path, card: dict[str, Any]) -> dict[str, Any]:
     expected = [arrays[f"keras_{index}"] for index, _ in outputs]
     received = [dequantize(arrays[f"output_{index}"], entry) for index, entry in outputs]
     names = [entry["name"] for entry in model.card["outputs"]]
-    return compare(card["activation"], names, expected, received, None, model.labels)
+    return compare(model.card, names, expected, received, None, model.labels)
 
 
 def _compare_on(
-    folder: Path, card: dict[str, Any], model: Any, data: Any, trust: bool
+    folder: Path, card: dict[str, Any], model: Any, data: Any, metric: Metric | None, trust: bool
 ) -> dict[str, Any]:
     source = load(model if model is not None else _find_model(folder, card), trust)
     x, y = data if isinstance(data, tuple) else read_npz(Path(data), source)
+    if metric is None and not isinstance(data, tuple) and card["task"] in UNMEASURED:
+        y = None
     arrays, bundled = as_inputs(x, source, "test"), runtime.load(folder)
     content, target = (folder / "model.tflite").read_bytes(), find_target(card["target"])
     received, _ = run_deployed(content, bundled.card, target.runtime, arrays)
     expected = source.predict(arrays)
-    return compare(card["activation"], source.outputs, expected, received, y, bundled.labels)
+    return compare(bundled.card, source.outputs, expected, received, y, bundled.labels, metric)
 
 
 def _find_model(folder: Path, card: dict[str, Any]) -> Path:

@@ -1,26 +1,21 @@
-"""MediaPipe Tasks' metadata inside the model: what an Android, iOS or web app needs to run it.
-
-Sources: the schemas that come with the package, `mediapipe/tasks/metadata/*.fbs`, and MediaPipe's
-readers of them, `mediapipe/tasks/cc/components/processors` and `mediapipe/tasks/cc/vision`.
-"""
+"""MediaPipe Tasks' metadata inside the model: what an Android, iOS or web app needs to run it."""
 
 from __future__ import annotations
 
-import importlib
 import io
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from deploy import child
 from deploy.compilers import Compiled
+from deploy.compilers.mediapipe_metadata import LABELS, metadata, scores_position
 from deploy.errors import DeployError
 from deploy.flatbuffer import pack
 
@@ -32,9 +27,8 @@ _TASKS = {
 }
 # And how that is run on a picture.
 _RUN = {"ImageClassifier": "classify", "ObjectDetector": "detect", "ImageSegmenter": "segment"}
-_LABELS = "labels.txt"
-# The one order of a box's numbers that MediaPipe decodes.
-_BOX_FORMAT = "cycxhw-normalized"
+# The formats of boxes that MediaPipe decodes: each number of them is moved and scaled, no more.
+_BOX_FORMATS = ("cells", "cycxhw-normalized")
 # MediaPipe's own, which no metadata and no option changes.
 _IOU_THRESHOLD = 0.3
 
@@ -58,6 +52,11 @@ def mediapipe_tasks(content: bytes, card: dict[str, Any], labels: Sequence[str])
 def find_task(card: dict[str, Any]) -> tuple[str | None, str | None]:
     """MediaPipe's task for the model and None, or None and why there is none."""
     task, shapes = _TASKS.get(card["task"]), [tuple(entry["shape"]) for entry in card["inputs"]]
+    if card["task"] == "instance":
+        return (
+            None,
+            "MediaPipe's ObjectDetector takes boxes and scores, the model has masks as well",
+        )
     if task is None:
         return None, "MediaPipe has no task for what the model does"
     if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][3] != 3:
@@ -67,7 +66,21 @@ def find_task(card: dict[str, Any]) -> tuple[str | None, str | None]:
             f"MediaPipe's {task} takes RGB pictures (1, height, width, 3), the model "
             f"{' and '.join(map(str, shapes))}{hint if grey else ''}"
         )
+    if task == "ObjectDetector" and card["detector"]["format"] not in _BOX_FORMATS:
+        return None, (
+            f"MediaPipe's {task} decodes boxes in the formats {' and '.join(_BOX_FORMATS)}, the "
+            f"model gives {card['detector']['format']}"
+        )
     return task, None
+
+
+def suppressed(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The `detector` of the card's `facts`, with overlapping boxes suppressed as MediaPipe does;
+    nothing where MediaPipe does not decode its boxes."""
+    if facts["task"] != "detection" or facts["detector"]["format"] not in _BOX_FORMATS:
+        return {}
+    own = {"iou_threshold": _IOU_THRESHOLD, "class_agnostic": True}
+    return {"detector": facts["detector"] | own}
 
 
 def with_metadata(content: bytes, card: dict[str, Any], labels: Sequence[str]) -> bytes:
@@ -80,12 +93,13 @@ def with_metadata(content: bytes, card: dict[str, Any], labels: Sequence[str]) -
       that ends in logits they are logits. One unit is the score of the second class.
     - `segmentation`, an ImageSegmenter: (1, height, width, classes). Logits (`activation`
       "linear") go through the softmax in MediaPipe, of a single class through the sigmoid.
-    - `detection`, an ObjectDetector: two outputs, boxes (1, N, 4) as (centre y, centre x, height,
-      width) in shares of the picture, and the classes' probabilities (1, N, classes). MediaPipe
+    - `detection`, an ObjectDetector: two outputs, boxes (1, N, 4) in the format "cells" (through an
+      anchor a location) or "cycxhw-normalized", and the classes' scores (1, N, classes), logits
+      (the detector's `activation` "linear") of which go through the sigmoid in MediaPipe. It
       keeps the likeliest class of each box, then suppresses boxes of any class that overlap a
-      likelier one by an IoU of more than 0.3. The card's `detector` has the positions of the
-      outputs `boxes` and `scores`, the `format` "cycxhw-normalized" and the `score_threshold`,
-      which an app of Python or C sets anew (without, it gets every box).
+      likelier one by an IoU of more than 0.3, as the runtime does by the `detector` of
+      `suppressed`. The `score_threshold` is one which an app of Python or C sets anew (without, it
+      gets every box).
 
     A model of any other task, or of other inputs, is described for programs that read the metadata
     themselves.
@@ -104,19 +118,19 @@ def with_metadata(content: bytes, card: dict[str, Any], labels: Sequence[str]) -
     if task:
         _check_input(card["inputs"], task)
         _check_outputs(card, task)
-        classes = card["outputs"][_scores(card)]["shape"][-1]
+        classes = card["outputs"][scores_position(card)]["shape"][-1]
         if names and len(names) != classes:
             raise DeployError(
                 f"expected a label for each of {classes} scores, received {len(names)}; give as "
                 "many, in the order of the classes"
             )
     model = schema.ModelT.InitFromPackedBuf(content)
-    metadata = _metadata(card, task, bool(names))
-    model.buffers.append(schema.BufferT(np.frombuffer(metadata, np.uint8)))
+    described = metadata(card, task, bool(names))
+    model.buffers.append(schema.BufferT(np.frombuffer(described, np.uint8)))
     entry = schema.MetadataT("TFLITE_METADATA", len(model.buffers) - 1)
     model.metadata = [*(model.metadata or ()), entry]
     packed = pack(model)
-    return _with_file(packed, _LABELS, "\n".join(names)) if names else packed
+    return _with_file(packed, LABELS, "\n".join(names)) if names else packed
 
 
 def _run(content: bytes, task: str) -> None:
@@ -185,12 +199,6 @@ def _check_outputs(card: dict[str, Any], task: str) -> None:
     if task != "ObjectDetector":
         return
     detector = card["detector"]
-    if detector["format"] != _BOX_FORMAT:
-        raise DeployError(
-            f"expected boxes in the format {_BOX_FORMAT} (centre y, centre x, height, width), "
-            f"which is all that MediaPipe's ObjectDetector decodes, received {detector['format']}; "
-            "give the detector's boxes in that order"
-        )
     order = {detector["boxes"], detector["scores"]}
     if order != {0, 1} or len(shapes) != 2 or any(len(shape) != 3 for shape in shapes):
         raise DeployError(
@@ -200,141 +208,10 @@ def _check_outputs(card: dict[str, Any], task: str) -> None:
         )
 
 
-def _scores(card: dict[str, Any]) -> int:
-    # The output that the class names belong to.
-    return card["detector"]["scores"] if card["task"] == "detection" else 0
-
-
 def _names_of_scores(card: dict[str, Any], labels: Sequence[str]) -> Sequence[str]:
     # A single unit tells how likely the second of two classes is.
-    single = card["task"] == "classification" and card["outputs"][0]["shape"][-1] == 1
-    return labels[1:] if single else labels
-
-
-def _tables(name: str) -> Any:
-    # The package loads OpenCV and Matplotlib as well, and lacks either where it is not whole.
-    try:
-        return importlib.import_module(f"mediapipe.tasks.metadata.{name}_py_generated")
-    except ImportError as error:
-        raise DeployError(
-            f"expected the package mediapipe, received an installation without it ({error}); "
-            "install it with pip install --no-deps -r requirements-mobile.txt"
-        ) from error
-
-
-def _metadata(card: dict[str, Any], task: str | None, labelled: bool) -> bytes:
-    tables = _tables("metadata_schema")
-    files = [
-        tables.AssociatedFileT(
-            _LABELS, "The class names", tables.AssociatedFileType.TENSOR_AXIS_LABELS
-        )
-    ]
-    outputs = [
-        tables.TensorMetadataT(
-            entry["name"], associatedFiles=files if labelled and index == _scores(card) else None
-        )
-        for index, entry in enumerate(card["outputs"])
-    ]
-    custom = []
-    if task == "ObjectDetector":
-        _describe_detections(tables, outputs, card["detector"])
-        options = _detector_options(card).Pack
-        custom = [tables.CustomMetadataT("DETECTOR_METADATA", _packed(options, b"V001"))]
-    if task == "ImageSegmenter":
-        options = _segmenter_options(card).Pack
-        custom = [tables.CustomMetadataT("SEGMENTER_METADATA", _packed(options, b"V001"))]
-    graph = tables.SubGraphMetadataT(
-        inputTensorMetadata=[_input(tables, entry) for entry in card["inputs"]],
-        outputTensorMetadata=outputs,
-        customMetadata=custom or None,
-    )
-    purpose = f" for MediaPipe's {task}" if task else ""
-    model = tables.ModelMetadataT(
-        card["name"],
-        f"A Keras model{purpose}, exported by ThinkKeras",
-        subgraphMetadata=[graph],
-        # The schema's version that brought custom metadata, and its first.
-        minParserVersion="1.5.0" if custom else "1.0.0",
-    )
-    return _packed(model.Pack, b"M001").tobytes()
-
-
-def _input(tables: Any, entry: dict[str, Any]) -> Any:
-    if not entry.get("pixels"):
-        return tables.TensorMetadataT(entry["name"])
-    black, white = entry["pixels"]
-    # The model gets (pixel − mean) / std.
-    std = 255 / (white - black)
-    channels, colours = entry["shape"][3], tables.ColorSpaceType
-    return tables.TensorMetadataT(
-        entry["name"],
-        content=tables.ContentT(
-            tables.ContentProperties.ImageProperties,
-            tables.ImagePropertiesT(colours.RGB if channels == 3 else colours.GRAYSCALE),
-        ),
-        processUnits=[
-            tables.ProcessUnitT(
-                tables.ProcessUnitOptions.NormalizationOptions,
-                tables.NormalizationOptionsT([-black * std], [std]),
-            )
-        ],
-    )
-
-
-def _describe_detections(tables: Any, outputs: list[Any], detector: dict[str, Any]) -> None:
-    boxes, scores = outputs[detector["boxes"]], outputs[detector["scores"]]
-    # MediaPipe finds both by these names, and asks for this type of box, whatever it decodes.
-    boxes.name, scores.name = "location", "score"
-    boxes.content = tables.ContentT(
-        tables.ContentProperties.BoundingBoxProperties,
-        tables.BoundingBoxPropertiesT(
-            type=tables.BoundingBoxType.BOUNDARIES, coordinateType=tables.CoordinateType.RATIO
-        ),
-    )
-    scores.processUnits = [
-        tables.ProcessUnitT(
-            tables.ProcessUnitOptions.ScoreThresholdingOptions,
-            tables.ScoreThresholdingOptionsT(detector["score_threshold"]),
-        )
-    ]
-
-
-def _detector_options(card: dict[str, Any]) -> Any:
-    # A box is decoded as number · anchor size ÷ scale + anchor centre: with this anchor and scales
-    # of 1 it stays as it is.
-    tables, detector = _tables("object_detector_metadata_schema"), card["detector"]
-    count = card["outputs"][detector["boxes"]]["shape"][1]
-    anchor = tables.FixedAnchorT(xCenter=0.0, yCenter=0.0, width=1.0, height=1.0)
-    return tables.ObjectDetectorOptionsT(
-        "1.0.0",
-        tables.SsdAnchorsOptionsT(tables.FixedAnchorsSchemaT([anchor] * count)),
-        tables.TensorsDecodingOptionsT(
-            numClasses=card["outputs"][detector["scores"]]["shape"][2],
-            numBoxes=count,
-            numCoords=4,
-            # There are no keypoints, but MediaPipe aborts without this.
-            numValuesPerKeypoint=2,
-            xScale=1.0,
-            yScale=1.0,
-            wScale=1.0,
-            hScale=1.0,
-        ),
-    )
-
-
-def _segmenter_options(card: dict[str, Any]) -> Any:
-    tables = _tables("image_segmenter_metadata_schema")
-    activation = tables.Activation.NONE
-    if card["activation"] == "linear":
-        single = card["outputs"][0]["shape"][3] == 1
-        activation = tables.Activation.SIGMOID if single else tables.Activation.SOFTMAX
-    return tables.ImageSegmenterOptionsT(activation, "1.0.0")
-
-
-def _packed(pack_table: Callable[[flatbuffers.Builder], int], identifier: bytes) -> np.ndarray:
-    builder = flatbuffers.Builder()
-    builder.Finish(pack_table(builder), identifier)
-    return np.frombuffer(builder.Output(), np.uint8)
+    two = card["task"] in ("classification", "segmentation") and len(labels) == 2
+    return labels[1:] if two and card["outputs"][0]["shape"][-1] == 1 else labels
 
 
 def _with_file(model: bytes, name: str, text: str) -> bytes:

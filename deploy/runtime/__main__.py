@@ -1,6 +1,6 @@
-"""Run a bundle on pictures or arrays, or check it on this device.
+"""Run a bundle on pictures, videos or arrays, or check it on this device.
 
-python -m deploy.runtime run DIR|MODEL.tflite INPUT… [--draw PNG]
+python -m deploy.runtime run DIR|MODEL.tflite INPUT… [--draw PNG|DIR|MP4] [--threshold SCORE]
 python -m deploy.runtime selftest DIR
 """
 
@@ -8,14 +8,22 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
-from typing import Any
-
-import numpy as np
+import time
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
 
 from deploy.errors import DeployError
 from deploy.runtime import Model, load, selftest
-from deploy.runtime.pictures import draw_classification, open_picture, side_by_side
+from deploy.runtime.answers import DETECTORS, class_names
+from deploy.runtime.drawing import draw_classification, draw_detections, draw_map
+from deploy.runtime.inputs import kind_of, read_array, read_pictures
+from deploy.runtime.sheets import Add, open_sheets
+from deploy.runtime.wording import in_words
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_DRAWN = ("classification", "segmentation", *DETECTORS)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,85 +31,105 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="the model's answer for each input")
     run.add_argument("model", metavar="DIR|MODEL.tflite")
-    run.add_argument("inputs", nargs="+", metavar="INPUT", help="a picture, or .npy / .npz (x)")
-    run.add_argument("--draw", metavar="PNG", help="draw the pictures with their answers")
+    run.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="INPUT",
+        help="a picture, .npy / .npz (x), a folder of pictures, or a video",
+    )
+    run.add_argument(
+        "--draw",
+        metavar="PNG|DIR|MP4",
+        help="draw the pictures with their answers; a folder's into a folder, a video's into an "
+        ".mp4",
+    )
+    run.add_argument(
+        "--threshold",
+        type=float,
+        metavar="SCORE",
+        help="of a detector: find what scores more, 0 to 1, instead of the bundle's own threshold",
+    )
     test = commands.add_parser("selftest", help="compare with the outputs recorded at export")
     test.add_argument("bundle", metavar="DIR")
     options = parser.parse_args(arguments)
     try:
         if options.command == "selftest":
             return _selftest(options.bundle)
-        return _run(load(options.model), options.inputs, options.draw)
+        return _run(load(options.model), options.inputs, options.draw, options.threshold)
     except DeployError as error:
         print(f"deploy.runtime: error: {error}", file=sys.stderr)
         return 2
 
 
-def _run(model: Model, inputs: list[str], draw: str | None) -> int:
-    if draw is not None:
-        _check_drawing(model, inputs, Path(draw))
-    drawings = []
-    for path in inputs:
-        if _is_array_file(path):
-            answers = model.predict(_read_array(path))
-            answers = answers if isinstance(answers, list) else [answers]
-            names = [f"{path}[{index}]" for index in range(len(answers))]
-        else:
-            picture = open_picture(path)
-            answers, names = [model.predict(picture)], [path]
-            if draw is not None:
-                drawings.append(
-                    draw_classification(picture, answers[0]["probabilities"], model.label)
-                )
-        for name, answer in zip(names, answers, strict=True):
-            print(f"{name}: {_shown(answer)}")
-    if draw is not None:
-        _save(drawings, Path(draw))
+def _run(model: Model, inputs: list[str], draw: str | None, threshold: float | None) -> int:
+    known = model.card["task"] in ("segmentation", *DETECTORS)
+    classes = class_names(model.card, model.labels) if known else []
+    kinds = [kind_of(path) for path in inputs]
+    with _sheets(model, inputs, kinds, draw) as add:
+        for path, kind in zip(inputs, kinds, strict=True):
+            if kind == "arrays":
+                answers = model.predict(read_array(path), threshold)
+                answers = answers if isinstance(answers, list) else [answers]
+                for index, answer in enumerate(answers):
+                    print(f"{path}[{index}]: {in_words(answer, classes)}")
+            else:
+                _run_on_pictures(model, path, kind, classes, threshold, add)
     return 0
 
 
-def _shown(answer: dict[str, Any]) -> str:
-    if "label" in answer:
-        return f"{answer['label']} ({100 * float(answer['probabilities'][answer['index']]):.1f} %)"
-    return "; ".join(
-        f"{name} = {np.array2string(output, precision=4, threshold=12)}"
-        for name, output in answer["outputs"].items()
-    )
+def _run_on_pictures(
+    model: Model,
+    path: str,
+    kind: str,
+    classes: list[str],
+    threshold: float | None,
+    add: Add | None,
+) -> None:
+    seconds, count = 0.0, 0
+    pictures = read_pictures(path, kind)
+    while True:
+        start = time.perf_counter()
+        name, picture = next(pictures, (None, None))
+        if name is None or picture is None:
+            break
+        answer = model.predict(picture, threshold)
+        seconds += time.perf_counter() - start
+        count += 1
+        print(f"{name}: {in_words(answer, classes)}")
+        if add is not None:
+            add(name, _drawn(model, picture, answer, classes))
+    if kind != "picture":
+        what = "frames" if kind == "video" else "pictures"
+        print(
+            f"{path}: {count} {what}, {count / seconds:.1f} per second (reading, resizing, model, "
+            "answer)"
+        )
 
 
-def _read_array(path: str) -> np.ndarray:
-    if not Path(path).is_file():
-        raise DeployError(f"expected an array file, received '{path}', which does not exist")
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        return loaded if isinstance(loaded, np.ndarray) else loaded["x"]
-    except Exception as error:
+def _sheets(
+    model: Model, inputs: list[str], kinds: list[str], draw: str | None
+) -> AbstractContextManager[Add | None]:
+    if draw is None:
+        return nullcontext(None)
+    if model.card["task"] not in _DRAWN or set(kinds) == {"arrays"}:
         raise DeployError(
-            f"expected an .npy array or an .npz archive with 'x', received '{path}': {error}"
-        ) from error
-
-
-def _check_drawing(model: Model, inputs: list[str], path: Path) -> None:
-    if model.card["task"] != "classification" or all(map(_is_array_file, inputs)):
-        raise DeployError("expected pictures and a classifier to draw, received others")
-    if path.is_dir() or (path.exists() and not path.is_file()) or not path.parent.is_dir():
-        raise DeployError(f"expected a PNG file that can be written, received '{path}'")
-
-
-def _is_array_file(path: str) -> bool:
-    return Path(path).suffix in (".npy", ".npz")
-
-
-def _save(drawings: list[Any], path: Path) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        side_by_side(drawings).save(partial, format="PNG")
-        partial.rename(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
+            "expected pictures and a classifier, detector or segmenter to draw, received others"
+        )
+    single = [kind for kind in kinds if kind in ("folder", "video")]
+    if single and len(inputs) > 1:
         raise DeployError(
-            f"expected a file that can be written, received '{path}': {error}"
-        ) from error
+            f"expected a {single[0]} alone to draw, received {len(inputs)} inputs; run them one "
+            "after the other"
+        )
+    return open_sheets(draw, inputs, single[0] if single else "picture")
+
+
+def _drawn(model: Model, picture: Image, answer: Any, classes: list[str]) -> Image:
+    if model.card["task"] == "classification":
+        return draw_classification(picture, answer["probabilities"], model.label)
+    if model.card["task"] == "segmentation":
+        return draw_map(picture, answer, classes)
+    return draw_detections(picture, answer, classes)
 
 
 def _selftest(path: str) -> int:

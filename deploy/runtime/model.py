@@ -12,7 +12,8 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from deploy.errors import DeployError
-from deploy.runtime.pictures import is_picture, open_picture, to_array
+from deploy.runtime.answers import DETECTORS, answer, check_task, label, to_probabilities
+from deploy.runtime.pictures import is_picture, open_picture, size_of, to_array
 from deploy.runtime.quantization import dequantize, quantize
 
 # What of the card the runtime needs, and its type.
@@ -26,7 +27,10 @@ _CARD = {
     "sha256": str,
     "selftest": dict,
     "source": dict,
+    "detector": dict | None,
 }
+
+__all__ = ["Model", "load", "read_card", "read_labels", "read_lines", "to_probabilities"]
 
 
 class Model:
@@ -56,6 +60,7 @@ class Model:
         self.card = {"task": "other"} | card
         self.card["inputs"] = _tensors(inputs, card.get("inputs"))
         self.card["outputs"] = _tensors(outputs, card.get("outputs"))
+        check_task(self.card)
 
     def invoke(self, integers: Sequence[np.ndarray]) -> list[np.ndarray]:
         """One inference on the model's own integers: one (1, …) array an input."""
@@ -83,7 +88,7 @@ class Model:
             for column, entry in zip(zip(*rows, strict=True), self.card["outputs"], strict=True)
         ]
 
-    def predict(self, example: Any) -> Any:
+    def predict(self, example: Any, score_threshold: float | None = None) -> Any:
         """The answer for one example, or a list of answers for a batch of them.
 
         Args:
@@ -91,27 +96,57 @@ class Model:
                 (its path, a Pillow image, or a camera's (height, width, 3) uint8 array of another
                 size than the model's), which is resized; for a model of several inputs a list of
                 arrays, or a dictionary by input name.
+            score_threshold: of a detector: what scores more is found, instead of what scores more
+                than the card's threshold.
 
         Returns:
-            A classifier: `{"label", "index", "probabilities"}` with the class name (the index as
-            text where there are no labels) and the (classes,) float32 probabilities. Another
-            model: `{"outputs": {name: array}}`.
+            By the card's `task`; "the picture" is the one given, before it was resized, or an
+            array of the model's own size.
+
+            - "classification": `{"label", "index", "probabilities"}` with the class name (the
+              index as text where there are no labels) and the (classes,) float32 probabilities.
+            - "detection", N objects, the likeliest first: `{"boxes", "scores", "labels", "names"}`
+              with boxes, (N, 4) float32: left, top, right, bottom in pixels of the picture; scores,
+              (N,) float32, 0 to 1; labels, (N,) int64, the numbers of the classes; names, a list
+              of N class names.
+            - "instance": the same, and `"masks"`, (N, height, width) bool, of the picture's size.
+            - "segmentation": the array of each pixel's class, (height, width) of the picture;
+              uint8, of more than 256 classes int32.
+            - any other: `{"outputs": {name: array}}`.
 
         Raises:
-            DeployError: no picture at that path, or an array of another shape.
+            DeployError: no picture at that path, an array of another shape, or a threshold that is
+                none or that the model has no use for.
         """
-        arrays, batch = self._arrays(example)
+        if score_threshold is not None:
+            self._check_threshold(score_threshold)
+        arrays, batch, size = self._arrays(example)
         outputs = self.run(arrays)
-        answers = [self._answer([output[k] for output in outputs]) for k in range(len(outputs[0]))]
+        answers = [
+            answer(self.card, list(outputs_of_one), self.labels, size, score_threshold)
+            for outputs_of_one in zip(*outputs, strict=True)
+        ]
         return answers if batch else answers[0]
 
-    def _arrays(self, example: Any) -> tuple[list[np.ndarray], bool]:
+    def _check_threshold(self, threshold: float) -> None:
+        if self.card["task"] not in DETECTORS:
+            raise DeployError(
+                "expected a detector for a score threshold, received a model for "
+                f"{self.card['task']}; leave the threshold out"
+            )
+        if not 0 <= threshold <= 1:
+            raise DeployError(f"expected a score threshold from 0 to 1, received {threshold}")
+
+    def _arrays(self, example: Any) -> tuple[list[np.ndarray], bool, tuple[int, int]]:
+        # The arrays (examples, …), whether they are a batch, and the size of the pictures.
         entries = self.card["inputs"]
+        size = tuple(entries[0]["shape"][1:3])
         if isinstance(example, dict):
             example = [example.get(entry["name"]) for entry in entries]
         if isinstance(example, str | Path):
             example = open_picture(example)
         if is_picture(example, tuple(entries[0]["shape"][1:])):
+            size = size_of(example)
             example = to_array(example, tuple(entries[0]["shape"][1:]), self._pixels())
         given = example if len(entries) > 1 and isinstance(example, list | tuple) else [example]
         arrays = [_numbers(array) for array in given]
@@ -128,7 +163,7 @@ class Model:
             )
         if len(arrays[0]) == 0:
             raise DeployError("expected at least one example, received none")
-        return arrays, not single
+        return arrays, not single, size
 
     def _pixels(self) -> tuple[float, float]:
         # A bare file says nothing of its units; a card may say that they are not known.
@@ -140,17 +175,9 @@ class Model:
             )
         return pixels[0], pixels[1]
 
-    def _answer(self, outputs: list[np.ndarray]) -> dict[str, Any]:
-        if self.card["task"] != "classification":
-            names = [entry["name"] for entry in self.card["outputs"]]
-            return {"outputs": dict(zip(names, outputs, strict=True))}
-        probabilities = to_probabilities(outputs[0], self.card["activation"])
-        index = int(np.argmax(probabilities))
-        return {"label": self.label(index), "index": index, "probabilities": probabilities}
-
     def label(self, index: int) -> str:
         """The name of class `index`, or its number where it has none."""
-        return self.labels[index] if index < len(self.labels) else str(index)
+        return label(self.labels, index)
 
 
 def _numbers(example: Any) -> np.ndarray:
@@ -165,22 +192,6 @@ def _numbers(example: Any) -> np.ndarray:
             f"{getattr(example, 'dtype', type(example).__name__)} or NaN; clean the data first"
         )
     return array
-
-
-def to_probabilities(output: np.ndarray, activation: str) -> np.ndarray:
-    """Class probabilities from a classifier's output (…, classes), or (…, 1) for two classes.
-
-    `activation` is what the model itself ends in: "softmax" and "sigmoid" give probabilities
-    already, "linear" gives logits, to which the softmax (one unit: the sigmoid) is applied here.
-    """
-    if output.shape[-1] == 1:
-        if activation == "linear":
-            output = 1.0 / (1.0 + np.exp(-output))
-        return np.concatenate([1.0 - output, output], axis=-1)
-    if activation != "linear":
-        return output
-    exponents = np.exp(output - output.max(axis=-1, keepdims=True))
-    return exponents / exponents.sum(axis=-1, keepdims=True)
 
 
 def load(path: str | Path, threads: int = 1) -> Model:

@@ -1,8 +1,7 @@
-"""Pictures in, pictures out; Pillow is loaded only when there is one."""
+"""Pictures in, in the model's size and units; Pillow is loaded only when there is one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +11,6 @@ from deploy.errors import DeployError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-_BACKGROUND, _INK, _BAR = (250, 250, 248), (32, 33, 36), (66, 120, 198)
-_SIDE, _ROW = 256, 26
 
 
 def open_picture(path: str | Path) -> Image:
@@ -43,6 +39,13 @@ def is_picture(example: Any, shape: tuple[int, ...]) -> bool:
         plain = example.ndim == 2 or (example.ndim == 3 and example.shape[2] in (1, 3, 4))
         return example.dtype == np.uint8 and plain and len(shape) == 3 and example.shape != shape
     return hasattr(example, "convert")
+
+
+def size_of(picture: Image | np.ndarray) -> tuple[int, int]:
+    """The height and the width of a picture."""
+    if isinstance(picture, np.ndarray):
+        return picture.shape[0], picture.shape[1]
+    return picture.height, picture.width
 
 
 def to_array(
@@ -77,44 +80,3 @@ def to_array(
     array = np.asarray(picture, np.float32).reshape(shape)
     low, high = pixels
     return low + array * np.float32((high - low) / 255.0)
-
-
-def draw_classification(
-    picture: Image, probabilities: np.ndarray, label: Callable[[int], str]
-) -> Image:
-    """`picture` with the three likeliest classes as bars beneath it."""
-    from PIL import Image, ImageDraw, ImageFont
-    from PIL.Image import Resampling
-
-    zoom = _SIDE / max(picture.size)
-    size = (max(1, round(picture.width * zoom)), max(1, round(picture.height * zoom)))
-    # Small pictures keep their pixels visible; photographs shrink smoothly.
-    picture = picture.convert("RGB").resize(
-        size, Resampling.NEAREST if zoom > 1 else Resampling.LANCZOS
-    )
-    best = np.argsort(probabilities)[::-1][:3]
-    sheet = Image.new("RGB", (_SIDE + 24, size[1] + 36 + _ROW * len(best)), _BACKGROUND)
-    sheet.paste(picture, ((sheet.width - size[0]) // 2, 12))
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=14)
-    for row, index in enumerate(best):
-        top = size[1] + 24 + _ROW * row
-        probability = float(probabilities[index])
-        draw.rectangle((12, top + 18, 12 + round(_SIDE * probability), top + 22), fill=_BAR)
-        draw.text((12, top), label(int(index)), fill=_INK, font=font)
-        draw.text(
-            (12 + _SIDE, top), f"{100 * probability:.1f} %", fill=_INK, font=font, anchor="ra"
-        )
-    return sheet
-
-
-def side_by_side(pictures: list[Image]) -> Image:
-    """The `pictures` in one row."""
-    from PIL import Image
-
-    width = sum(picture.width for picture in pictures)
-    sheet = Image.new("RGB", (width, max(p.height for p in pictures)), _BACKGROUND)
-    left = 0
-    for picture in pictures:
-        sheet.paste(picture, (left, 0))
-        left += picture.width
-    return sheet

@@ -166,8 +166,8 @@ def test_a_detector_of_keras_cv_goes_to_an_npu(tmp_path):
     out = tmp_path / "bundle"
     card = deploy.export(detector, "ethos-u55-256", out=out, calibration=pictures, verbose=0)
     boxes, scores = card["outputs"]
-    assert (boxes["name"], boxes["shape"]) == ("box", [1, 336, 64])
-    assert (scores["name"], scores["shape"]) == ("class", [1, 336, 3])
+    assert (boxes["name"], boxes["shape"]) == ("boxes", [1, 336, 64])
+    assert (scores["name"], scores["shape"]) == ("classes", [1, 336, 3])
     # One tensor cut in two would have one scale.
     assert boxes["scale"] < scores["scale"] / 50
     assert min(output["sqnr_db"] for output in card["parity"]["outputs"]) > 20

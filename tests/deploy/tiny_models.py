@@ -1,0 +1,137 @@
+"""Tiny models with set weights that find coloured squares: nothing has to be trained.
+
+Red squares of 16 pixels are of class 0 and found at stride 8, green ones of 32 pixels of class 1
+and found at stride 16; each is seen from the four locations that it covers.
+"""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import layers
+
+SIDE, STRIDES, CELLS, LABELS = 64, [8, 16], 16, ["red", "green"]
+DETECTOR = {
+    "format": "cells",
+    "cells": CELLS,
+    "boxes": "boxes",
+    "scores": "scores",
+    "activation": "sigmoid",
+    "strides": STRIDES,
+    "score_threshold": 0.4,
+    "iou_threshold": 0.6,
+    "max_detections": 100,
+}
+MASKS = {"coefficients": "coefficients", "prototypes": "prototypes"}
+
+
+def pictures(count: int, seed: int = 0) -> tuple[np.ndarray, list[dict[str, np.ndarray]]]:
+    """Pictures (count, 64, 64, 3) of 0 to 255 with one red and one green square on dark noise, and
+    for each the `boxes` (2, 4), left, top, right, bottom in pixels, and `labels` (2,)."""
+    generator = np.random.default_rng(seed)
+    x = generator.uniform(0, 40, (count, SIDE, SIDE, 3)).astype("float32")
+    targets = []
+    for picture in x:
+        left, right = (0, 1) if generator.random() < 0.5 else (1, 0)
+        # Halves of the picture, so that they never touch.
+        red = (32 * left + 8 * generator.integers(1, 2), 8 * generator.integers(1, 6))
+        green = (32 * right, 16 * generator.integers(0, 3))
+        boxes = []
+        for colour, (x0, y0), size in ((0, red, 16), (1, green, 32)):
+            picture[y0 : y0 + size, x0 : x0 + size, colour] = generator.uniform(200, 255)
+            boxes.append([x0, y0, x0 + size, y0 + size])
+        targets.append({"boxes": np.array(boxes, "float32"), "labels": np.array([0, 1])})
+    x[0, :, :8], x[0, :, -8:] = 0, 255
+    return x, targets
+
+
+def logit(share: float) -> float:
+    return float(np.log(share / (1 - share)))
+
+
+def _means(image: keras.KerasTensor, size: int, name: str) -> keras.KerasTensor:
+    kernel = keras.initializers.Constant(1 / size**2)
+    mean = layers.DepthwiseConv2D(
+        size, size, use_bias=False, depthwise_initializer=kernel, name=name
+    )
+    return mean(layers.Rescaling(1 / 255, name=f"rescaling_{name}")(image))
+
+
+def _conv(filters: int, kernel: np.ndarray, bias: list[float], activation: str, name: str):
+    # A filter of nothing but zeros has no int8 scale.
+    kernel = kernel + 1e-2 * np.random.default_rng(1).normal(size=kernel.shape)
+    return layers.Conv2D(
+        filters,
+        kernel.shape[0],
+        padding="same",
+        activation=activation,
+        kernel_initializer=lambda *args, **more: kernel.astype("float32"),
+        bias_initializer=lambda *args, **more: np.array(bias, "float32"),
+        name=name,
+    )
+
+
+def _box_kernel(colour: int) -> tuple[np.ndarray, list[float]]:
+    # The square's centre is half a cell towards the neighbour of its colour; a number of 0.5 is the
+    # cell's own, and a cell 1/16. Its sides are two cells, whatever the picture.
+    kernel = np.zeros((3, 3, 3, 4))
+    shift = logit(0.5 + 0.5 / CELLS) / (220 / 255)
+    kernel[0, 1, colour, 0], kernel[2, 1, colour, 0] = -shift, shift
+    kernel[1, 0, colour, 1], kernel[1, 2, colour, 1] = -shift, shift
+    return kernel, [0.0, 0.0, logit(2 / CELLS), logit(2 / CELLS)]
+
+
+def _score_kernel(colour: int) -> tuple[np.ndarray, list[float]]:
+    kernel = np.zeros((1, 1, 3, 2))
+    kernel[0, 0, colour, colour] = 20.0
+    return kernel, [-12.0, -12.0]
+
+
+def squares_detector(masks: bool = False, activation: str = "sigmoid") -> keras.Model:
+    """Picture (64, 64, 3) of 0 to 255 to `boxes` (80, 4) in "cells" and `scores` (80, 2); with
+    `masks` also `coefficients` (80, 2) and `prototypes` (16, 16, 2)."""
+    image = keras.Input((SIDE, SIDE, 3), name="image")
+    levels: dict[str, list[keras.KerasTensor]] = {"boxes": [], "scores": [], "coefficients": []}
+    for colour, stride in enumerate(STRIDES):
+        x = _means(image, stride, f"means_{stride}")
+        for kind, filters, (kernel, bias), end in (
+            ("boxes", 4, _box_kernel(colour), "sigmoid"),
+            ("scores", 2, _score_kernel(colour), activation),
+            ("coefficients", 2, (10 * np.eye(3, 2)[None, None], [-4.0, -4.0]), "tanh"),
+        ):
+            part = _conv(filters, kernel, bias, end, f"{kind}_{stride}")(x)
+            levels[kind].append(layers.Reshape((-1, filters))(part))
+    kinds = list(levels) if masks else ["boxes", "scores"]
+    outputs = {kind: layers.Concatenate(axis=1, name=kind)(levels[kind]) for kind in kinds}
+    if masks:
+        kernel = np.eye(3, 2)[None, None] * 8
+        outputs["prototypes"] = _conv(2, kernel, [-4.0, -4.0], "linear", "prototypes")(
+            _means(image, 4, "means_4")
+        )
+    return keras.Model(image, outputs, name="squares")
+
+
+def squares_segmenter(activation: str = "softmax", size: int = 16, up: bool = False) -> keras.Model:
+    """Picture (64, 64, 3) of 0 to 255 to `pixels` (size, size, 3): background, red, green."""
+    image = keras.Input((SIDE, SIDE, 3), name="image")
+    kernel = np.zeros((1, 1, 3, 3))
+    kernel[0, 0, 0, 1], kernel[0, 0, 1, 2] = 10.0, 10.0
+    x = _conv(3, kernel, [5.0, 0.0, 0.0], "linear", "logits")(_means(image, SIDE // size, "means"))
+    if up:
+        x = layers.UpSampling2D(SIDE // size, interpolation="bilinear", name="up")(x)
+    return keras.Model(image, layers.Activation(activation, name="pixels")(x), name="regions")
+
+
+def f1(targets, answers):
+    """Found objects (score of at least 0.5, IoU of at least 0.5, right class) against all, 0 to
+    1: 2 · right / (found + true)."""
+    from deploy.runtime.detection import intersection_over_union
+
+    right = found = true = 0
+    for target, answer in zip(targets, answers, strict=True):
+        chosen = answer["scores"] >= 0.5
+        overlap = intersection_over_union(target["boxes"], answer["boxes"][chosen]) >= 0.5
+        overlap &= target["labels"][:, None] == answer["labels"][chosen]
+        right, found = right + int(overlap.any(axis=1).sum()), found + int(chosen.sum())
+        true += len(target["labels"])
+    return 2 * right / (found + true)
