@@ -6,6 +6,7 @@ from math import log2
 import keras
 
 from thinkkeras.models.arguments import check_classifier
+from thinkkeras.models.backbones import check_backbone
 from thinkkeras.models.convnet import conv_block
 
 # Layers by which a backbone takes pixels as they are.
@@ -52,8 +53,10 @@ def unet(
             needs one for each stride above its deepest; what exceeds that is not used.
         output_stride: Pixels from one prediction to the next, a power of 2: 1 draws the finest
             contours, and 2 takes a quarter of its work.
-        classifier_activation: Activation of the outputs; None gives logits, which are enough for
-            the likeliest class and spare a device the softmax of every pixel.
+        classifier_activation: Activation of the outputs; None gives logits. The likeliest class
+            needs no more, and on an Ethos-U55 the softmax of every pixel takes as many cycles as
+            all the rest and 12 times the memory: of a trained model, deploy
+            `keras.Model(model.input, model.get_layer("logits").output)`.
         name: Name of the model.
 
     Returns:
@@ -74,7 +77,8 @@ def unet(
         x = (preprocessing or keras.layers.Rescaling(1 / 255, name="rescaling"))(inputs)
         maps = _contracting_path(x, input_shape, filters, output_stride)
     else:
-        _check_backbone(backbone, input_shape)
+        check_backbone(backbone, input_shape)
+        _check_maps(backbone)
         x = inputs
         if preprocessing is None and not _rescales(backbone):
             preprocessing = keras.layers.Rescaling(1 / 127.5, offset=-1, name="rescaling")
@@ -82,11 +86,13 @@ def unet(
             x = preprocessing(x)
         maps = feature_maps(backbone, x)
     x = _expanding_path(maps, filters, output_stride)
-    x = keras.layers.Conv2D(classes, 1, name="classifier")(x)
-    if output_stride > 1:
-        x = _upsampled(x, output_stride, name="to_full_size")
-    outputs = keras.layers.Activation(classifier_activation, name="classes")(x)
-    return keras.Model(inputs, outputs, name=name)
+    x = keras.layers.Conv2D(classes, 1, name="classifier" if output_stride > 1 else "logits")(x)
+    for stride in reversed(_powers_of_2(output_stride)[:-1]):
+        # Ethos-U resizes bilinearly by 2 alone.
+        x = _doubled(x, name=f"to_stride{stride}" if stride > 1 else "logits")
+    if classifier_activation is not None:
+        x = keras.layers.Activation(classifier_activation, name="probabilities")(x)
+    return keras.Model(inputs, x, name=name)
 
 
 def feature_maps(backbone: keras.Model, images: keras.KerasTensor) -> dict[int, keras.KerasTensor]:
@@ -178,7 +184,7 @@ def _expanding_path(
     for level in reversed(range(levels)):
         stride, width = output_stride * 2**level, filters[level]
         x = _at_most(x, width, name=f"decoder{stride}_deep")
-        x = _upsampled(x, 2, name=f"decoder{stride}_up")
+        x = _doubled(x, name=f"decoder{stride}_up")
         if stride in maps:
             skip = _at_most(maps[stride], width, name=f"decoder{stride}_skip")
             x = keras.layers.Concatenate(name=f"decoder{stride}_join")([x, skip])
@@ -192,8 +198,8 @@ def _at_most(x: keras.KerasTensor, width: int, name: str) -> keras.KerasTensor:
     return conv_block(x, width, kernel_size=1, name=name) if x.shape[-1] > width else x
 
 
-def _upsampled(x: keras.KerasTensor, factor: int, name: str) -> keras.KerasTensor:
-    return keras.layers.UpSampling2D(factor, interpolation="bilinear", name=name)(x)
+def _doubled(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    return keras.layers.UpSampling2D(2, interpolation="bilinear", name=name)(x)
 
 
 def _powers_of_2(highest: int) -> list[int]:
@@ -226,23 +232,11 @@ def _check(
         raise ValueError(f"expected an output_stride of 1, 2, 4, …, received {output_stride}")
 
 
-def _check_backbone(backbone: keras.Model, input_shape: tuple[int, int, int]) -> None:
-    inputs, outputs = getattr(backbone, "inputs", None), getattr(backbone, "outputs", None)
-    if not inputs or not outputs or len(inputs) > 1 or len(outputs) > 1:
-        raise ValueError(
-            "expected a functional backbone with one input and one output, received "
-            f"{getattr(backbone, 'name', backbone)!r} with {len(inputs or ())} inputs and "
-            f"{len(outputs or ())} outputs"
-        )
-    if len(outputs[0].shape) != 4:
+def _check_maps(backbone: keras.Model) -> None:
+    shape = tuple(backbone.output.shape)
+    if len(shape) != 4:
         raise ValueError(
             "expected a backbone that ends in maps (batch, height, width, channels), received one "
-            f"that ends in {tuple(outputs[0].shape)}; cut off its top: include_top=False, or "
+            f"that ends in {shape}; cut off its top: include_top=False, or "
             "keras.Model(net.input, net.get_layer(…).output)"
-        )
-    own = tuple(inputs[0].shape[1:])
-    if any(n is not None and n != m for n, m in zip(own, input_shape, strict=True)):
-        raise ValueError(
-            f"expected a backbone for images of {tuple(input_shape)}, received one for {own}; "
-            "build it with that input_shape"
         )
