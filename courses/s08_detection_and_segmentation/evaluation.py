@@ -13,7 +13,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from deploy.report import kilobytes, score
 from deploy.runtime.detection import detections
+from thinkkeras import metrics
 
 # Average precision needs the doubtful detections, too.
 LEAST_SCORE = 0.01
@@ -27,12 +29,13 @@ class Pictures(NamedTuple):
     maps: np.ndarray | None  # class ids, int32 (pictures, height, width); None without masks
 
 
-def gather(batches: tf.data.Dataset) -> Pictures:
-    """Reads all of a pipeline of `load_detection`."""
+def gather(batches: tf.data.Dataset, masks: bool = True) -> Pictures:
+    """Reads all of a pipeline of `load_detection`, without its masks where they are not wanted."""
     images, truths, maps = [], [], []
     for batch in batches.as_numpy_iterator():
         images.append(batch["images"].round().astype(np.uint8))
-        maps += [batch["segmentation"]] if "segmentation" in batch else []
+        if masks and "masks" in batch:
+            maps.append(batch["segmentation"])
         found = batch["bounding_boxes"]
         for place in range(len(batch["images"])):
             here = found["classes"][place] >= 0
@@ -40,7 +43,7 @@ def gather(batches: tf.data.Dataset) -> Pictures:
                 "boxes": found["boxes"][place][here],
                 "labels": found["classes"][place][here].astype(int),
             }
-            if "masks" in batch:
+            if masks and "masks" in batch:
                 truth["masks"] = batch["masks"][place][here].astype(bool)
             truths.append(truth)
     return Pictures(np.concatenate(images), truths, np.concatenate(maps) if maps else None)
@@ -105,3 +108,66 @@ def most_uncertain_class(truths: Sequence[Mapping[str, np.ndarray]], classes: in
     """The class that is in as many pictures as not, as nearly as any."""
     shares = [np.mean([label in truth["labels"] for truth in truths]) for label in range(classes)]
     return int(np.argmin(np.abs(np.array(shares) - 0.5)))
+
+
+def instances(batch: Mapping[str, Any]) -> tuple[tf.Tensor, dict[str, Any]]:
+    """A batch of `load_detection` as `fit` takes it: the images, and all that a detector learns."""
+    return batch["images"], {k: batch[k] for k in ("bounding_boxes", "masks") if k in batch}
+
+
+def table_of_tasks(cards: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[list[str]]:
+    """A row for each network on each target, the header first.
+
+    Args:
+        cards: Of the exported bundles, by the network's name.
+    """
+    rows = [["network", "target", "parameters", "metric", "Keras", "deployed", "model"]]
+    rows[0] += ["latency on this CPU", "arena", "NPU cycles"]
+    for network, some in cards.items():
+        for card in some:
+            memory, npu = card["memory"], card.get("npu")
+            rows.append(
+                [
+                    network,
+                    card["target"],
+                    f"{card['params']:,}",
+                    card["quality"]["metric"].replace("_", " "),
+                    score(card["quality"], "keras"),
+                    score(card["quality"], "deployed"),
+                    kilobytes(card["size_bytes"]),
+                    f"{card['latency_ms']['median']:.2f} ms",
+                    kilobytes(memory["arena_bytes"]) if memory else "–",
+                    f"{npu['cycles']:,}" if npu else "–",
+                ]
+            )
+    return rows
+
+
+def table_of_results(
+    truths: Sequence[Mapping[str, np.ndarray]],
+    found: Sequence[Mapping[str, np.ndarray]],
+    labels: Sequence[str],
+    threshold: float,
+) -> list[list[str]]:
+    """What the Keras networks reach on test data, a row each, the header first.
+
+    Args:
+        truths: Of the test pictures.
+        found: The detections in them, at all scores.
+        labels: The classes' names.
+        threshold: The score that the detections to count reach, chosen on validation data.
+    """
+    rows = [["on test data, in Keras", ""]]
+    for kind in ("boxes", "masks") if "masks" in truths[0] else ("boxes",):
+        ap = metrics.average_precision(truths, found, classes=labels, masks=kind == "masks")
+        rows += [
+            [f"{name} of {kind}", f"{100 * ap[name]:.1f} %"] for name in ("AP50", "AP75", "AP")
+        ]
+        if len(labels) > 1:
+            rows += [[f"AP50, {name}", f"{100 * one:.1f} %"] for name, one in ap["classes"].items()]
+    counting = metrics.counting_error(truths, found, threshold)
+    rows += [
+        [f"pictures counted exactly, at scores from {threshold:.2f}", f"{counting['exact']:.1%}"],
+        ["mean error of a count", f"{counting['mean_absolute_error']:.2f} objects"],
+    ]
+    return rows

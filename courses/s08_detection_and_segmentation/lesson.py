@@ -16,22 +16,20 @@
 #     python -m deploy.runtime run runs/s08/deploy/cpu/instance photo.jpg --draw answer.png
 #     python -m courses check s08                   # grades exercises.py
 #
-# The theory behind each step is in README.md, under the same headings.
+# The theory behind each step is in README.md.
 
 # %%
-import time
-
 import keras
 import numpy as np
 
 import courses
-import deploy
+import deploy.report
 import deploy.runtime
-from courses.s08_detection_and_segmentation import drawings, evaluation, scenes_first
-from thinkkeras import assignment, boxes, datasets, detection_plots, metric_plots, metrics, plots
+from courses.s08_detection_and_segmentation import evaluation, pictures, recipe
+from thinkkeras import datasets, detection_plots, metrics, plots
 from thinkkeras.detector_training import DetectorTrainer
 from thinkkeras.losses import sparse_dice
-from thinkkeras.models import classifier, residual_net, unet, yolact_tiny, yolo_tiny
+from thinkkeras.models import describe, residual_net, unet, yolact_tiny, yolo_tiny
 
 settings = courses.settings("s08", dataset="balloon_scenes", targets=("cpu", "ethos-u55-128"))
 keras.utils.set_random_seed(settings.seed)
@@ -40,10 +38,291 @@ figures = settings.out / "figures"
 # %% [markdown]
 # ## The data
 #
-# Drawn scenes cost nothing, so there are many, and none is changed. Photographs are few: each
-# epoch sees them in other sizes, crops, mirrorings and colours, the boxes and masks along with
+# Drawn scenes cost nothing, so there are many of them, and none is changed. Photographs are few:
+# each epoch shows them in other sizes, crops, mirrorings and colours, boxes and masks along with
 # them. Sets without masks, such as `bccd`, go as far as detection.
 
 # %%
-drawn, masks = settings.dataset == "balloon_scenes", "balloon" in settings.dataset
-image_size = (256, 256) if masks else (240, 320)
+plan = recipe.PLANS.get(settings.dataset, recipe.BOXES_ALONE)
+epochs = {name: settings.epochs or count for name, count in plan.epochs.items()}
+options = {"batch_size": 8, "image_size": plan.image_size, "masks": plan.masks}
+(train, validation, test), info = datasets.load_detection(
+    settings.dataset,
+    augment=plan.augment,
+    examples=plan.examples,
+    seed=settings.seed,
+    **options,
+)
+input_shape, classes = (*info.image_size, 3), len(info.labels)
+print(f"{info.name}: {info.counts}, classes {info.labels}, up to {info.max_boxes} boxes a picture")
+trained = evaluation.gather(train.take(125), masks=False)
+validated, tested = evaluation.gather(validation), evaluation.gather(test)
+
+(changed, _, _), _ = datasets.load_detection(settings.dataset, examples=8, **options)
+for pipeline, figure in ((test, "data.png"), (changed, "augmentation.png")):
+    batch = next(iter(pipeline.as_numpy_iterator()))
+    detection_plots.detection_sheet(
+        batch["images"],
+        batch["bounding_boxes"],
+        info.labels,
+        batch.get("masks"),
+        path=figures / figure,
+    )
+
+# %% [markdown]
+# 61 photographs are too few to begin with: on `balloon` each network continues from what it
+# learned in a run on scenes (`OUT/scenes`, kept for the next time).
+
+# %%
+scenes = recipe.scenes_first(settings) if plan.scenes_first else None
+seconds: dict[str, float] = {}
+histories = {}
+
+
+def begin(model: keras.Model, name: str) -> keras.Model:
+    """The model, with what it learned on scenes where there was such a run."""
+    if scenes is not None:
+        model.load_weights(scenes / f"{name}.keras")
+    return model
+
+
+# %% [markdown]
+# ## Classification: is there a balloon?
+#
+# The backbone, an average over the whole picture, one probability. It learns on the quarters of
+# the pictures, because hardly any whole picture shows nothing at all.
+
+# %%
+asked = evaluation.most_uncertain_class(trained.truths, classes)
+quarters = {
+    split: evaluation.quarters(pictures.images, pictures.truths, asked)
+    for split, pictures in (("train", trained), ("validation", validated), ("test", tested))
+}
+print({s: f"{len(y)} quarters, {y.mean():.0%} positive" for s, (_, y) in quarters.items()})
+
+backbone = residual_net((input_shape[0] // 2, input_shape[1] // 2, 3))
+x = keras.layers.GlobalAveragePooling2D(name="average")(backbone.output)
+x = keras.layers.Dense(1, activation="sigmoid", name="probability")(x)
+classifier = begin(keras.Model(backbone.input, x, name="classifier"), "classifier")
+steps = epochs["classifier"] * len(quarters["train"][0]) // 32
+classifier.compile(
+    recipe.optimizer(steps, plan.learning_rate),
+    loss="binary_crossentropy",
+    metrics=["accuracy"],
+    jit_compile=False,
+)
+with recipe.timed(seconds, "classifier"):
+    histories["classifier"] = classifier.fit(
+        *quarters["train"],
+        validation_data=quarters["validation"],
+        batch_size=32,
+        epochs=epochs["classifier"],
+        verbose=2,
+    )
+classifier.save(settings.out / "classifier.keras")
+
+# %% [markdown]
+# ## Semantic segmentation: which pixels are balloon?
+#
+# A U-Net on a copy of that backbone. The Dice loss counts overlap, not pixels, so that the many
+# pixels of the background don't drown the few of a small balloon; the crossentropy beside it keeps
+# the gradient of every pixel alive.
+
+
+# %%
+def dice_and_crossentropy(true, predicted):
+    crossentropy = keras.losses.sparse_categorical_crossentropy(true, predicted)
+    return sparse_dice(true, predicted) + keras.ops.mean(crossentropy)
+
+
+trunk = residual_net(input_shape)
+trunk.set_weights(backbone.get_weights())
+if plan.masks:
+    semantic = unet(input_shape, classes + 1, backbone=trunk, filters=(24, 32, 48), output_stride=4)
+    semantic = begin(semantic, "semantic")
+    semantic.compile(
+        recipe.optimizer(epochs["semantic"] * len(train), plan.learning_rate),
+        loss=dice_and_crossentropy,
+        metrics=[keras.metrics.MeanIoU(classes + 1, sparse_y_pred=False, name="mean_iou")],
+        jit_compile=False,
+    )
+    with recipe.timed(seconds, "semantic"):
+        histories["semantic"] = semantic.fit(
+            train.map(lambda batch: (batch["images"], batch["segmentation"])),
+            validation_data=validation.map(lambda b: (b["images"], b["segmentation"])),
+            epochs=epochs["semantic"],
+            shuffle=False,
+            verbose=2,
+        )
+    semantic.save(settings.out / "semantic.keras")
+
+# %% [markdown]
+# ## Object detection: where is each balloon?
+#
+# `yolo_tiny` on a copy of the trunk: three grids, of which every location answers for itself. Which
+# location learns which balloon depends on what all of them answer, so the losses sit in a trainer
+# around the detector; `fit` shows them one by one.
+
+# %%
+own_trunk = residual_net(input_shape)
+own_trunk.set_weights(trunk.get_weights())
+detector = begin(yolo_tiny(input_shape, classes, backbone=own_trunk), "detector")
+trainer = DetectorTrainer(detector)
+trainer.compile(
+    recipe.optimizer(epochs["detector"] * len(train), plan.learning_rate), jit_compile=False
+)
+with recipe.timed(seconds, "detector"):
+    histories["detector"] = trainer.fit(
+        train.map(lambda b: (b["images"], {"bounding_boxes": b["bounding_boxes"]})),
+        validation_data=validation.map(
+            lambda b: (b["images"], {"bounding_boxes": b["bounding_boxes"]})
+        ),
+        epochs=epochs["detector"],
+        shuffle=False,
+        verbose=2,
+    )
+detector.save(settings.out / "detector.keras")
+
+# %% [markdown]
+# ## Instance segmentation: which pixels belong to each balloon?
+#
+# The trained detector, copied, with two branches more: prototypes of masks, and for each location
+# the coefficients to mix them with.
+
+# %%
+network, main = detector, "detector"
+if plan.masks:
+    copy = keras.models.clone_model(detector)
+    copy.set_weights(detector.get_weights())
+    network, main = begin(yolact_tiny(input_shape, classes, detector=copy), "instance"), "instance"
+    trainer = DetectorTrainer(network)
+    trainer.compile(
+        recipe.optimizer(epochs["instance"] * len(train), plan.learning_rate), jit_compile=False
+    )
+    with recipe.timed(seconds, "instance"):
+        histories["instance"] = trainer.fit(
+            train.map(evaluation.instances),
+            validation_data=validation.map(evaluation.instances),
+            epochs=epochs["instance"],
+            shuffle=False,
+            verbose=2,
+        )
+    network.save(settings.out / "instance.keras")
+
+# %% [markdown]
+# ## How good are they?
+#
+# A description tells how numbers become boxes; it will go into the bundle. The score from which on
+# a detection counts is chosen on validation data: there precision and recall balance, and so do
+# the objects counted too many and too few.
+
+# %%
+described = describe(network)
+found = evaluation.answers(network, validated.images, described)
+described["score_threshold"] = metrics.best_threshold(validated.truths, found)
+found = evaluation.answers(network, tested.images, described)
+results = evaluation.table_of_results(
+    tested.truths, found, info.labels, described["score_threshold"]
+)
+print(deploy.report.markdown(results))
+plots.learning_curves(histories[main], figures / "learning_curves.png")
+pictures.of_detection(figures, network, described, tested, found, info.labels)
+if plan.masks:
+    maps = semantic.predict(tested.images, batch_size=8, verbose=0).argmax(axis=-1)
+    pictures.of_masks(figures, classifier, network, described, tested, found, maps, info.labels)
+
+# %% [markdown]
+# ## To the device
+#
+# Boxes and scores leave the graph as separate tensors, each with a scale of its own; what becomes
+# of them is NumPy on the device. The softmax of every pixel stays behind as well: the likeliest
+# class is the same without.
+
+
+# %%
+def box_ap50(truths, answers):
+    return metrics.average_precision(truths, answers, classes=info.labels)["AP50"]
+
+
+def mask_ap50(truths, answers):
+    return metrics.average_precision(truths, answers, classes=info.labels, masks=True)["AP50"]
+
+
+def mean_iou(maps, answers):
+    return metrics.mean_iou(maps, np.stack(answers), classes + 1)
+
+
+boxed = {k: v for k, v in described.items() if k not in ("coefficients", "prototypes")}
+pixels = {"calibration": trained.images[:256], "labels": info.labels}
+roads = {
+    "classifier": {
+        "model": classifier,
+        "calibration": quarters["train"][0][:256],
+        "test": quarters["test"],
+        "labels": [f"no {info.labels[asked]}", info.labels[asked]],
+    },
+    "detector": {"model": detector, "detector": boxed, "test": (tested.images, tested.truths)}
+    | {"metric": box_ap50, **pixels},
+}
+if plan.masks:
+    logits = keras.Model(semantic.input, semantic.get_layer("logits").output, name="semantic")
+    roads["semantic"] = pixels | {
+        "model": logits,
+        "task": "segmentation",
+        "test": (tested.images, tested.maps),
+        "metric": mean_iou,
+        "labels": ["background", *info.labels],
+    }
+    roads["instance"] = pixels | {
+        "model": network,
+        "detector": described,
+        "test": (tested.images, tested.truths),
+        "metric": mask_ap50,
+    }
+cards = {name: [] for name in roads}
+for target in settings.targets:
+    for name, road in roads.items():
+        out = settings.out / "deploy" / target / name
+        cards[name].append(
+            deploy.export(target=target, out=out, seed=settings.seed, overwrite=True, **road)
+        )
+
+# %% [markdown]
+# The device, with NumPy and LiteRT alone, looks at a picture file and counts:
+
+# %%
+picture = settings.out / "picture.png"
+keras.utils.save_img(picture, tested.images[0], scale=False)
+
+on_device = deploy.runtime.load(settings.out / "deploy" / settings.targets[0] / main)
+answer = on_device.predict(picture)
+print(f"the device counts {len(answer['boxes'])}, there are {len(tested.truths[0]['boxes'])}")
+
+# %%
+courses.write_metrics(
+    settings.out,
+    cards[main],
+    dataset=info.name,
+    seed=settings.seed,
+    epochs=epochs[main],
+    parameters=network.count_params(),
+    training_seconds=round(sum(seconds.values()), 1),
+    seconds={name: round(duration, 1) for name, duration in seconds.items()},
+    history=histories[main].history,
+    tables={"tasks": evaluation.table_of_tasks(cards), "results": results},
+)
+network.save(settings.out / "model.keras")
+print(deploy.table(cards[main]))
+
+# %% [markdown]
+# ## What was learnt
+#
+# - One trunk answers four questions; what differs is the few layers behind it, the loss, and what
+#   a label costs.
+# - A detector is a classifier and a regressor at each location of a grid. Which location learns
+#   which object decides more than the network does.
+# - Average precision asks for the right boxes in the right order; a user asks for the count.
+# - The graph ends in numbers of 0 to 1 with scales of their own; boxes, suppression and masks are
+#   the runtime's, in NumPy, the same on every device.
+#
+# Now open `exercises.py`: IoU, suppression, assignment, average precision, RoIAlign by hand.

@@ -67,9 +67,7 @@ def check_backbone(backbone: keras.Model, input_shape: tuple[int, int, int]) -> 
             f"{len(outputs or ())} outputs"
         )
     own = tuple(inputs[0].shape[1:])
-    fits = len(own) == 3 and all(
-        n is None or n == m for n, m in zip(own, input_shape, strict=True)
-    )
+    fits = len(own) == 3 and all(n is None or n == m for n, m in zip(own, input_shape, strict=True))
     if not fits:
         raise ValueError(
             f"expected a backbone for images of {tuple(input_shape)}, received one for {own}; "

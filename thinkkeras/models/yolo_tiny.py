@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 
@@ -100,7 +101,9 @@ def feature_pyramid(stages: Sequence[keras.KerasTensor], filters: int) -> list[k
     for number in reversed(range(len(stages))):
         x = conv_block(stages[number], filters, kernel_size=1, name=f"pyramid{number}_lateral")
         if levels:
-            coarser = keras.layers.UpSampling2D(2, interpolation="bilinear", name=f"pyramid{number}_upsampling")(levels[0])
+            coarser = keras.layers.UpSampling2D(
+                2, interpolation="bilinear", name=f"pyramid{number}_upsampling"
+            )(levels[0])
             x = keras.layers.Add(name=f"pyramid{number}_add")([x, coarser])
             x = conv_block(x, filters, name=f"pyramid{number}")
         levels.insert(0, x)
@@ -133,9 +136,7 @@ def head(
     return keras.layers.Reshape((x.shape[1] * x.shape[2], outputs), name=f"{name}_rows")(x)
 
 
-def pyramid_stages(
-    backbone: keras.Model, strides: Sequence[int]
-) -> list[keras.KerasTensor]:
+def pyramid_stages(backbone: keras.Model, strides: Sequence[int]) -> list[keras.KerasTensor]:
     """The backbone's last feature maps of these strides.
 
     Raises:
@@ -156,3 +157,34 @@ def pyramid_stages(
     if any(coarse != 2 * fine for fine, coarse in zip(strides, strides[1:], strict=False)):
         raise ValueError(f"expected strides that double, as (8, 16, 32), received {strides}")
     return [found[stride] for stride in strides]
+
+
+def describe(
+    model: keras.Model,
+    strides: Sequence[int] = (8, 16, 32),
+    *,
+    score_threshold: float = 0.5,
+    iou_threshold: float = 0.5,
+) -> dict[str, Any]:
+    """What a device must know to make boxes of a detector's outputs, as `deploy.export` takes it.
+
+    Args:
+        model: Of `yolo_tiny` or `yolact_tiny`.
+        strides: Its strides.
+        score_threshold: The least score of a detection; choose it on validation data with
+            `thinkkeras.metrics.best_threshold`.
+        iou_threshold: From which IoU on the surer of two boxes suppresses the other.
+
+    Returns:
+        A mapping of names, numbers and lists.
+    """
+    return {
+        "format": "cells",
+        "cells": CELLS,
+        "strides": list(strides),
+        "activation": "sigmoid",
+        "score_threshold": score_threshold,
+        "iou_threshold": iou_threshold,
+        "max_detections": 100,
+        **{name: name for name in model.output_names},
+    }
