@@ -33,9 +33,9 @@ def task_aligned(
     near an object learn it; one that several objects want learns the one it overlaps most. The
     score to learn is the alignment as a share of the object's best: each object has one location
     to be sure of, and the surest detections will be the ones in the right place, which is what
-    average precision ranks. (The paper takes a beta of 6, and multiplies with the best IoU. In the
-    minutes of a short training that leaves little to learn for small objects, whose first boxes
-    overlap them badly.)
+    average precision ranks. (The paper takes an alpha of 1 and a beta of 6, and multiplies with the
+    best IoU. In the minutes of a short training that leaves little to learn for small objects,
+    whose first boxes overlap them badly.)
 
     Args:
         scores: Predicted probabilities, `(batch, N, classes)`.
@@ -43,7 +43,8 @@ def task_aligned(
         cells: What `boxes.locations` returns, `(N, 3)`.
         true_boxes: `(batch, M, 4)` in pixels.
         true_classes: `(batch, M)`, -1 in places without an object.
-        candidates: Locations that learn one object, at the most.
+        candidates: Locations that learn one object, at the most; those equal to the last of them,
+            too.
         alpha: How much the class counts.
         beta: How much the place counts.
 
@@ -58,7 +59,7 @@ def task_aligned(
     alignment = likely**alpha * overlap**beta
     # Before a box fits at all, the locations next to the object's centre learn it.
     alignment = ops.where(near, alignment + 1e-9 * _closeness(cells, true_boxes), 0.0)
-    least = ops.top_k(alignment, candidates)[0][..., -1:]
+    least = ops.top_k(alignment, min(candidates, len(cells)))[0][..., -1:]
     chosen = (alignment >= least) & near
     wanted = ops.argmax(ops.where(chosen, overlap + 1e-6, 0.0), axis=1)  # (batch, N)
     owner = ops.swapaxes(ops.one_hot(wanted, true_boxes.shape[1], dtype="bool"), 1, 2)
