@@ -26,15 +26,19 @@ class DetectorTrainer(keras.Model):
     `"bounding_boxes"` with `"boxes"` `(batch, M, 4)` and `"classes"` `(batch, M)`, and for an
     instance segmenter `"masks"` `(batch, M, height, width)`.
 
-    The loss is `scores` + 5 `boxes` + 5 `masks`, each of which `fit` shows: the binary
-    crossentropy of the scores with the assigned ones (Feng et al., "TOOD", ICCV 2021), the CIoU
-    of the boxes, and the crossentropy of the masks inside their true boxes (Bolya et al.,
-    "YOLACT", ICCV 2019, section 3.1), each averaged with the assigned scores as weights.
+    The loss is `scores` + 5 `boxes` + 5 `masks`, each of which `fit` shows, and what regularizers
+    of the detector's layers add: the binary crossentropy of the scores with the assigned ones
+    (Feng et al., "TOOD", ICCV 2021), the CIoU of the boxes, and the crossentropy of the masks
+    inside their true boxes (Bolya et al., "YOLACT", ICCV 2019, section 3.1), each averaged with the
+    assigned scores as weights.
 
     Args:
         detector: A model of `yolo_tiny` or `yolact_tiny`.
         strides: Its strides.
         weights: How much `scores`, `boxes` and `masks` count.
+
+    Raises:
+        ValueError: The detector has other strides.
     """
 
     def __init__(
@@ -46,6 +50,12 @@ class DetectorTrainer(keras.Model):
         super().__init__(name=f"{detector.name}_trainer")
         self.detector, self.weights_of_losses = detector, tuple(weights)
         self.cells = locations(detector.input_shape[1:3], strides)
+        count = detector.outputs[0].shape[1]
+        if len(self.cells) != count:
+            raise ValueError(
+                f"expected the detector's own strides, received strides={tuple(strides)} of "
+                f"{len(self.cells)} locations for a detector with {count}"
+            )
         names = ("scores", "boxes", "masks")[: 3 if len(detector.outputs) == 4 else 2]
         self.trackers = [keras.metrics.Mean(name=name) for name in names]
 
@@ -80,7 +90,8 @@ class DetectorTrainer(keras.Model):
             losses.append(mask_loss(found.weights, true["boxes"], y["masks"], *rest))
         for tracker, loss in zip(self.trackers, losses, strict=True):
             tracker.update_state(loss)
-        return sum(w * loss for w, loss in zip(self.weights_of_losses, losses, strict=False))
+        weighted = (w * loss for w, loss in zip(self.weights_of_losses, losses, strict=False))
+        return sum([*weighted, *self.losses])
 
 
 def mask_loss(

@@ -1,5 +1,8 @@
 """What detectors and segmenters stand on: a small backbone of keras-cv, and checks of any other."""
 
+from collections.abc import Sequence
+from math import ceil, log2
+
 import keras
 
 from thinkkeras.models.arguments import check_classifier
@@ -87,3 +90,44 @@ def check_levels(backbone: keras.Model, levels: tuple[str, ...]) -> None:
             f"expected a backbone of keras-cv with the levels {', '.join(levels)} in its "
             f"pyramid_level_inputs, received {sorted(named)}"
         )
+
+
+def last_maps(backbone: keras.Model, input_shape: Sequence[int]) -> dict[int, keras.KerasTensor]:
+    """The last map that a backbone has at each resolution, the deepest being its output.
+
+    Args:
+        backbone: A functional model from images to maps.
+        input_shape: `(height, width, channels)` of the images; it may be for images of any size.
+
+    Returns:
+        For each stride (1, 2, 4 …), in rising order, the backbone's own tensor, which is
+        `(batch, height / stride, width / stride, …)` for such images. Strides at which it has no
+        map are missing.
+
+    Raises:
+        ValueError: Height or width is no multiple of the deepest stride.
+    """
+    height, width = input_shape[:2]
+    candidates, convolved = [], False
+    for operation in backbone.operations:
+        # Rescaled pixels are no features.
+        convolved = convolved or any(len(w.shape) == 4 for w in getattr(operation, "weights", ()))
+        outputs = keras.tree.flatten(operation.output)
+        candidates += [x for x in outputs if convolved and len(x.shape) == 4]
+    candidates.append(backbone.output)
+    shapes = [x.shape for x in keras.Model(backbone.input, candidates)(keras.Input(input_shape))]
+    # A map whose size was rounded up is of the next higher stride.
+    deepest = 2 ** ceil(log2(height / shapes[-1][1]))
+    if height % deepest or width % deepest:
+        raise ValueError(
+            f"expected a height and a width that are multiples of {deepest}, the stride of the "
+            f"deepest map, received {height}x{width}"
+        )
+    last = {}
+    for tensor, shape in zip(candidates, shapes, strict=True):
+        stride = height // shape[1]
+        whole = (stride * shape[1], stride * shape[2]) == (height, width)
+        # Not the maps of one pixel, either, that squeeze-and-excitation makes.
+        if whole and stride < deepest and stride & (stride - 1) == 0:
+            last[stride] = tensor
+    return {stride: last[stride] for stride in sorted(last)} | {deepest: backbone.output}

@@ -41,7 +41,7 @@ def residual_net(
 ) -> keras.Model:
     """Builds a backbone: each stage halves height and width, then refines with residual blocks.
 
-    The default arguments give PARAMETERS parameters.
+    The default arguments give 200,368 parameters.
 
     Args:
         input_shape: `(height, width, channels)` of the images, pixels in 0-255.
@@ -51,7 +51,8 @@ def residual_net(
 
     Returns:
         An uncompiled model: images `(batch, height, width, channels)` to the last stage's feature
-        maps. Stage s ends in the layer that `stage_outputs(model)[s - 1]` comes from.
+        maps. Stage s ends in the layer `stage{s}_block{n}_relu` with n blocks, and in
+        `stage{s}_relu` without.
 
     Raises:
         ValueError: An argument is out of range.
@@ -69,31 +70,3 @@ def residual_net(
         for block in range(1, count + 1):
             x = residual_block(x, name=f"stage{stage}_block{block}")
     return keras.Model(inputs, x, name=name)
-
-
-def stage_outputs(backbone: keras.Model) -> dict[int, keras.KerasTensor]:
-    """The last feature maps of each resolution of a convolutional backbone.
-
-    Args:
-        backbone: A functional model with one image as its input.
-
-    Returns:
-        By stride in pixels (1, 2, 4 …) the last `(batch, height, width, channels)` of that height
-        and width, up to the backbone's own output.
-
-    Raises:
-        ValueError: The backbone has more than one input, or one that is no image.
-    """
-    shape = backbone.input_shape
-    if not isinstance(shape, tuple) or len(shape) != 4 or None in shape[1:]:
-        raise ValueError(
-            "expected a backbone with one image (height, width, channels) as its input, received "
-            f"{shape}"
-        )
-    found = {}
-    for layer in backbone.layers[1:]:
-        maps = layer.output
-        if isinstance(maps, keras.KerasTensor) and len(maps.shape) == 4:
-            stride = -(-shape[1] // maps.shape[1])
-            found[stride] = maps
-    return found

@@ -6,7 +6,7 @@ from math import log2
 import keras
 
 from thinkkeras.models.arguments import check_classifier
-from thinkkeras.models.backbones import check_backbone
+from thinkkeras.models.backbones import check_backbone, last_maps
 from thinkkeras.models.convnet import conv_block
 
 # Layers by which a backbone takes pixels as they are.
@@ -96,43 +96,16 @@ def unet(
 
 
 def feature_maps(backbone: keras.Model, images: keras.KerasTensor) -> dict[int, keras.KerasTensor]:
-    """The last map that a backbone has at each resolution, the deepest being its output.
+    """What `last_maps` finds in a backbone, of these images.
 
     Args:
         backbone: A functional model from images to maps; its layers are shared.
         images: What to call it on, `(batch, height, width, channels)`.
 
-    Returns:
-        For each stride, in rising order, the map `(batch, height / stride, width / stride, …)`.
-        Strides at which the backbone has no map are missing.
-
     Raises:
         ValueError: Height or width is no multiple of the deepest stride.
     """
-    height, width = images.shape[1:3]
-    candidates, convolved = [], False
-    for operation in backbone.operations:
-        # Rescaled pixels are no features.
-        convolved = convolved or any(len(w.shape) == 4 for w in getattr(operation, "weights", ()))
-        outputs = keras.tree.flatten(operation.output)
-        candidates += [x for x in outputs if convolved and len(x.shape) == 4]
-    # The backbone may have been built for images of any size.
-    candidates.append(backbone.output)
-    shapes = [x.shape for x in keras.Model(backbone.input, candidates)(images)]
-    deepest = 2 ** round(log2(height / shapes[-1][1]))
-    if height % deepest or width % deepest:
-        raise ValueError(
-            f"expected a height and a width that are multiples of {deepest}, the stride of the "
-            f"deepest map, received {height}x{width}"
-        )
-    last = {}
-    for tensor, shape in zip(candidates, shapes, strict=True):
-        stride = height // shape[1]
-        whole = (stride * shape[1], stride * shape[2]) == (height, width)
-        if whole and stride in _powers_of_2(deepest):
-            last[stride] = tensor
-    last = {stride: last[stride] for stride in sorted(last) if stride < deepest}
-    last[deepest] = backbone.output
+    last = last_maps(backbone, images.shape[1:])
     extractor = keras.Model(backbone.input, list(last.values()), name=backbone.name)
     return dict(zip(last, keras.tree.flatten(extractor(images)), strict=True))
 

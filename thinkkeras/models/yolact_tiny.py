@@ -23,7 +23,7 @@ def yolact_tiny(
     The other gives each location as many coefficients, of -1 to 1: the logits of an object's mask
     are the prototypes' sum weighted with its coefficients, and the mask is what is above 0 inside
     its box. Neither needs an operator that an edge device lacks, as RoIAlign would. The default
-    arguments give PARAMETERS parameters.
+    arguments give 295,047 parameters.
 
     Args:
         input_shape: `(height, width, channels)` of the images, pixels in 0-255.
@@ -42,18 +42,25 @@ def yolact_tiny(
           and width for a finest stride of 8.
 
     Raises:
-        ValueError: An argument is out of range, or the detector is none of `yolo_tiny`'s.
+        ValueError: An argument is out of range, or the detector is none of `yolo_tiny`'s, or one
+            for other images or classes.
 
     Source: Bolya, Zhou, Xiao and Lee, "YOLACT: Real-time Instance Segmentation", ICCV 2019,
     section 3.
     """
-    detector = yolo_tiny(input_shape, classes) if detector is None else detector
     if prototypes < 1 or prototype_filters < 1:
         raise ValueError(
             "expected at least 1 prototype and 1 of their feature maps, received "
             f"prototypes={prototypes} and prototype_filters={prototype_filters}"
         )
+    detector = yolo_tiny(input_shape, classes) if detector is None else detector
     levels = _levels(detector)
+    own = (*detector.input_shape[1:], detector.output_shape[1][-1])
+    if own != (*input_shape, classes):
+        raise ValueError(
+            f"expected a detector for images of {tuple(input_shape)} and {classes} classes, "
+            f"received one for {own[:3]} and {own[3]}"
+        )
     coefficients = [
         head(maps, prototypes, (0.0,) * prototypes, name=f"coefficients{number}")
         for number, maps in enumerate(levels)

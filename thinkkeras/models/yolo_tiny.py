@@ -9,9 +9,10 @@ from typing import Any
 import keras
 
 from thinkkeras.models.arguments import check_classifier
+from thinkkeras.models.backbones import check_backbone, last_maps
 from thinkkeras.models.convnet import conv_block
 from thinkkeras.models.ds_cnn import separable_block
-from thinkkeras.models.residual_net import residual_net, stage_outputs
+from thinkkeras.models.residual_net import residual_net
 
 # The sides of the largest box, and the width of the square in which its centre lies, in cells of
 # its level.
@@ -34,16 +35,18 @@ def yolo_tiny(
 ) -> keras.Model:
     """Builds an anchor-free single-shot detector.
 
-    Every location of three grids answers for itself: how likely an object of each class is here,
+    Every location of a few grids answers for itself: how likely an object of each class is here,
     and where its box lies. A feature pyramid brings what the coarse grid understood to the fine
     ones. Classes and boxes have branches of their own (a decoupled head). The default arguments
-    give PARAMETERS parameters.
+    give 264,983 parameters.
 
     Args:
-        input_shape: `(height, width, channels)` of the images, pixels in 0-255.
+        input_shape: `(height, width, channels)` of the images, pixels in 0-255; height and width
+            are multiples of the backbone's deepest stride, 32 by default.
         classes: Number of classes; the background is none.
-        backbone: A functional model of any convolutional network with `input_shape`, whose layers
-            are reused, not copied; `residual_net` if None.
+        backbone: A functional model of any convolutional network with `input_shape`, which takes
+            such pixels as they are (with a Rescaling of its own, where it wants other numbers). Its
+            layers are reused, not copied. `residual_net` if None.
         strides: The grids: pixels between neighbouring locations of each, from fine to coarse,
             each twice the one before.
         pyramid_filters: Feature maps of each level.
@@ -61,7 +64,8 @@ def yolo_tiny(
         `thinkkeras.detector_training.DetectorTrainer` trains it.
 
     Raises:
-        ValueError: An argument is out of range, or the backbone lacks one of the strides.
+        ValueError: An argument is out of range, the size of the images no multiple of the deepest
+            stride, or the backbone one for other images, or without a map at one of the strides.
 
     Source:
         Redmon et al., "You Only Look Once", CVPR 2016 (one shot, a grid); Tian et al., "FCOS",
@@ -69,7 +73,10 @@ def yolo_tiny(
         2017; Ge et al., "YOLOX", 2021 (the decoupled head).
     """
     check_classifier(input_shape, classes)
+    if pyramid_filters < 1:
+        raise ValueError(f"expected pyramid_filters of at least 1, received {pyramid_filters}")
     backbone = residual_net(input_shape) if backbone is None else backbone
+    check_backbone(backbone, tuple(input_shape))
     levels = feature_pyramid(pyramid_stages(backbone, strides), pyramid_filters)
     boxes, scores = [], []
     for stride, maps in zip(strides, levels, strict=True):
@@ -140,22 +147,23 @@ def pyramid_stages(backbone: keras.Model, strides: Sequence[int]) -> list[keras.
     """The backbone's last feature maps of these strides.
 
     Raises:
-        ValueError: The backbone lacks one, or the image's sides are no multiples of the coarsest.
+        ValueError: The backbone lacks one, takes images of any size, or of one that is no multiple
+            of its deepest stride.
     """
-    found, sides = stage_outputs(backbone), backbone.input_shape[1:3]
-    missing = [stride for stride in strides if stride not in found]
-    if missing or not strides:
+    shape = backbone.input_shape[1:]
+    if None in shape:
+        raise ValueError(
+            "expected a backbone for images of a fixed size, received "
+            f"'{backbone.name}' for {shape}; build it with the images' input_shape"
+        )
+    found = last_maps(backbone, shape)
+    if not strides or any(stride not in found for stride in strides):
         raise ValueError(
             f"expected strides out of {sorted(found)}, which '{backbone.name}' has, received "
             f"{tuple(strides)}"
         )
-    if any(side % max(strides) for side in sides):
-        raise ValueError(
-            f"expected images whose sides are multiples of {max(strides)} pixels, received "
-            f"{sides[0]}x{sides[1]}"
-        )
     if any(coarse != 2 * fine for fine, coarse in zip(strides, strides[1:], strict=False)):
-        raise ValueError(f"expected strides that double, as (8, 16, 32), received {strides}")
+        raise ValueError(f"expected strides that double, as (8, 16, 32), received {tuple(strides)}")
     return [found[stride] for stride in strides]
 
 

@@ -1,0 +1,184 @@
+"""The detector: sizes counted by hand, grids, any backbone, arguments, saving."""
+
+import keras
+import numpy as np
+import pytest
+
+from deploy.runtime.detector import check_detector
+from thinkkeras.boxes import decode, locations
+from thinkkeras.models import describe, feature_pyramid, residual_net, yolo_tiny
+from thinkkeras.models.yolo_tiny import CELLS
+
+
+def head_by_hand(width, outputs):
+    """Two separable blocks without bias, four numbers per normalized map, a 1x1 with bias."""
+    return 2 * (9 * width + 4 * width + width * width + 4 * width) + width * outputs + outputs
+
+
+def pyramid_by_hand(widths, filters):
+    """A 1x1 kernel for each level, a 3x3 for all but the coarsest."""
+    lateral = sum(width * filters + 4 * filters for width in widths)
+    return lateral + (len(widths) - 1) * (9 * filters * filters + 4 * filters)
+
+
+def pixels(shape):
+    return np.random.default_rng(0).integers(0, 256, shape).astype("float32")
+
+
+def mobilenet(input_shape):
+    """It pads maps by a pixel before it halves them, which fits no grid."""
+    return keras.applications.MobileNetV2(input_shape, alpha=0.35, include_top=False, weights=None)
+
+
+def test_default_size_is_the_documented_one():
+    model = yolo_tiny()
+    pyramid = pyramid_by_hand((48, 64, 64), 40)
+    by_hand = 200_368 + pyramid + 3 * (head_by_hand(40, 4) + head_by_hand(40, 1))
+    assert model.count_params() == 264_983 == by_hand <= 300_000
+    assert "264,983" in yolo_tiny.__doc__
+
+
+@pytest.mark.parametrize(
+    ("input_shape", "classes", "options", "count"),
+    [
+        ((256, 256, 3), 1, {}, 32 * 32 + 16 * 16 + 8 * 8),
+        ((256, 320, 3), 3, {"pyramid_filters": 8}, 32 * 40 + 16 * 20 + 8 * 10),
+        ((96, 32, 1), 20, {"pyramid_filters": 4}, 12 * 4 + 6 * 2 + 3),
+        ((32, 64, 3), 2, {"pyramid_filters": 4, "strides": (4, 8)}, 8 * 16 + 4 * 8),
+        ((64, 64, 3), 2, {"pyramid_filters": 4, "strides": [16]}, 4 * 4),
+    ],
+)
+def test_outputs_and_parameters(input_shape, classes, options, count):
+    model = yolo_tiny(input_shape, classes, **options)
+    assert model.output_names == ["boxes", "scores"]
+    assert model.input_shape == (None, *input_shape)
+    assert model.output_shape == [(None, count, 4), (None, count, classes)]
+    strides = options.get("strides", (8, 16, 32))
+    assert len(locations(input_shape[:2], strides)) == count
+    # What lies deeper than the coarsest grid is no part of the model.
+    width, deepest = options.get("pyramid_filters", 40), max(strides)
+    ends = {4: "stage2_relu", 8: "stage3_block1_relu", 16: "stage4_block1_relu", 32: "stage5_relu"}
+    maps = [model.get_layer(ends[stride]).output for stride in strides]
+    trunk = keras.Model(model.input, model.get_layer(ends[deepest]).output).count_params()
+    by_hand = pyramid_by_hand([m.shape[-1] for m in maps], width)
+    by_hand += len(strides) * (head_by_hand(width, 4) + head_by_hand(width, classes))
+    assert model.count_params() == trunk + by_hand
+
+
+def test_untrained_boxes_have_three_cells_around_their_location():
+    model = yolo_tiny((64, 96, 3), 2, pyramid_filters=8)
+    numbers, scores = model.predict(pixels((2, 64, 96, 3)), verbose=0)
+    assert scores.min() > 0 and scores.max() < 1
+    np.testing.assert_allclose(scores, 0.01, atol=0.004)
+    cells = locations((64, 96), (8, 16, 32))
+    boxes = np.asarray(decode(numbers, cells, CELLS))
+    centre, stride = cells[:, :2], cells[:, 2:]
+    expected = np.concatenate([centre - 1.5 * stride, centre + 1.5 * stride], axis=1)
+    assert np.abs((boxes - expected) / stride).max() < 1.5
+    assert np.abs((boxes - expected) / stride).mean() < 0.5
+
+
+def test_rows_are_those_of_the_grids():
+    """What one location of a grid says is at its row of the outputs."""
+    model = yolo_tiny((64, 96, 3), 3, pyramid_filters=8)
+    convolved = [model.get_layer(f"scores{stride}_conv").output for stride in (8, 16, 32)]
+    *maps, scores = keras.Model(model.input, [*convolved, model.outputs[1]]).predict(
+        pixels((1, 64, 96, 3)), verbose=0
+    )
+    assert [m.shape[1:3] for m in maps] == [(8, 12), (4, 6), (2, 3)]
+    for stride, first, row, column in ((8, 0, 5, 7), (16, 96, 2, 4), (32, 120, 1, 2)):
+        index = first + row * 96 // stride + column
+        x, y, _ = locations((64, 96), (8, 16, 32))[index]
+        assert (x, y) == ((column + 0.5) * stride, (row + 0.5) * stride)
+        logits = maps[(8, 16, 32).index(stride)][0, row, column]
+        np.testing.assert_allclose(scores[0, index], 1 / (1 + np.exp(-logits)), rtol=1e-5)
+
+
+def test_each_level_of_the_pyramid_knows_the_coarser_ones():
+    stages = [keras.Input((16 >> level, 24 >> level, 5 + level)) for level in range(3)]
+    levels = feature_pyramid(stages, 4)
+    assert [level.shape[1:] for level in levels] == [(16, 24, 4), (8, 12, 4), (4, 6, 4)]
+    model = keras.Model(stages, levels)
+    maps = [pixels((1, *stage.shape[1:])) for stage in stages]
+    before = model.predict(maps, verbose=0)
+    maps[1] += 50
+    after = model.predict(maps, verbose=0)
+    changed = [np.abs(a - b).max() > 0 for a, b in zip(after, before, strict=True)]
+    assert changed == [True, True, False]
+
+
+@pytest.mark.parametrize("build", [residual_net, mobilenet])
+def test_the_layers_of_a_backbone_are_shared(build):
+    backbone = build((64, 96, 3))
+    model = yolo_tiny((64, 96, 3), 2, backbone=backbone, pyramid_filters=8)
+    assert model.output_shape == [(None, 126, 4), (None, 126, 2)]
+    assert all(any(layer is own for own in model.layers) for layer in backbone.layers)
+    images = pixels((1, 64, 96, 3))
+    before = model.predict(images, verbose=0)[1]
+    kernel = next(w for w in backbone.trainable_weights if len(w.shape) == 4)
+    kernel.assign(-kernel)
+    assert np.abs(model.predict(images, verbose=0)[1] - before).max() > 1e-5
+
+
+def test_the_pyramid_stands_on_the_last_map_of_each_stride():
+    model = yolo_tiny((64, 96, 3), backbone=mobilenet((64, 96, 3)), pyramid_filters=8)
+    names = ["block_6_expand_relu", "block_13_expand_relu", "out_relu"]
+    for number, name in enumerate(names):
+        taken = model.get_layer(f"pyramid{number}_lateral_conv").input
+        assert taken is model.get_layer(name).output
+
+
+def test_saved_model_is_the_same(tmp_path):
+    model = yolo_tiny((64, 32, 3), 2, pyramid_filters=8, name="mine")
+    assert model.name == "mine"
+    images = pixels((2, 64, 32, 3))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert loaded.output_names == ["boxes", "scores"]
+    expected = model.predict(images, verbose=0)
+    for one, other in zip(loaded.predict(images, verbose=0), expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_description_is_what_the_device_takes():
+    model = yolo_tiny((64, 64, 3), 2, strides=(8, 16), pyramid_filters=4)
+    described = describe(model, (8, 16), score_threshold=0.3, iou_threshold=0.7)
+    assert described == {
+        "format": "cells",
+        "cells": 16,
+        "strides": [8, 16],
+        "activation": "sigmoid",
+        "score_threshold": 0.3,
+        "iou_threshold": 0.7,
+        "max_detections": 100,
+        "boxes": "boxes",
+        "scores": "scores",
+    }
+    card = [{"shape": [1, *shape[1:]]} for shape in model.output_shape]
+    check_detector(described | {"boxes": 0, "scores": 1}, card, (64, 64))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"input_shape": (64, 64)}, r"three positive integers, received \(64, 64\)"),
+        ({"classes": 0}, "at least 1 class, received classes=0"),
+        ({"input_shape": (64, 80, 3)}, "multiples of 32 pixels, received 64x80"),
+        ({"strides": (16, 32, 64)}, r"strides out of \[2, 4, 8, 16, 32\], .* \(16, 32, 64\)"),
+        ({"strides": ()}, r"strides out of .*, received \(\)"),
+        ({"strides": (32, 16, 8)}, r"strides that double, .* received \(32, 16, 8\)"),
+        ({"strides": (8, 32)}, r"strides that double, .* received \(8, 32\)"),
+        ({"pyramid_filters": 0}, "pyramid_filters of at least 1, received 0"),
+        (
+            {"backbone": residual_net((32, 64, 3))},
+            r"a backbone for images of \(64, 64, 3\), received one for \(32, 64, 3\)",
+        ),
+        (
+            {"backbone": mobilenet((None, None, 3))},
+            r"of a fixed size, received 'mobilenet.*' for \(None, None, 3\)",
+        ),
+    ],
+)
+def test_wrong_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        yolo_tiny(**({"input_shape": (64, 64, 3)} | arguments))
