@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from courses.s08_detection_and_segmentation import drawings
 from courses.s08_detection_and_segmentation.evaluation import Pictures, answers
@@ -15,6 +16,14 @@ from thinkkeras import detection_plots, metric_plots, metrics
 from thinkkeras.assignment import task_aligned
 from thinkkeras.boxes import decode, locations
 from thinkkeras.models.yolo_tiny import CELLS
+
+
+def of_data(path: Path, batches: tf.data.Dataset, labels: Sequence[str]) -> None:
+    """The first batch of a pipeline of `load_detection`, with what is true of it."""
+    batch = next(iter(batches.as_numpy_iterator()))
+    detection_plots.detection_sheet(
+        batch["images"], batch["bounding_boxes"], labels, batch.get("masks"), path=path
+    )
 
 
 def of_detection(

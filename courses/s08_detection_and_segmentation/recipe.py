@@ -13,8 +13,6 @@ from typing import NamedTuple
 
 import keras
 
-NETWORKS = ("classifier", "semantic", "detector", "instance")
-
 
 class Plan(NamedTuple):
     """A data set's recipe."""
@@ -31,7 +29,7 @@ class Plan(NamedTuple):
 PLANS = {
     "balloon_scenes": Plan(
         (256, 256),
-        {"classifier": 3, "semantic": 2, "detector": 8, "instance": 5},
+        {"classifier": 4, "semantic": 2, "detector": 8, "instance": 5},
         learning_rate=4e-3,
         augment=False,
         examples=3000,
@@ -43,8 +41,16 @@ PLANS = {
         scenes_first=True,
     ),
 }
-# Any other set with boxes; by pictures seen as long as `bccd` with its 205.
-BOXES_ALONE = Plan((256, 320), {"classifier": 10, "detector": 120}, learning_rate=4e-3, masks=False)
+# Any other set with boxes; `epochs` says for how many.
+BOXES_ALONE = Plan((256, 320), {}, learning_rate=4e-3, masks=False)
+# So many pictures each network sees of such a set.
+SEEN = {"classifier": 3_000, "detector": 25_000}
+
+
+def epochs(plan: Plan, examples: int, asked: int | None) -> dict[str, int]:
+    """Of each network: as many as are asked for, or those of the plan."""
+    chosen = plan.epochs or {name: -(-seen // examples) for name, seen in SEEN.items()}
+    return {name: asked or count for name, count in chosen.items()}
 
 
 def optimizer(steps: int, learning_rate: float) -> keras.Optimizer:
