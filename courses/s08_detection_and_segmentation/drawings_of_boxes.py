@@ -3,7 +3,8 @@
 Every function returns a matplotlib `Figure` and, where `path` is given, saves it as PNG.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise, product
 
 import numpy as np
 from keras import ops
@@ -110,11 +111,11 @@ def intersection_over_union(path: PathLike | None = None) -> Figure:
         true = np.array([0, 0, 1, 1])
         found = true + np.tile(shift, 2)
         iou = _iou(true[None], found[None])[0, 0]
-        for box in (true, found):
-            axes.add_patch(Rectangle(box[:2], 1, 1, color=BLUE, alpha=0.18, linewidth=0))
+        for corner in ((0, 0), shift):
+            axes.add_patch(Rectangle(corner, 1, 1, color=BLUE, alpha=0.18, linewidth=0))
         axes.add_patch(Rectangle(shift, 1 - shift[0], 1 - shift[1], color=BLUE, linewidth=0))
-        axes.add_patch(Rectangle(true[:2], 1, 1, fill=False, ec="black", lw=2.5))
-        axes.add_patch(Rectangle(found[:2], 1, 1, fill=False, ec=RED, lw=2.5))
+        axes.add_patch(Rectangle((0, 0), 1, 1, fill=False, ec="black", lw=2.5))
+        axes.add_patch(Rectangle(shift, 1, 1, fill=False, ec=RED, lw=2.5))
         middle = (1 + shift[0]) / 2
         axes.set(xlim=(middle - 0.8, middle + 0.8), ylim=(middle + 0.8, middle - 0.8))
         axes.set(aspect="equal", xticks=[], yticks=[], xlabel=meaning)
@@ -134,7 +135,8 @@ def roi_align(path: PathLike | None = None) -> Figure:
     left, top, right, bottom = BOX
     # Each point reads the four cells around it; shown for the first.
     step = np.array([right - left, bottom - top]) / (BINS * POINTS)
-    _show_bins(align, np.linspace(left, right, BINS + 1), np.linspace(top, bottom, BINS + 1))
+    edges = (np.linspace(*ends, BINS + 1).tolist() for ends in ((left, right), (top, bottom)))
+    _show_bins(align, *edges)
     points = [
         (np.array([left, top]) + (np.array([column, row]) + 0.5) * step)
         for row in range(BINS * POINTS)
@@ -172,11 +174,13 @@ def _show_grid(axes: Axes) -> None:
     axes.plot(x.ravel(), y.ravel(), ".", color=GREY, markersize=4)
 
 
-def _show_bins(axes: Axes, x: np.ndarray | list[float], y: np.ndarray | list[float]) -> None:
-    for row, column in np.ndindex(len(y) - 1, len(x) - 1):
-        corner, width, height = (x[column], y[row]), x[column + 1] - x[column], y[row + 1] - y[row]
-        colour = COLOURS[1 + 2 * row + column]
-        axes.add_patch(Rectangle(corner, width, height, color=colour, alpha=0.35, linewidth=0))
+def _show_bins(axes: Axes, x: Sequence[float], y: Sequence[float]) -> None:
+    for (row, (top, bottom)), (column, (left, right)) in product(
+        enumerate(pairwise(y)), enumerate(pairwise(x))
+    ):
+        colour, corner = COLOURS[1 + BINS * row + column], (left, top)
+        bin_ = Rectangle(corner, right - left, bottom - top, color=colour, alpha=0.35, linewidth=0)
+        axes.add_patch(bin_)
 
 
 def _write_scores(axes: Axes, boxes: np.ndarray, scores: np.ndarray, image: np.ndarray) -> None:
@@ -187,13 +191,15 @@ def _write_scores(axes: Axes, boxes: np.ndarray, scores: np.ndarray, image: np.n
         corner = np.clip(box[:2], 0, np.array(image.shape[1::-1]) - [wide, high])
         if all((np.abs(corner - other) > [wide, high]).any() for other in written):
             back = {"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85}
-            axes.text(*corner, f"{score:.2f}", fontsize=6.5, va="top", bbox=back)
+            x, y = corner
+            axes.text(x, y, f"{score:.2f}", fontsize=6.5, va="top", bbox=back)
             written.append(corner)
 
 
 def _outline(axes: Axes, box: np.ndarray, colour: np.ndarray | tuple, width: float) -> None:
-    corner, sides = box[:2] - 0.5, box[2:] - box[:2]
-    axes.add_patch(Rectangle(corner, *sides, fill=False, color=colour, linewidth=width))
+    left, top, right, bottom = box
+    corner, wide, high = (left - 0.5, top - 0.5), right - left, bottom - top
+    axes.add_patch(Rectangle(corner, wide, high, fill=False, color=colour, linewidth=width))
 
 
 def _iou(one: np.ndarray, other: np.ndarray) -> np.ndarray:

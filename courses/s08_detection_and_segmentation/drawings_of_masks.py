@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec
 from matplotlib.patches import Patch, Rectangle
 
 from thinkkeras.detection_plots import COLOURS, draw_detections
@@ -84,20 +85,12 @@ def prototypes(
     picture = figure.add_subplot(grid[:, 0])
     show_picture(picture, image)
     picture.set_title("one detection", fontsize=10)
-    top = prototypes[..., order].max(initial=1e-6)
-    for place, index in enumerate(order):
-        axes = figure.add_subplot(grid[place // 4, 1 + place % 4])
-        axes.imshow(
-            prototypes[..., index], cmap="viridis", vmin=0, vmax=top, interpolation="nearest"
-        )
-        axes.set_xticks([])
-        axes.set_yticks([])
-        value = coefficients[index]
-        sign = "−" if value < 0 else "+"
-        colour = BLUE if value < 0 else RED
-        axes.set_title(f"{sign}{abs(value):.2f} ×", fontsize=10, color=colour)
+    _show_terms(figure, grid, prototypes[..., order], coefficients[order])
     total = prototypes @ coefficients
-    reach = np.abs(total).max(initial=1e-6)
+    scale = np.tile(np.array(total.shape[::-1]) / image.shape[1::-1], 2)
+    left, above, right, below = np.round(box * scale).astype(int).clip(0)
+    # Nothing outside the box is learned: it may glare, and would leave the object pale.
+    reach = np.abs(total[above:below, left:right]).max(initial=1e-6)
     summed = figure.add_subplot(grid[:, 5])
     summed.imshow(total, cmap="RdBu_r", vmin=-reach, vmax=reach, interpolation="nearest")
     summed.set_xticks([])
@@ -106,7 +99,6 @@ def prototypes(
     cut = figure.add_subplot(grid[:, 6])
     show_picture(cut, tinted(image, mask.astype(int), 1))
     cut.set_title("above 0, inside the box", fontsize=10)
-    scale = np.tile(np.array(total.shape[::-1]) / image.shape[1::-1], 2)
     for axes, (left, above, right, below) in (
         (picture, box),
         (summed, box * scale),
@@ -170,6 +162,18 @@ def tinted(image: np.ndarray, classes_map: np.ndarray, classes: int) -> np.ndarr
         tint = 255 * _colour(index)
         result = np.where(classes_map[..., None] == index + 1, 0.35 * grey + 0.65 * tint, result)
     return result.clip(0, 255)
+
+
+def _show_terms(figure: Figure, grid: GridSpec, maps: np.ndarray, factors: np.ndarray) -> None:
+    """Up to eight maps in the grid's middle, their factors above them."""
+    top = maps.max(initial=1e-6)
+    for place, value in enumerate(factors):
+        axes = figure.add_subplot(grid[place // 4, 1 + place % 4])
+        axes.imshow(maps[..., place], cmap="viridis", vmin=0, vmax=top, interpolation="nearest")
+        axes.set_xticks([])
+        axes.set_yticks([])
+        sign, colour = ("−", BLUE) if value < 0 else ("+", RED)
+        axes.set_title(f"{sign}{abs(value):.2f} ×", fontsize=10, color=colour)
 
 
 def _colour(index: int) -> np.ndarray:
