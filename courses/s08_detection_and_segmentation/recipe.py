@@ -29,10 +29,10 @@ class Plan(NamedTuple):
 PLANS = {
     "balloon_scenes": Plan(
         (256, 256),
-        {"classifier": 4, "semantic": 2, "detector": 8, "instance": 5},
+        {"classifier": 4, "semantic": 2, "detector": 6, "instance": 3},
         learning_rate=4e-3,
         augment=False,
-        examples=3000,
+        examples=3600,
     ),
     "balloon": Plan(
         (256, 256),

@@ -17,6 +17,9 @@ from thinkkeras.models.residual_net import residual_net, stage_outputs
 # its level.
 CELLS = 16
 
+# Boxes of 8 pixels need a grid of 4.
+STRIDES = (4, 8, 16)
+
 # Boxes start with sides of 3 cells: each level with objects of its own size.
 _FIRST_SIDE = math.log(3 / CELLS / (1 - 3 / CELLS))
 # Scores start at 0.01, or the many locations of the background would drown the first steps.
@@ -28,8 +31,8 @@ def yolo_tiny(
     classes: int = 1,
     *,
     backbone: keras.Model | None = None,
-    strides: Sequence[int] = (8, 16, 32),
-    pyramid_filters: int = 40,
+    strides: Sequence[int] = STRIDES,
+    pyramid_filters: int = 32,
     name: str = "yolo_tiny",
 ) -> keras.Model:
     """Builds an anchor-free single-shot detector.
@@ -70,7 +73,7 @@ def yolo_tiny(
     """
     check_classifier(input_shape, classes)
     backbone = residual_net(input_shape) if backbone is None else backbone
-    levels = feature_pyramid(pyramid_stages(backbone, strides), pyramid_filters)
+    levels = feature_pyramid(pyramid_stages(backbone, strides), pyramid_filters)[: len(strides)]
     boxes, scores = [], []
     for stride, maps in zip(strides, levels, strict=True):
         boxes.append(head(maps, 4, (0, 0, _FIRST_SIDE, _FIRST_SIDE), name=f"boxes{stride}"))
@@ -124,8 +127,7 @@ def head(
     Returns:
         Logits `(batch, height * width, outputs)`, row by row.
     """
-    for number in (1, 2):
-        x = separable_block(x, x.shape[-1], name=f"{name}_block{number}")
+    x = separable_block(x, x.shape[-1], name=f"{name}_block")
     x = keras.layers.Conv2D(
         outputs,
         1,
@@ -137,7 +139,7 @@ def head(
 
 
 def pyramid_stages(backbone: keras.Model, strides: Sequence[int]) -> list[keras.KerasTensor]:
-    """The backbone's last feature maps of these strides.
+    """The backbone's last feature maps of these strides and of all coarser ones it has.
 
     Raises:
         ValueError: The backbone lacks one, or the image's sides are no multiples of the coarsest.
@@ -149,19 +151,20 @@ def pyramid_stages(backbone: keras.Model, strides: Sequence[int]) -> list[keras.
             f"expected strides out of {sorted(found)}, which '{backbone.name}' has, received "
             f"{tuple(strides)}"
         )
-    if any(side % max(strides) for side in sides):
+    coarsest = max(found)
+    if any(side % coarsest for side in sides):
         raise ValueError(
-            f"expected images whose sides are multiples of {max(strides)} pixels, received "
+            f"expected images whose sides are multiples of {coarsest} pixels, received "
             f"{sides[0]}x{sides[1]}"
         )
     if any(coarse != 2 * fine for fine, coarse in zip(strides, strides[1:], strict=False)):
         raise ValueError(f"expected strides that double, as (8, 16, 32), received {strides}")
-    return [found[stride] for stride in strides]
+    return [found[stride] for stride in sorted(found) if stride >= min(strides)]
 
 
 def describe(
     model: keras.Model,
-    strides: Sequence[int] = (8, 16, 32),
+    strides: Sequence[int] = STRIDES,
     *,
     score_threshold: float = 0.5,
     iou_threshold: float = 0.5,
