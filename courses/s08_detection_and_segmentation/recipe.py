@@ -36,7 +36,7 @@ PLANS = {
     ),
     "balloon": Plan(
         (256, 256),
-        {"classifier": 20, "semantic": 60, "detector": 100, "instance": 100},
+        {"classifier": 20, "semantic": 50, "detector": 70, "instance": 60},
         learning_rate=1e-3,
         scenes_first=True,
     ),
@@ -44,7 +44,7 @@ PLANS = {
 # Any other set with boxes; `epochs` says for how many.
 BOXES_ALONE = Plan((256, 320), {}, learning_rate=4e-3, masks=False)
 # So many pictures each network sees of such a set.
-SEEN = {"classifier": 3_000, "detector": 25_000}
+SEEN = {"classifier": 2_000, "detector": 14_000}
 
 
 def epochs(plan: Plan, examples: int, asked: int | None) -> dict[str, int]:
