@@ -37,12 +37,15 @@ def session_table(name: str) -> str:
     run = read_record(f"{session}-{dataset}")
     if own:
         return deploy.report.markdown(run["tables"][own[0]])
-    examples = next(iter(run["targets"].values()))["quality"]["examples"]
+    measured = next(iter(run["targets"].values()))["quality"]
+    examples = f"{measured['examples']:,} test examples"
+    verdict = f"{_scored(measured, 'keras')} on {examples}"
+    if measured["metric"] == "accuracy":
+        verdict = f"{100 * run['test_accuracy']:.2f} % of {examples} right"
     return (
         f"`{run['dataset']}`, seed {run['seed']}: {run['parameters']:,} parameters, "
         f"{run['epochs']} epochs in {run['training_seconds']:.0f} s of training, "
-        f"{100 * run['test_accuracy']:.2f} % of {examples:,} test examples right "
-        f"({run['cores']} cores, {run['cpu']}; "
+        f"{verdict} ({run['cores']} cores, {run['cpu']}; "
         f"Keras {run['versions']['keras']}, TensorFlow {run['versions']['tensorflow']}).\n\n"
         + deploy.table(list(run["targets"].values()))
     )
@@ -61,14 +64,20 @@ def course_table(_: str) -> str:
                 f"`{run['dataset']}`",
                 f"{run['parameters']:,}",
                 f"{run['epochs']} epochs, {run['training_seconds']:.0f} s",
-                deploy.report.score(cpu["quality"], "keras"),
-                deploy.report.score(cpu["quality"], "deployed"),
-                deploy.report.score(micro["quality"], "deployed"),
+                _scored(cpu["quality"], "keras"),
+                _scored(cpu["quality"], "deployed"),
+                _scored(micro["quality"], "deployed"),
                 deploy.report.kilobytes(micro["size_bytes"]),
                 deploy.report.kilobytes(micro["memory"]["arena_bytes"]),
             ]
         )
     return deploy.report.markdown(rows)
+
+
+def _scored(measured: dict[str, Any], which: str) -> str:
+    """A score with the name of what it measures, where that is not the accuracy."""
+    name = "" if measured["metric"] == "accuracy" else f", {measured['metric'].replace('_', ' ')}"
+    return deploy.report.score(measured, which) + name
 
 
 def command_table(name: str) -> str:

@@ -11,7 +11,7 @@ from keras import KerasTensor, ops
 from thinkkeras.assignment import Assignment, task_aligned
 from thinkkeras.boxes import decode, locations
 from thinkkeras.losses import ciou
-from thinkkeras.models.yolo_tiny import CELLS
+from thinkkeras.models.yolo_tiny import CELLS, STRIDES
 
 # Locations of each object whose masks are compared: the surest ones.
 _MASKED = 2
@@ -44,7 +44,7 @@ class DetectorTrainer(keras.Model):
     def __init__(
         self,
         detector: keras.Model,
-        strides: Sequence[int] = (8, 16, 32),
+        strides: Sequence[int] = STRIDES,
         weights: Sequence[float] = (1.0, 5.0, 5.0),
     ) -> None:
         super().__init__(name=f"{detector.name}_trainer")

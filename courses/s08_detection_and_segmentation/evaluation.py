@@ -6,7 +6,7 @@ judged alike.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -16,6 +16,7 @@ import tensorflow as tf
 from deploy.report import kilobytes, score
 from deploy.runtime.detection import detections
 from thinkkeras import metrics
+from thinkkeras.models import describe
 
 # Average precision needs the doubtful detections, too.
 LEAST_SCORE = 0.01
@@ -77,6 +78,30 @@ def answers(
     return found
 
 
+def described(model: keras.Model, validated: Pictures) -> dict[str, Any]:
+    """How the outputs of a detector become boxes, with the threshold that balances precision and
+    recall on validation pictures."""
+    description = describe(model)
+    found = answers(model, validated.images, description)
+    description["score_threshold"] = metrics.best_threshold(validated.truths, found)
+    return description
+
+
+def ap50(labels: Sequence[str], masks: bool = False) -> Callable[[Any, Any], float]:
+    """COCO's average precision at an IoU of 0.5, of boxes or of masks, for `deploy.export`."""
+
+    def measure(truths: Any, answers: Any) -> float:
+        return metrics.average_precision(truths, answers, classes=labels, masks=masks)["AP50"]
+
+    measure.__name__ = "mask_AP50" if masks else "box_AP50"
+    return measure
+
+
+def mean_iou(maps: np.ndarray, answers: Sequence[np.ndarray]) -> float:
+    """Mean IoU of maps of class ids, for `deploy.export`."""
+    return metrics.mean_iou(maps, np.stack(answers), int(maps.max()) + 1)
+
+
 def quarters(
     images: np.ndarray, truths: Sequence[Mapping[str, np.ndarray]], label: int
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -110,9 +135,20 @@ def most_uncertain_class(truths: Sequence[Mapping[str, np.ndarray]], classes: in
     return int(np.argmin(np.abs(np.array(shares) - 0.5)))
 
 
-def instances(batch: Mapping[str, Any]) -> tuple[tf.Tensor, dict[str, Any]]:
-    """A batch of `load_detection` as `fit` takes it: the images, and all that a detector learns."""
-    return batch["images"], {k: batch[k] for k in ("bounding_boxes", "masks") if k in batch}
+def mapped(batch: Mapping[str, Any]) -> tuple[tf.Tensor, tf.Tensor]:
+    """A batch of `load_detection` as a semantic segmenter's `fit` takes it."""
+    return batch["images"], batch["segmentation"]
+
+
+def boxed(batch: Mapping[str, Any]) -> tuple[tf.Tensor, dict[str, Any]]:
+    """A batch of `load_detection` as a detector's `fit` takes it."""
+    return batch["images"], {"bounding_boxes": batch["bounding_boxes"]}
+
+
+def masked(batch: Mapping[str, Any]) -> tuple[tf.Tensor, dict[str, Any]]:
+    """A batch of `load_detection` as an instance segmenter's `fit` takes it."""
+    images, targets = boxed(batch)
+    return images, targets | {"masks": batch["masks"]}
 
 
 def table_of_tasks(cards: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[list[str]]:

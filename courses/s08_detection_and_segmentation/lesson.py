@@ -20,16 +20,15 @@
 
 # %%
 import keras
-import numpy as np
 
 import courses
 import deploy.report
 import deploy.runtime
 from courses.s08_detection_and_segmentation import evaluation, pictures, recipe
-from thinkkeras import datasets, detection_plots, metrics, plots
+from thinkkeras import datasets, plots
 from thinkkeras.detector_training import DetectorTrainer
 from thinkkeras.losses import sparse_dice
-from thinkkeras.models import describe, residual_net, unet, yolact_tiny, yolo_tiny
+from thinkkeras.models import residual_net, unet, yolact_tiny, yolo_tiny
 
 settings = courses.settings("s08", dataset="balloon_scenes", targets=("cpu", "ethos-u55-128"))
 keras.utils.set_random_seed(settings.seed)
@@ -44,30 +43,19 @@ figures = settings.out / "figures"
 
 # %%
 plan = recipe.PLANS.get(settings.dataset, recipe.BOXES_ALONE)
-epochs = {name: settings.epochs or count for name, count in plan.epochs.items()}
 options = {"batch_size": 8, "image_size": plan.image_size, "masks": plan.masks}
 (train, validation, test), info = datasets.load_detection(
-    settings.dataset,
-    augment=plan.augment,
-    examples=plan.examples,
-    seed=settings.seed,
-    **options,
+    settings.dataset, augment=plan.augment, examples=plan.examples, seed=settings.seed, **options
 )
 input_shape, classes = (*info.image_size, 3), len(info.labels)
+epochs = recipe.epochs(plan, info.counts["train"], settings.epochs)
 print(f"{info.name}: {info.counts}, classes {info.labels}, up to {info.max_boxes} boxes a picture")
 trained = evaluation.gather(train.take(125), masks=False)
 validated, tested = evaluation.gather(validation), evaluation.gather(test)
 
 (changed, _, _), _ = datasets.load_detection(settings.dataset, examples=8, **options)
-for pipeline, figure in ((test, "data.png"), (changed, "augmentation.png")):
-    batch = next(iter(pipeline.as_numpy_iterator()))
-    detection_plots.detection_sheet(
-        batch["images"],
-        batch["bounding_boxes"],
-        info.labels,
-        batch.get("masks"),
-        path=figures / figure,
-    )
+pictures.of_data(figures / "data.png", test, info.labels)
+pictures.of_data(figures / "augmentation.png", changed, info.labels)
 
 # %% [markdown]
 # 61 photographs are too few to begin with: on `balloon` each network continues from what it
@@ -89,8 +77,8 @@ def begin(model: keras.Model, name: str) -> keras.Model:
 # %% [markdown]
 # ## Classification: is there a balloon?
 #
-# The backbone, an average over the whole picture, one probability. It learns on the quarters of
-# the pictures, because hardly any whole picture shows nothing at all.
+# The backbone, the strongest answer of each feature anywhere, one probability. It learns on the
+# quarters of the pictures, because hardly any whole picture shows nothing at all.
 
 # %%
 asked = evaluation.most_uncertain_class(trained.truths, classes)
@@ -101,7 +89,8 @@ quarters = {
 print({s: f"{len(y)} quarters, {y.mean():.0%} positive" for s, (_, y) in quarters.items()})
 
 backbone = residual_net((input_shape[0] // 2, input_shape[1] // 2, 3))
-x = keras.layers.GlobalAveragePooling2D(name="average")(backbone.output)
+x = keras.layers.MaxPooling2D(backbone.output.shape[1:3], name="anywhere")(backbone.output)
+x = keras.layers.Flatten(name="features")(x)
 x = keras.layers.Dense(1, activation="sigmoid", name="probability")(x)
 classifier = begin(keras.Model(backbone.input, x, name="classifier"), "classifier")
 steps = epochs["classifier"] * len(quarters["train"][0]) // 32
@@ -148,8 +137,8 @@ if plan.masks:
     )
     with recipe.timed(seconds, "semantic"):
         histories["semantic"] = semantic.fit(
-            train.map(lambda batch: (batch["images"], batch["segmentation"])),
-            validation_data=validation.map(lambda b: (b["images"], b["segmentation"])),
+            train.map(evaluation.mapped),
+            validation_data=validation.map(evaluation.mapped),
             epochs=epochs["semantic"],
             shuffle=False,
             verbose=2,
@@ -173,10 +162,8 @@ trainer.compile(
 )
 with recipe.timed(seconds, "detector"):
     histories["detector"] = trainer.fit(
-        train.map(lambda b: (b["images"], {"bounding_boxes": b["bounding_boxes"]})),
-        validation_data=validation.map(
-            lambda b: (b["images"], {"bounding_boxes": b["bounding_boxes"]})
-        ),
+        train.map(evaluation.boxed),
+        validation_data=validation.map(evaluation.boxed),
         epochs=epochs["detector"],
         shuffle=False,
         verbose=2,
@@ -201,8 +188,8 @@ if plan.masks:
     )
     with recipe.timed(seconds, "instance"):
         histories["instance"] = trainer.fit(
-            train.map(evaluation.instances),
-            validation_data=validation.map(evaluation.instances),
+            train.map(evaluation.masked),
+            validation_data=validation.map(evaluation.masked),
             epochs=epochs["instance"],
             shuffle=False,
             verbose=2,
@@ -217,13 +204,10 @@ if plan.masks:
 # the objects counted too many and too few.
 
 # %%
-described = describe(network)
-found = evaluation.answers(network, validated.images, described)
-described["score_threshold"] = metrics.best_threshold(validated.truths, found)
+described = evaluation.described(network, validated)
 found = evaluation.answers(network, tested.images, described)
-results = evaluation.table_of_results(
-    tested.truths, found, info.labels, described["score_threshold"]
-)
+threshold = described["score_threshold"]
+results = evaluation.table_of_results(tested.truths, found, info.labels, threshold)
 print(deploy.report.markdown(results))
 plots.learning_curves(histories[main], figures / "learning_curves.png")
 pictures.of_detection(figures, network, described, tested, found, info.labels)
@@ -238,22 +222,9 @@ if plan.masks:
 # of them is NumPy on the device. The softmax of every pixel stays behind as well: the likeliest
 # class is the same without.
 
-
 # %%
-def box_ap50(truths, answers):
-    return metrics.average_precision(truths, answers, classes=info.labels)["AP50"]
-
-
-def mask_ap50(truths, answers):
-    return metrics.average_precision(truths, answers, classes=info.labels, masks=True)["AP50"]
-
-
-def mean_iou(maps, answers):
-    return metrics.mean_iou(maps, np.stack(answers), classes + 1)
-
-
-boxed = {k: v for k, v in described.items() if k not in ("coefficients", "prototypes")}
 pixels = {"calibration": trained.images[:256], "labels": info.labels}
+boxes = pixels | {"test": (tested.images, tested.truths)}
 roads = {
     "classifier": {
         "model": classifier,
@@ -261,23 +232,25 @@ roads = {
         "test": quarters["test"],
         "labels": [f"no {info.labels[asked]}", info.labels[asked]],
     },
-    "detector": {"model": detector, "detector": boxed, "test": (tested.images, tested.truths)}
-    | {"metric": box_ap50, **pixels},
+    "detector": boxes
+    | {
+        "model": detector,
+        "detector": evaluation.described(detector, validated),
+        "metric": evaluation.ap50(info.labels),
+    },
 }
 if plan.masks:
-    logits = keras.Model(semantic.input, semantic.get_layer("logits").output, name="semantic")
     roads["semantic"] = pixels | {
-        "model": logits,
+        "model": keras.Model(semantic.input, semantic.get_layer("logits").output, name="semantic"),
         "task": "segmentation",
         "test": (tested.images, tested.maps),
-        "metric": mean_iou,
+        "metric": evaluation.mean_iou,
         "labels": ["background", *info.labels],
     }
-    roads["instance"] = pixels | {
+    roads["instance"] = boxes | {
         "model": network,
         "detector": described,
-        "test": (tested.images, tested.truths),
-        "metric": mask_ap50,
+        "metric": evaluation.ap50(info.labels, masks=True),
     }
 cards = {name: [] for name in roads}
 for target in settings.targets:
@@ -293,7 +266,6 @@ for target in settings.targets:
 # %%
 picture = settings.out / "picture.png"
 keras.utils.save_img(picture, tested.images[0], scale=False)
-
 on_device = deploy.runtime.load(settings.out / "deploy" / settings.targets[0] / main)
 answer = on_device.predict(picture)
 print(f"the device counts {len(answer['boxes'])}, there are {len(tested.truths[0]['boxes'])}")

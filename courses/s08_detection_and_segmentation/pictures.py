@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from courses.s08_detection_and_segmentation import drawings
 from courses.s08_detection_and_segmentation.evaluation import Pictures, answers
@@ -15,6 +16,14 @@ from thinkkeras import detection_plots, metric_plots, metrics
 from thinkkeras.assignment import task_aligned
 from thinkkeras.boxes import decode, locations
 from thinkkeras.models.yolo_tiny import CELLS
+
+
+def of_data(path: Path, batches: tf.data.Dataset, labels: Sequence[str]) -> None:
+    """The first batch of a pipeline of `load_detection`, with what is true of it."""
+    batch = next(iter(batches.as_numpy_iterator()))
+    detection_plots.detection_sheet(
+        batch["images"], batch["bounding_boxes"], labels, batch.get("masks"), path=path
+    )
 
 
 def of_detection(
@@ -107,14 +116,13 @@ def of_masks(
     )
     outputs = network(image[None].astype("float32"))
     _, scores, coefficients, prototypes = (keras.ops.convert_to_numpy(one)[0] for one in outputs)
-    if not len(answer["boxes"]):
-        return
+    surest = answers(network, image[None], described, 0.0)[0]
     drawings.prototypes(
         image,
         prototypes,
         coefficients[scores.max(axis=-1).argmax()],
-        answer["masks"][0],
-        answer["boxes"][0],
+        surest["masks"][0],
+        surest["boxes"][0],
         folder / "prototypes.png",
     )
 

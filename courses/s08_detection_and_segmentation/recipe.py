@@ -13,8 +13,6 @@ from typing import NamedTuple
 
 import keras
 
-NETWORKS = ("classifier", "semantic", "detector", "instance")
-
 
 class Plan(NamedTuple):
     """A data set's recipe."""
@@ -31,20 +29,28 @@ class Plan(NamedTuple):
 PLANS = {
     "balloon_scenes": Plan(
         (256, 256),
-        {"classifier": 3, "semantic": 2, "detector": 8, "instance": 5},
+        {"classifier": 4, "semantic": 2, "detector": 6, "instance": 3},
         learning_rate=4e-3,
         augment=False,
-        examples=3000,
+        examples=3600,
     ),
     "balloon": Plan(
         (256, 256),
-        {"classifier": 20, "semantic": 60, "detector": 100, "instance": 100},
+        {"classifier": 20, "semantic": 50, "detector": 70, "instance": 60},
         learning_rate=1e-3,
         scenes_first=True,
     ),
 }
-# Any other set with boxes; by pictures seen as long as `bccd` with its 205.
-BOXES_ALONE = Plan((256, 320), {"classifier": 10, "detector": 120}, learning_rate=4e-3, masks=False)
+# Any other set with boxes; `epochs` says for how many.
+BOXES_ALONE = Plan((256, 320), {}, learning_rate=4e-3, masks=False)
+# So many pictures each network sees of such a set.
+SEEN = {"classifier": 2_000, "detector": 14_000}
+
+
+def epochs(plan: Plan, examples: int, asked: int | None) -> dict[str, int]:
+    """Of each network: as many as are asked for, or those of the plan."""
+    chosen = plan.epochs or {name: -(-seen // examples) for name, seen in SEEN.items()}
+    return {name: asked or count for name, count in chosen.items()}
 
 
 def optimizer(steps: int, learning_rate: float) -> keras.Optimizer:

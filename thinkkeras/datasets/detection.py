@@ -75,8 +75,9 @@ def load_detection(
             of pictures with boxes and classes: `"balloon"` (photographs, with masks), `"bccd"`
             (blood cells), `"voc/2007"`, `"coco/2017"`; read from `TFDS_DATA_DIR` where it is
             prepared there, from files in `THINKKERAS_DOWNLOADS` where they lie there, and
-            downloaded otherwise. A validation or test split that it lacks is the last tenth of
-            its training split.
+            downloaded otherwise. Where only a validation split is published, that is the test:
+            figures of it can be compared. A split that is still lacking is a tenth of the training
+            split, its last.
         batch_size: Pictures in a batch; the last one of an epoch may hold fewer.
         image_size: `(height, width)` in pixels, at least 32 each.
         augment: Whether training pictures are changed at random.
@@ -151,7 +152,7 @@ def _tfds(
             f"{sorted(objects)}; use 'balloon' or 'balloon_scenes', or masks=False"
         )
     hidden = {"test"} if name.split("/")[0].split(":")[0] in HIDDEN_TESTS else set()
-    splits = split_expressions(name, [s for s in builder.info.splits if s not in hidden])
+    splits = _splits(name, set(builder.info.splits) - hidden)
     counts = {split: builder.info.splits[splits[split]].num_examples for split in SPLITS}
     places = most_boxes(builder, keys, list(splits.values()))
     if masks and places > 255:
@@ -171,6 +172,13 @@ def _tfds(
         split: pictures[split].map(one, num_parallel_calls=tf.data.AUTOTUNE) for split in SPLITS
     }
     return pictures, DetectionInfo(name, list(objects[keys.label].names), counts, size, places)
+
+
+def _splits(name: str, available: set[str]) -> dict[str, str]:
+    """TFDS split expressions; what is published to validate on is the test where there is none."""
+    if "test" in available or "validation" not in available:
+        return split_expressions(name, sorted(available))
+    return split_expressions(name, ["test", *available - {"validation"}]) | {"test": "validation"}
 
 
 def _example(

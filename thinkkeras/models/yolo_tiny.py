@@ -18,6 +18,9 @@ from thinkkeras.models.residual_net import residual_net
 # its level.
 CELLS = 16
 
+# Boxes of 8 pixels need a grid of 4.
+STRIDES = (4, 8, 16)
+
 # Boxes start with sides of 3 cells: each level with objects of its own size.
 _FIRST_SIDE = math.log(3 / CELLS / (1 - 3 / CELLS))
 # Scores start at 0.01, or the many locations of the background would drown the first steps.
@@ -29,16 +32,16 @@ def yolo_tiny(
     classes: int = 1,
     *,
     backbone: keras.Model | None = None,
-    strides: Sequence[int] = (8, 16, 32),
-    pyramid_filters: int = 40,
+    strides: Sequence[int] = STRIDES,
+    pyramid_filters: int = 32,
     name: str = "yolo_tiny",
 ) -> keras.Model:
     """Builds an anchor-free single-shot detector.
 
-    Every location of a few grids answers for itself: how likely an object of each class is here,
+    Every location of three grids answers for itself: how likely an object of each class is here,
     and where its box lies. A feature pyramid brings what the coarse grid understood to the fine
     ones. Classes and boxes have branches of their own (a decoupled head). The default arguments
-    give 264,983 parameters.
+    give 245,471 parameters.
 
     Args:
         input_shape: `(height, width, channels)` of the images, pixels in 0-255; height and width
@@ -77,7 +80,7 @@ def yolo_tiny(
         raise ValueError(f"expected pyramid_filters of at least 1, received {pyramid_filters}")
     backbone = residual_net(input_shape) if backbone is None else backbone
     check_backbone(backbone, tuple(input_shape))
-    levels = feature_pyramid(pyramid_stages(backbone, strides), pyramid_filters)
+    levels = feature_pyramid(pyramid_stages(backbone, strides), pyramid_filters)[: len(strides)]
     boxes, scores = [], []
     for stride, maps in zip(strides, levels, strict=True):
         boxes.append(head(maps, 4, (0, 0, _FIRST_SIDE, _FIRST_SIDE), name=f"boxes{stride}"))
@@ -131,8 +134,7 @@ def head(
     Returns:
         Logits `(batch, height * width, outputs)`, row by row.
     """
-    for number in (1, 2):
-        x = separable_block(x, x.shape[-1], name=f"{name}_block{number}")
+    x = separable_block(x, x.shape[-1], name=f"{name}_block")
     x = keras.layers.Conv2D(
         outputs,
         1,
@@ -144,7 +146,7 @@ def head(
 
 
 def pyramid_stages(backbone: keras.Model, strides: Sequence[int]) -> list[keras.KerasTensor]:
-    """The backbone's last feature maps of these strides.
+    """The backbone's last feature maps of these strides and of all coarser ones it has.
 
     Raises:
         ValueError: The backbone lacks one, takes images of any size, or of one that is no multiple
@@ -162,14 +164,19 @@ def pyramid_stages(backbone: keras.Model, strides: Sequence[int]) -> list[keras.
             f"expected strides out of {sorted(found)}, which '{backbone.name}' has, received "
             f"{tuple(strides)}"
         )
-    if any(coarse != 2 * fine for fine, coarse in zip(strides, strides[1:], strict=False)):
-        raise ValueError(f"expected strides that double, as (8, 16, 32), received {tuple(strides)}")
-    return [found[stride] for stride in strides]
+    levels = [stride for stride in found if stride >= min(strides)]
+    doubling = all(coarse == 2 * fine for fine, coarse in zip(levels, levels[1:], strict=False))
+    if not doubling or list(strides) != levels[: len(strides)]:
+        raise ValueError(
+            "expected strides that double, as (4, 8, 16), and a backbone that has all the coarser "
+            f"ones, received {tuple(strides)} out of {sorted(found)}"
+        )
+    return [found[stride] for stride in levels]
 
 
 def describe(
     model: keras.Model,
-    strides: Sequence[int] = (8, 16, 32),
+    strides: Sequence[int] = STRIDES,
     *,
     score_threshold: float = 0.5,
     iou_threshold: float = 0.5,
