@@ -6,6 +6,7 @@ has one int8 scale for both: that of the larger ones, in which the others round 
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,8 +15,27 @@ import keras
 
 def separate(outputs: Sequence[Any]) -> list[Any]:
     """The same outputs of a Keras 3 model, each of those that are a range of the last axis of a
-    concatenation made from its own parts of it."""
-    return [_uncut(tensor) for tensor in outputs]
+    concatenation made from its own parts of it, within a model that is a layer of the other as
+    well."""
+    opened: dict[tuple[int, int], list[Any]] = {}
+    return [_uncut(_of_inner_model(tensor, opened)) for tensor in outputs]
+
+
+def _of_inner_model(tensor: Any, opened: dict[tuple[int, int], list[Any]]) -> Any:
+    """`tensor`, where it is an output of a functional model, out of the same with its own outputs
+    separated; `opened` has those of the models so far, by the model and its call."""
+    operation, node, index = tensor._keras_history
+    if not isinstance(operation, keras.Model) or not getattr(operation, "outputs", None):
+        return tensor
+    key = (id(operation), node)
+    if key not in opened:
+        outputs = separate(operation.outputs)
+        model = keras.Model(operation.inputs, outputs)
+        unchanged = all(map(operator.is_, outputs, operation.outputs))
+        if unchanged or type(operation).call is not type(model).call:
+            return tensor
+        opened[key] = model(list(operation._inbound_nodes[node].input_tensors))
+    return opened[key][index]
 
 
 def _uncut(tensor: Any) -> Any:

@@ -176,7 +176,7 @@ def find_activation(
     """
     activation = None
     if len(outputs) == 1 and outputs[0].ndim == 2:
-        output, last = outputs[0], last_activation(source)
+        output, last = outputs[0], _last_activation(source)
         shares = bool(((output >= 0) & (output <= 1)).all())
         if sums_to_one(output):
             activation = "softmax"
@@ -214,8 +214,7 @@ def sums_to_one(scores: np.ndarray) -> bool:
     return scores.shape[-1] > 1 and shares and np.allclose(scores.sum(axis=-1), 1, atol=1e-3)
 
 
-def last_activation(source: Source) -> str | None:
-    """The name of the last layer's activation; None where it has none, or there are no layers."""
+def _last_activation(source: Source) -> str | None:
     last = source.model
     while getattr(last, "layers", None):
         last = last.layers[-1]

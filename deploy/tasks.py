@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from deploy.errors import DeployError
-from deploy.quality import check_count, find_activation, last_activation, sums_to_one
+from deploy.quality import check_count, find_activation, sums_to_one
 from deploy.runtime.detection import check_detector
 from deploy.step1_load import Source
 
@@ -69,7 +69,7 @@ def understand(
     if detector is not None:
         return _understand_detector(source, outputs, labels, detector)
     if task == "segmentation":
-        return {"task": task, "activation": _activation_of_pixels(source, outputs, labels)}
+        return {"task": task, "activation": _activation_of_pixels(outputs, labels)}
     activation = find_activation(source, outputs, labels)
     return {"task": "classification" if activation else "other", "activation": activation}
 
@@ -108,18 +108,15 @@ def _understand_detector(
     return {"task": "instance" if masks else "detection", "activation": None, "detector": found}
 
 
-def _activation_of_pixels(
-    source: Source, outputs: Sequence[np.ndarray], labels: Sequence[str]
-) -> str:
+def _activation_of_pixels(outputs: Sequence[np.ndarray], labels: Sequence[str]) -> str:
     if len(outputs) != 1 or outputs[0].ndim != 4:
         raise DeployError(
             "expected one output (1, height, width, classes) for the task segmentation, received "
             f"{' and '.join(str((1, *output.shape[1:])) for output in outputs)}"
         )
-    scores, last = outputs[0][:_SHOWN], last_activation(source)
+    scores = outputs[0][:_SHOWN]
     check_count(labels, max(2, scores.shape[-1]))
     if sums_to_one(scores):
         return "softmax"
-    shares = bool(((scores >= 0) & (scores <= 1)).all())
-    # A resizing layer has no activation of its own.
-    return "sigmoid" if last == "sigmoid" or (last is None and shares) else "linear"
+    # The last layer tells less: one that resizes, say, has no activation.
+    return "sigmoid" if ((scores >= 0) & (scores <= 1)).all() else "linear"

@@ -41,7 +41,6 @@ def pictures(count: int, seed: int = 0) -> tuple[np.ndarray, list[dict[str, np.n
             picture[y0 : y0 + size, x0 : x0 + size, colour] = generator.uniform(200, 255)
             boxes.append([x0, y0, x0 + size, y0 + size])
         targets.append({"boxes": np.array(boxes, "float32"), "labels": np.array([0, 1])})
-    x[0, :, :8], x[0, :, -8:] = 0, 255
     return x, targets
 
 
@@ -50,25 +49,24 @@ def logit(share: float) -> float:
 
 
 def _means(image: keras.KerasTensor, size: int, name: str) -> keras.KerasTensor:
-    kernel = keras.initializers.Constant(1 / size**2)
-    mean = layers.DepthwiseConv2D(
-        size, size, use_bias=False, depthwise_initializer=kernel, name=name
+    x = layers.Rescaling(1 / 255, name=f"{name}_rescaling")(image)
+    # Windows of 2, as no NPU takes large strides.
+    for step in range(int(np.log2(size))):
+        x = layers.AveragePooling2D(2, name=f"{name}_{step}")(x)
+    return x
+
+
+def _conv(
+    x: keras.KerasTensor, kernel: np.ndarray, bias: list[float], activation: str, name: str
+) -> keras.KerasTensor:
+    convolution = layers.Conv2D(
+        kernel.shape[-1], kernel.shape[0], padding="same", activation=activation, name=name
     )
-    return mean(layers.Rescaling(1 / 255, name=f"rescaling_{name}")(image))
-
-
-def _conv(filters: int, kernel: np.ndarray, bias: list[float], activation: str, name: str):
+    y = convolution(x)
     # A filter of nothing but zeros has no int8 scale.
-    kernel = kernel + 1e-2 * np.random.default_rng(1).normal(size=kernel.shape)
-    return layers.Conv2D(
-        filters,
-        kernel.shape[0],
-        padding="same",
-        activation=activation,
-        kernel_initializer=lambda *args, **more: kernel.astype("float32"),
-        bias_initializer=lambda *args, **more: np.array(bias, "float32"),
-        name=name,
-    )
+    noise = np.random.default_rng(1).normal(size=kernel.shape)
+    convolution.set_weights([kernel + 1e-2 * noise, np.array(bias)])
+    return y
 
 
 def _box_kernel(colour: int) -> tuple[np.ndarray, list[float]]:
@@ -99,15 +97,14 @@ def squares_detector(masks: bool = False, activation: str = "sigmoid") -> keras.
             ("scores", 2, _score_kernel(colour), activation),
             ("coefficients", 2, (10 * np.eye(3, 2)[None, None], [-4.0, -4.0]), "tanh"),
         ):
-            part = _conv(filters, kernel, bias, end, f"{kind}_{stride}")(x)
+            part = _conv(x, kernel, bias, end, f"{kind}_{stride}")
             levels[kind].append(layers.Reshape((-1, filters))(part))
     kinds = list(levels) if masks else ["boxes", "scores"]
     outputs = {kind: layers.Concatenate(axis=1, name=kind)(levels[kind]) for kind in kinds}
     if masks:
         kernel = np.eye(3, 2)[None, None] * 8
-        outputs["prototypes"] = _conv(2, kernel, [-4.0, -4.0], "linear", "prototypes")(
-            _means(image, 4, "means_4")
-        )
+        fine = _means(image, 4, "means_4")
+        outputs["prototypes"] = _conv(fine, kernel, [-4.0, -4.0], "linear", "prototypes")
     return keras.Model(image, outputs, name="squares")
 
 
@@ -116,7 +113,7 @@ def squares_segmenter(activation: str = "softmax", size: int = 16, up: bool = Fa
     image = keras.Input((SIDE, SIDE, 3), name="image")
     kernel = np.zeros((1, 1, 3, 3))
     kernel[0, 0, 0, 1], kernel[0, 0, 1, 2] = 10.0, 10.0
-    x = _conv(3, kernel, [5.0, 0.0, 0.0], "linear", "logits")(_means(image, SIDE // size, "means"))
+    x = _conv(_means(image, SIDE // size, "means"), kernel, [5.0, 0.0, 0.0], "linear", "logits")
     if up:
         x = layers.UpSampling2D(SIDE // size, interpolation="bilinear", name="up")(x)
     return keras.Model(image, layers.Activation(activation, name="pixels")(x), name="regions")
