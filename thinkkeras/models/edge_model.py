@@ -1,4 +1,4 @@
-"""The model to deploy of a detector of keras-cv, and what a device needs to know to draw its boxes."""
+"""The model to deploy of a keras-cv detector, and what a device needs to know of its boxes."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ def edge_model(
     Args:
         detector: Of `yolo_v8`, `retinanet`, or of keras-cv itself.
         input_shape: `(height, width, channels)` of the images, for a detector that takes images of
-            any size, as a preset does; None keeps the detector's own.
+            any size, as a preset does; multiples of 32. None keeps the detector's own.
 
     Returns:
         The model: images `(batch, height, width, channels)` to the two outputs named `"boxes"`,
@@ -44,10 +44,12 @@ def edge_model(
             f"{type(detector).__name__}; a model with separate outputs for boxes and scores is "
             "deployed as it is"
         )
-    shape = tuple(input_shape or detector.inputs[0].shape[1:])
-    if None in shape:
+    own = tuple(detector.inputs[0].shape[1:])
+    shape = tuple(input_shape or own)
+    if None in shape or any(n not in (None, m) for n, m in zip(own, shape, strict=True)):
         raise ValueError(
-            f"expected a fixed size, received {shape}; give input_shape=(height, width, channels)"
+            f"expected a fixed size that a detector of images of {own} takes, received {shape}; "
+            "give input_shape=(height, width, channels)"
         )
     whole = keras.Model(detector.inputs[0], [detector.output[boxes], detector.output[scores]])
     static = keras.models.clone_model(
@@ -82,7 +84,8 @@ def _resized(operation: Any, *args: Any, **kwargs: Any) -> Any:
     if operation.axis == 1:
         return args[0]
     size = [operation.repeats * side for side in args[0].shape[1:3]]
-    return keras.layers.Resizing(*size, interpolation="nearest")(args[0])
+    # Not by a Resizing layer: it would put all the layers after it into training mode.
+    return keras.ops.image.resize(args[0], size, interpolation="nearest")
 
 
 def _distances() -> dict[str, Any]:

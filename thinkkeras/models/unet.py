@@ -5,8 +5,7 @@ from math import log2
 
 import keras
 
-from thinkkeras.models.arguments import check_classifier
-from thinkkeras.models.backbones import check_backbone, last_maps
+from thinkkeras.models.backbones import check_activation, check_backbone, check_images, last_maps
 from thinkkeras.models.convnet import conv_block
 
 # Layers by which a backbone takes pixels as they are.
@@ -42,7 +41,7 @@ def unet(
         classes: Number of classes of a pixel, the background among them.
         backbone: A functional model from images to maps, such as
             `keras.applications.MobileNetV2(input_shape, include_top=False)` or the trunk of a
-            trained classifier, `keras.Model(net.input, net.get_layer("stage4_block1_relu").output)`.
+            trained `convnet`, `keras.Model(net.input, net.get_layer("stage4_block1_relu").output)`.
             Its layers become part of the model and stay shared: what trains here trains there.
             None builds a contracting path of two `conv_block`s at each resolution.
         preprocessing: Layer between the pixels and the backbone. None: nothing if the backbone has
@@ -75,7 +74,8 @@ def unet(
     inputs = keras.Input(input_shape, name="image")
     if backbone is None:
         x = (preprocessing or keras.layers.Rescaling(1 / 255, name="rescaling"))(inputs)
-        maps = _contracting_path(x, input_shape, filters, output_stride)
+        check_images(input_shape, classes, output_stride * 2 ** (len(filters) - 1))
+        maps = _contracting_path(x, filters, output_stride)
     else:
         check_backbone(backbone, input_shape)
         _check_maps(backbone)
@@ -111,18 +111,8 @@ def feature_maps(backbone: keras.Model, images: keras.KerasTensor) -> dict[int, 
 
 
 def _contracting_path(
-    x: keras.KerasTensor,
-    input_shape: tuple[int, int, int],
-    filters: Sequence[int],
-    output_stride: int,
+    x: keras.KerasTensor, filters: Sequence[int], output_stride: int
 ) -> dict[int, keras.KerasTensor]:
-    deepest = output_stride * 2 ** (len(filters) - 1)
-    if input_shape[0] % deepest or input_shape[1] % deepest:
-        raise ValueError(
-            f"expected a height and a width that are multiples of {deepest} with "
-            f"output_stride={output_stride} and {len(filters)} filters, "
-            f"received {input_shape[0]}x{input_shape[1]}"
-        )
     for stride in _powers_of_2(output_stride)[1:-1]:
         x = conv_block(x, filters[0], strides=2, name=f"encoder{stride}_block1")
     maps = {}
@@ -193,12 +183,8 @@ def _check(
     output_stride: int,
     classifier_activation: str | None,
 ) -> None:
-    check_classifier(input_shape, classes)
-    if classes == 1 and keras.activations.get(classifier_activation) is keras.activations.softmax:
-        raise ValueError(
-            'expected classifier_activation="sigmoid" or None for one class, received '
-            f"{classifier_activation!r}; or count the background as a class"
-        )
+    check_images(input_shape, classes, stride=1)
+    check_activation(classes, classifier_activation)
     if len(filters) < 2 or min(filters) < 1:
         raise ValueError(f"expected two positive filters or more, received {tuple(filters)}")
     if output_stride < 1 or output_stride & (output_stride - 1):

@@ -1,14 +1,10 @@
 """keras-cv's YOLOV8, at a microcontroller's size."""
 
 from collections.abc import Sequence
-from math import log
 
 import keras
 
-from thinkkeras.models.backbones import check_backbone, check_images, check_levels
-
-# The share of locations that hold an object, as an untrained detector guesses it.
-PRIOR = 0.01
+from thinkkeras.models.backbones import PRIOR_LOGIT, check_backbone, check_images, check_levels
 
 
 def yolo_v8(
@@ -33,8 +29,8 @@ def yolo_v8(
         detector.fit(train, validation_data=validation)
 
     `predict` gives boxes, `thinkkeras.models.edge_model` a model to deploy. The classifiers start
-    at a probability of 1 %: keras-cv's own start at 50 % everywhere, and the loss of all the
-    locations without an object, thirty times as large, would drown the boxes' in the first epochs.
+    at a probability of 1 %; keras-cv's own start at 50 % everywhere, and in the first epochs the
+    loss of all the locations without an object drowns that of the boxes.
 
     The default arguments give 789,979 parameters and 208 million multiply-accumulates. With a
     network, pretrained backbones and detectors come from keras-cv's presets:
@@ -104,5 +100,5 @@ def yolo_v8(
     )
     for level in (1, 2, 3):
         bias = detector.get_layer(f"yolo_v8_head_{level}_class_3_conv").bias
-        bias.assign(keras.ops.full(bias.shape, log(PRIOR / (1 - PRIOR))))
+        bias.assign(keras.ops.full(bias.shape, PRIOR_LOGIT))
     return detector
