@@ -142,8 +142,8 @@ def export(
     )
     files = {"model.tflite": content}
     if row.compiler:
-        made, facts = COMPILERS[row.compiler](content, card, names)
-        files, card = files | made, card | facts
+        made, told = COMPILERS[row.compiler](content, card, names)
+        files, card = files | made, card | told
         content = files["model.tflite"]
         say(f"4 compile    {', '.join(made) or 'nothing to make'}")
     say(f"5 verify     {_verdict(card)}")

@@ -1,7 +1,7 @@
 """The targets' own toolchains, one module each; `step4_compile` lists them.
 
 Each is a function of the flatbuffer, the card so far (its `name`, `target`, `inputs`, `outputs`,
-`task`) and the class names, and gives a `Compiled`.
+`task`, `detector`) and the class names, and gives a `Compiled`.
 """
 
 from __future__ import annotations

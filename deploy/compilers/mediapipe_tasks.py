@@ -92,7 +92,10 @@ def with_metadata(content: bytes, card: dict[str, Any], labels: Sequence[str]) -
     - `classification`, an ImageClassifier: scores (1, classes), as the model gives them: of a model
       that ends in logits they are logits. One unit is the score of the second class.
     - `segmentation`, an ImageSegmenter: (1, height, width, classes). Logits (`activation`
-      "linear") go through the softmax in MediaPipe, of a single class through the sigmoid.
+      "linear") go through the softmax in MediaPipe, of a single class through the sigmoid. At the
+      output's own size its category mask is the runtime's map. At any other MediaPipe interpolates
+      its confidence masks between the centres of pixels, as the runtime does, but its category mask
+      between the corners of the picture: its borders are up to half a pixel of the output apart.
     - `detection`, an ObjectDetector: two outputs, boxes (1, N, 4) in the format "cells" (through an
       anchor a location) or "cycxhw-normalized", and the classes' scores (1, N, classes), logits
       (the detector's `activation` "linear") of which go through the sigmoid in MediaPipe. It

@@ -5,20 +5,18 @@ import json
 import keras
 import numpy as np
 import pytest
-from keras import layers
 
 import deploy
 import deploy.compare
 from deploy import runtime
 from deploy.__main__ import main
-from deploy.answers import answers
 from deploy.compilers.vela import vela
 from deploy.runtime.detection import intersection_over_union
-from deploy.step1_load import load
 from tests.deploy.tiny_models import (
     DETECTOR,
     LABELS,
     MASKS,
+    exchanging_head,
     f1,
     pictures,
     squares_detector,
@@ -26,7 +24,6 @@ from tests.deploy.tiny_models import (
 )
 
 TARGETS = ["cpu-float", "cpu", "coral", "ethos-u55-128", "cortex-m"]
-CLASSES = ["ground", *LABELS]
 
 
 @pytest.fixture(scope="module")
@@ -118,16 +115,24 @@ def test_bundles_of_detectors_are_compared(bundles, tmp_path):
     assert "Keras f1" in text and "deployed f1, %" in page.read_text("utf-8")
 
 
+def test_detectors_and_segmenters_fit_targets():
+    for model in (squares_detector(), squares_segmenter()):
+        verdicts = deploy.fits(model, board="grove-vision-ai-v2", verbose=0)
+        assert [(verdict.target, verdict.fits) for verdict in verdicts] == [
+            ("cortex-m", True), ("ethos-u55-64", True),
+        ]  # fmt: skip
+
+
 def test_a_loss_is_mended(squares, tmp_path, capsys):
-    calibration, (x, truths) = squares
+    calibration, (x, truths) = squares[0].copy(), (squares[1][0].copy(), squares[1][1])
 
     def sharp(targets, found):
-        """Scores and boxes as good as those of float numbers, 0 to 1."""
-        errors = []
+        """The mean IoU of the true boxes with the nearest found ones."""
+        overlaps = []
         for target, answer in zip(targets, found, strict=True):
             overlap = intersection_over_union(target["boxes"], answer["boxes"])
-            errors.append(overlap.max(axis=1).mean() if overlap.size else 0.0)
-        return float(np.mean(errors))
+            overlaps.append(overlap.max(axis=1).mean() if overlap.size else 0.0)
+        return float(np.mean(overlaps))
 
     keras.utils.set_random_seed(0)
     model = squares_detector()
@@ -184,100 +189,10 @@ def test_an_instance_segmenter_gives_masks(squares, tmp_path):
     assert deploy.verify(out, (x, None))["passed"]
 
 
-def share_of_pixels(targets, found):
-    return np.mean([np.mean(one == other) for one, other in zip(targets, found, strict=True)])
-
-
-def regions(truths):
-    maps = np.zeros((len(truths), 64, 64), int)
-    for pixels, truth in zip(maps, truths, strict=True):
-        for (x0, y0, x1, y1), label in zip(
-            truth["boxes"].astype(int), truth["labels"], strict=True
-        ):
-            pixels[y0:y1, x0:x1] = label + 1
-    return maps
-
-
-@pytest.mark.parametrize(
-    ("target", "activation"),
-    [("cpu", "softmax"), ("cpu-float", "linear"), ("cpu-float", "sigmoid")],
-)
-def test_a_segmenter_is_exported(target, activation, squares, tmp_path):
-    calibration, (x, truths) = squares
-    out = tmp_path / "bundle"
-    card = deploy.export(
-        squares_segmenter(activation),
-        target,
-        out=out,
-        calibration=calibration,
-        labels=CLASSES,
-        task="segmentation",
-        test=(x, regions(truths)),
-        metric=share_of_pixels,
-        verbose=0,
-    )
-    assert (card["task"], card["activation"]) == ("segmentation", activation)
-    assert "detector" not in card
-    assert card["quality"]["keras"] > 0.93
-    assert card["quality"]["deployed"] == pytest.approx(card["quality"]["keras"], abs=0.005)
-    assert list(card["agreement"]) == CLASSES
-    # Each class of the 16 x 16 places of an output.
-    assert sum(row["examples"] for row in card["agreement"].values()) == 12 * 16 * 16
-    assert min(row["agreement"] for row in card["agreement"].values()) > 0.98
-    answer = runtime.load(out).predict(x[0])
-    assert answer.shape == (64, 64) and answer.dtype == np.uint8
-    assert "each pixel of 16 × 16, interpolated" in (out / "card.md").read_text("utf-8")
-    assert deploy.verify(out, (x, regions(truths)), metric=share_of_pixels)["passed"]
-
-
-def test_a_single_unit_tells_two_classes_of_pixels(squares, tmp_path):
-    model = squares_segmenter()
-    one = keras.Model(model.inputs, model.output[..., 1:2])
-    card = deploy.export(
-        one,
-        "cpu-float",
-        out=tmp_path / "bundle",
-        labels=["other", "red"],
-        task="segmentation",
-        calibration=squares[0],
-        verbose=0,
-    )
-    assert card["activation"] == "sigmoid" and list(card["agreement"]) == ["other", "red"]
-
-
-def rgb_fpn():
-    """A head on two levels that exchange what they have seen, with every operator of such heads."""
-    keras.utils.set_random_seed(2)
-    image = keras.Input((64, 64, 3), name="image")
-    x = layers.Rescaling(1 / 127.5, offset=-1)(image)
-    fine = layers.Conv2D(16, 3, 8, padding="same", activation="relu")(x)
-    coarse = layers.DepthwiseConv2D(3, 2, padding="same", activation="relu")(fine)
-    coarse = layers.Conv2D(16, 1, activation="relu")(coarse)
-    # UpSampling2D of the nearest becomes a TILE, which no Edge TPU has.
-    near = layers.Resizing(8, 8, interpolation="nearest")(coarse)
-    smooth = layers.UpSampling2D(2, interpolation="bilinear")(coarse)
-    fine = layers.Concatenate()([layers.Add()([fine, near]), smooth])
-    outputs = {}
-    for name, size, activation in (
-        ("boxes", 4, "sigmoid"),
-        ("scores", 2, "sigmoid"),
-        ("coefficients", 3, "tanh"),
-    ):
-        parts = [
-            layers.Reshape((-1, size))(layers.Conv2D(size, 1, activation=activation)(level))
-            for level in (fine, coarse)
-        ]
-        outputs[name] = layers.Concatenate(axis=1, name=name)(parts)
-    outputs["prototypes"] = layers.Conv2D(3, 3, padding="same", name="prototypes")(
-        layers.UpSampling2D(2, interpolation="bilinear")(fine)
-    )
-    return keras.Model(image, outputs, name="fpn")
-
-
 def test_a_whole_head_runs_on_the_accelerators(squares, tmp_path):
     detector = DETECTOR | MASKS
     options = {"calibration": squares[0], "detector": detector, "labels": LABELS, "verbose": 0}
-    card = deploy.export(rgb_fpn(), "coral", out=tmp_path / "coral", **options)
+    card = deploy.export(exchanging_head(), "coral", out=tmp_path / "coral", **options)
     expected = {"RESIZE_NEAREST_NEIGHBOR", "RESIZE_BILINEAR", "CONCATENATION", "LOGISTIC", "TANH"}
     assert expected | {"ADD", "RESHAPE"} <= set(card["ops"])
     assert [row for row in card["coral"]["operators"] if not row["tpu"]] == []
@@ -286,99 +201,6 @@ def test_a_whole_head_runs_on_the_accelerators(squares, tmp_path):
     for target in ("ethos-u55-128", "ethos-u65-256"):
         npu = vela(content, card | {"target": target}, []).card["npu"]
         assert npu["cpu_ops"] == [] and npu["npu_ops"] == sum(card["ops"].values())
-
-
-# keras-cv's own detectors, as functional models of one picture.
-
-
-def yolo_v8(keras_cv):
-    backbone = keras_cv.models.YOLOV8Backbone(
-        stackwise_channels=[8, 16, 24, 32],
-        stackwise_depth=[1, 1, 1, 1],
-        include_rescaling=True,
-        input_shape=(64, 96, 3),
-    )
-    detector = keras_cv.models.YOLOV8Detector(
-        num_classes=3, bounding_box_format="xyxy", backbone=backbone, fpn_depth=1
-    )
-    names = {"boxes": "boxes", "scores": "classes"}
-    return detector, names, {"format": "distances", "activation": "sigmoid", "strides": [8, 16, 32]}
-
-
-def retina_net(keras_cv):
-    backbone = keras_cv.models.ResNetBackbone(
-        stackwise_filters=[8, 8, 16, 16],
-        stackwise_blocks=[1, 1, 1, 1],
-        stackwise_strides=[1, 2, 2, 2],
-        include_rescaling=True,
-        input_shape=(64, 96, 3),
-    )
-    detector = keras_cv.models.RetinaNet(
-        num_classes=3, bounding_box_format="xyxy", backbone=backbone
-    )
-    anchors = {
-        "sizes": [32, 64, 128, 256, 512],
-        "scales": [1.0, 2 ** (1 / 3), 2 ** (2 / 3)],
-        "aspect_ratios": [0.5, 1.0, 2.0],
-        "box_variance": [0.1, 0.1, 0.2, 0.2],
-        "clip_boxes": True,
-    }
-    names = {"boxes": "box", "scores": "classification"}
-    strides = [8, 16, 32, 64, 128]
-    return detector, names, {
-        "format": "deltas", "activation": "linear", "strides": strides, "anchors": anchors
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize("build", [yolo_v8, retina_net])
-def test_a_detector_of_keras_cv_is_exported(build, tmp_path):
-    keras_cv = pytest.importorskip("keras_cv")
-    keras.utils.set_random_seed(0)
-    detector, names, facts = build(keras_cv)
-    image = keras.Input((64, 96, 3), name="image")
-    given = {"images": image} if isinstance(detector.input, dict) else image
-    found = detector(given)
-    model = keras.Model(image, {key: found[name] for key, name in names.items()})
-    x = np.random.default_rng(0).uniform(0, 255, (6, 64, 96, 3)).astype("float32")
-    scores = model.predict(x, verbose=0)["scores"]
-    if facts["activation"] == "linear":
-        scores = 1 / (1 + np.exp(-scores))
-    # The likeliest of an untrained network.
-    threshold = float(np.quantile(scores.max(axis=2), 0.95))
-    facts |= {"boxes": "boxes", "scores": "scores", "score_threshold": threshold}
-    facts |= {"iou_threshold": 0.6, "max_detections": 50}
-    card = deploy.export(
-        model,
-        "cpu-float",
-        out=tmp_path / "bundle",
-        calibration=x,
-        detector=facts,
-        verbose=0,
-    )
-    assert card["task"] == "detection" and card["detector"]["format"] == facts["format"]
-    received = runtime.load(tmp_path / "bundle").predict(x)
-    expected = answers(card, load(model).predict([x]), [])
-    for one, other in zip(received, expected, strict=True):
-        assert len(one["scores"]) == len(other["scores"]) > 0
-        np.testing.assert_allclose(one["scores"], other["scores"], atol=1e-5)
-        # Near ties may come in another order.
-        apart = np.abs(one["boxes"][:, None] - other["boxes"]).max(axis=2)
-        apart += 100.0 * (one["labels"][:, None] != other["labels"])
-        assert apart.min(axis=1).max() < 0.01 and apart.min(axis=0).max() < 0.01
-    assert {row["agreement"] for row in card["agreement"].values()} == {1.0}
-
-
-def test_a_detector_within_a_model_keeps_its_scores_in_integers(tmp_path):
-    keras_cv = pytest.importorskip("keras_cv")
-    keras.utils.set_random_seed(0)
-    detector, _, _ = yolo_v8(keras_cv)
-    image = keras.Input((64, 96, 3), name="image")
-    x = np.random.default_rng(0).uniform(0, 255, (6, 64, 96, 3)).astype("float32")
-    model = keras.Model(image, detector(image))
-    card = deploy.export(model, "cpu", out=tmp_path / "int8", calibration=x, verbose=0)
-    # The model joins both, and with one scale the scores would round to zero.
-    boxes, scores = card["outputs"]
-    assert boxes["scale"] > 10 * scores["scale"] and card["parity"]["sqnr_db"] > 15
 
 
 # The command line, and what is refused.

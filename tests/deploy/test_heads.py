@@ -54,3 +54,20 @@ def test_the_same_numbers(cut, apart):
         n for n in activations if model.get_layer(n).activation is keras.activations.linear
     )
     assert [joint not in ancestors(output) for output in outputs] == apart
+
+
+def test_a_model_within_a_model_is_opened():
+    inner = levels(lambda x: [x[:, :, :4], x[..., 4:]])
+    image = keras.Input((8, 8, 2))
+    outer = keras.Model(image, inner(image))
+    outputs = separate(outer.outputs)
+    images = np.random.default_rng(0).normal(size=(3, 8, 8, 2)).astype("float32")
+    made = keras.Model(image, outputs)
+    for one, other in zip(outer(images), made(images), strict=True):
+        np.testing.assert_array_equal(one, other)
+    # One call of one model gives both, and none of its outputs is cut out of the joint tensor.
+    (opened,) = {tensor._keras_history[0] for tensor in outputs}
+    assert opened is not inner
+    assert not any("joint" in ancestors(tensor) for tensor in opened.outputs)
+    plain = keras.Model(image, keras.Sequential([keras.Input((8, 8, 2)), layers.ReLU()])(image))
+    assert separate(plain.outputs)[0] is plain.outputs[0]

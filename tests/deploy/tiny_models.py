@@ -108,6 +108,36 @@ def squares_detector(masks: bool = False, activation: str = "sigmoid") -> keras.
     return keras.Model(image, outputs, name="squares")
 
 
+def exchanging_head() -> keras.Model:
+    """Two levels of random weights that exchange what they have seen, with every operator of such
+    heads; outputs as those of `squares_detector(masks=True)`."""
+    keras.utils.set_random_seed(2)
+    image = keras.Input((64, 64, 3), name="image")
+    x = layers.Rescaling(1 / 127.5, offset=-1)(image)
+    fine = layers.Conv2D(16, 3, 8, padding="same", activation="relu")(x)
+    coarse = layers.DepthwiseConv2D(3, 2, padding="same", activation="relu")(fine)
+    coarse = layers.Conv2D(16, 1, activation="relu")(coarse)
+    # UpSampling2D of the nearest becomes a TILE, which no Edge TPU has.
+    near = layers.Resizing(8, 8, interpolation="nearest")(coarse)
+    smooth = layers.UpSampling2D(2, interpolation="bilinear")(coarse)
+    fine = layers.Concatenate()([layers.Add()([fine, near]), smooth])
+    outputs = {}
+    for name, size, activation in (
+        ("boxes", 4, "sigmoid"),
+        ("scores", 2, "sigmoid"),
+        ("coefficients", 3, "tanh"),
+    ):
+        parts = [
+            layers.Reshape((-1, size))(layers.Conv2D(size, 1, activation=activation)(level))
+            for level in (fine, coarse)
+        ]
+        outputs[name] = layers.Concatenate(axis=1, name=name)(parts)
+    outputs["prototypes"] = layers.Conv2D(3, 3, padding="same", name="prototypes")(
+        layers.UpSampling2D(2, interpolation="bilinear")(fine)
+    )
+    return keras.Model(image, outputs, name="fpn")
+
+
 def squares_segmenter(activation: str = "softmax", size: int = 16, up: bool = False) -> keras.Model:
     """Picture (64, 64, 3) of 0 to 255 to `pixels` (size, size, 3): background, red, green."""
     image = keras.Input((SIDE, SIDE, 3), name="image")

@@ -20,6 +20,7 @@ from deploy.compilers.mediapipe_tasks import (
     with_metadata,
 )
 from deploy.runtime import Model, load, selftest
+from tests.deploy import tiny_models
 
 if find_library("EGL") is None or find_library("GLESv2") is None:
     pytest.skip("MediaPipe needs the system's libegl1 and libgles2", allow_module_level=True)
@@ -242,6 +243,88 @@ def test_a_detector(pictures, dtype):
                 np.testing.assert_allclose(received, exact, atol=2)
                 found += 1
     assert found > 20
+
+
+def export_tiny(model, out, **options):
+    """The card of the bundle of a model of `tiny_models`, and other pictures to run it on."""
+    calibration = np.round(tiny_models.pictures(16)[0])
+    options |= {"calibration": calibration, "verbose": 0}
+    card = deploy.export(model, "mobile", out=out, **options)
+    return card, np.round(tiny_models.pictures(12, seed=1)[0])
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "linear"])
+def test_our_detector_in_mediapipe_and_in_our_runtime(activation, tmp_path):
+    """Boxes in "cells" become MediaPipe's fixed anchors."""
+    detector = tiny_models.DETECTOR | {"activation": activation}
+    model = tiny_models.squares_detector(activation=activation)
+    out = tmp_path / "bundle"
+    card, pictures = export_tiny(model, out, detector=detector, labels=tiny_models.LABELS)
+    own = {"iou_threshold": 0.3, "class_agnostic": True, "boxes": 0, "scores": 1}
+    assert card["detector"] == detector | own
+    assert card["mediapipe"]["task"] == "ObjectDetector"
+    assert "one of any class by an IoU of 0.3 is" in " ".join((out / "card.md").read_text().split())
+    ours, content = load(out), (out / "model.tflite").read_bytes()
+    # Enlarged, so that the whole pixels of MediaPipe's boxes are fine enough.
+    zoom = 16
+    with open_task("ObjectDetector", content, score_threshold=0.4) as task:
+        for picture in pictures:
+            answer = ours.predict(picture)
+            large = picture.repeat(zoom, axis=0).repeat(zoom, axis=1)
+            detections = task.detect(as_image(large)).detections
+            assert len(detections) == len(answer["scores"]) == 2
+            for detection in detections:
+                category, box = detection.categories[0], detection.bounding_box
+                index = answer["names"].index(category.category_name)
+                assert category.score == pytest.approx(answer["scores"][index], abs=STEP)
+                received = np.array([box.origin_x, box.origin_y, box.width, box.height]) / zoom
+                received[2:] += received[:2]
+                np.testing.assert_allclose(received, answer["boxes"][index], atol=1)
+
+
+def test_detections_that_mediapipe_cannot_open_are_described(tmp_path):
+    model, detector = tiny_models.squares_detector(masks=True), tiny_models.DETECTOR
+    card, _ = export_tiny(model, tmp_path / "bundle", detector=detector | tiny_models.MASKS)
+    assert card["task"] == "instance"
+    note = "MediaPipe's ObjectDetector takes boxes and scores, the model has masks as well"
+    assert card["mediapipe"] == {"task": None, "note": note}
+    # Nobody else suppresses its boxes.
+    assert card["detector"]["iou_threshold"] == 0.6 and "class_agnostic" not in card["detector"]
+    assert note in (tmp_path / "bundle" / "card.md").read_text("utf-8")
+
+
+def between_corners(scores, size):
+    """The likeliest class of (h, w, classes) scores, interpolated with the corners aligned."""
+    for axis in (0, 1):
+        place = np.linspace(0, scores.shape[axis] - 1, size)
+        low = np.minimum(place.astype(int), scores.shape[axis] - 2)
+        share = (place - low).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
+        first, second = np.take(scores, low, axis), np.take(scores, low + 1, axis)
+        scores = first * (1 - share) + second * share
+    return scores.argmax(axis=-1)
+
+
+@pytest.mark.parametrize("up", [True, False])
+def test_our_segmenter_in_mediapipe_and_in_our_runtime(up, tmp_path):
+    out, labels = tmp_path / "bundle", ["ground", *tiny_models.LABELS]
+    model = tiny_models.squares_segmenter(up=up)
+    card, pictures = export_tiny(model, out, task="segmentation", labels=labels)
+    assert card["mediapipe"] == {"task": "ImageSegmenter", "note": None}
+    ours, content = load(out), (out / "model.tflite").read_bytes()
+    options = {"output_category_mask": True, "output_confidence_masks": True}
+    apart = []
+    with open_task("ImageSegmenter", content, **options) as segmenter:
+        assert segmenter.labels == labels
+        for picture in pictures:
+            result, answer = segmenter.segment(as_image(picture)), ours.predict(picture)
+            category = result.category_mask.numpy_view().reshape(64, 64)
+            masks = [mask.numpy_view().reshape(64, 64) for mask in result.confidence_masks]
+            assert np.mean(np.argmax(masks, axis=0) != answer) < 0.001
+            scores = ours.run([picture[None]])[0][0]
+            assert np.mean(category != between_corners(scores, 64)) < 0.001
+            apart.append(np.mean(category != answer))
+    # Equal where nothing has to be interpolated.
+    assert max(apart) == 0 if up else 0.005 < np.mean(apart) < 0.03
 
 
 @pytest.mark.parametrize("dtype", [None, tf.uint8, tf.float32])
