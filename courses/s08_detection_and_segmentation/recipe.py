@@ -59,8 +59,9 @@ def optimizer(steps: int, learning_rate: float) -> keras.Optimizer:
     The weights that `fit` leaves are averages over the last hundred steps or so.
     """
     warm_up = max(1, steps // 10)
+    falling = max(1, steps - warm_up)
     schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, steps - warm_up, alpha=0.02, warmup_target=learning_rate, warmup_steps=warm_up
+        0.0, falling, alpha=0.02, warmup_target=learning_rate, warmup_steps=warm_up
     )
     return keras.optimizers.AdamW(
         schedule, weight_decay=0.02, clipnorm=10.0, use_ema=True, ema_momentum=0.99

@@ -6,13 +6,14 @@ import pytest
 
 from deploy.runtime.detector import check_detector
 from thinkkeras.models import describe, residual_net, yolact_tiny, yolo_tiny
+from thinkkeras.models.yolo_tiny import STRIDES
 
 
 def branches_by_hand(levels, width, prototypes, filters):
     """A head of `prototypes` numbers for each level; two 3x3 kernels, and a 1x1 with bias."""
-    head = 2 * (9 * width + 4 * width + width * width + 4 * width) + (width + 1) * prototypes
-    coarse, fine = 9 * width * filters + 4 * filters, 9 * filters * filters + 4 * filters
-    return levels * head + coarse + fine + (filters + 1) * prototypes
+    head = 9 * width + 4 * width + width * width + 4 * width + (width + 1) * prototypes
+    blocks = 9 * width * filters + 4 * filters + 9 * filters * filters + 4 * filters
+    return levels * head + blocks + (filters + 1) * prototypes
 
 
 def pixels(shape):
@@ -25,16 +26,16 @@ def small(classes=2, **options):
 
 def test_default_size_is_the_documented_one():
     model = yolact_tiny()
-    assert model.count_params() == 295_047 == 264_983 + branches_by_hand(3, 40, 16, 24) <= 300_000
-    assert "295,047" in yolact_tiny.__doc__
+    assert model.count_params() == 264_447 == 245_471 + branches_by_hand(3, 32, 16, 24) <= 300_000
+    assert "264,447" in yolact_tiny.__doc__
 
 
 @pytest.mark.parametrize(
     ("input_shape", "classes", "strides", "options", "maps"),
     [
-        ((256, 256, 3), 1, (8, 16, 32), {}, (64, 64, 16)),
-        ((64, 96, 3), 5, (8, 16, 32), {"prototypes": 6, "prototype_filters": 4}, (16, 24, 6)),
-        ((64, 32, 1), 2, (4, 8), {"prototypes": 1, "prototype_filters": 1}, (32, 16, 1)),
+        ((256, 256, 3), 1, (4, 8, 16), {}, (64, 64, 16)),
+        ((64, 96, 3), 5, (8, 16, 32), {"prototypes": 6, "prototype_filters": 4}, (8, 12, 6)),
+        ((64, 32, 1), 2, (2, 4), {"prototypes": 1, "prototype_filters": 1}, (32, 16, 1)),
     ],
 )
 def test_outputs_and_parameters(input_shape, classes, strides, options, maps):
@@ -75,11 +76,11 @@ def test_the_layers_of_the_detector_are_shared():
     ):
         np.testing.assert_allclose(one, other, atol=1e-6)
     # Coefficients come from the same levels as boxes, prototypes from the finest.
-    for number, stride in enumerate((8, 16, 32)):
-        level = detector.get_layer(f"boxes{stride}_block1_depthwise").input
-        assert model.get_layer(f"coefficients{number}_block1_depthwise").input is level
-    finest = detector.get_layer("boxes8_block1_depthwise").input
-    assert model.get_layer("prototypes_coarse_conv").input is finest
+    for number, stride in enumerate(STRIDES):
+        level = detector.get_layer(f"boxes{stride}_block_depthwise").input
+        assert model.get_layer(f"coefficients{number}_block_depthwise").input is level
+    finest = detector.get_layer("boxes4_block_depthwise").input
+    assert model.get_layer("prototypes_block1_conv").input is finest
 
 
 def test_a_copy_of_a_detector_will_do():

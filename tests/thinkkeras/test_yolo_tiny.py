@@ -7,12 +7,12 @@ import pytest
 from deploy.runtime.detector import check_detector
 from thinkkeras.boxes import decode, locations
 from thinkkeras.models import describe, feature_pyramid, residual_net, yolo_tiny
-from thinkkeras.models.yolo_tiny import CELLS
+from thinkkeras.models.yolo_tiny import CELLS, STRIDES
 
 
 def head_by_hand(width, outputs):
-    """Two separable blocks without bias, four numbers per normalized map, a 1x1 with bias."""
-    return 2 * (9 * width + 4 * width + width * width + 4 * width) + width * outputs + outputs
+    """A separable block without bias, four numbers per normalized map, a 1x1 with bias."""
+    return 9 * width + 4 * width + width * width + 4 * width + width * outputs + outputs
 
 
 def pyramid_by_hand(widths, filters):
@@ -30,21 +30,30 @@ def mobilenet(input_shape):
     return keras.applications.MobileNetV2(input_shape, alpha=0.35, include_top=False, weights=None)
 
 
+def with_a_gap():
+    """Maps at strides 4 and 16 alone."""
+    x = images = keras.Input((64, 64, 3))
+    for _ in range(2):
+        x = keras.layers.Conv2D(4, 5, strides=4, padding="same")(x)
+    return keras.Model(images, x)
+
+
 def test_default_size_is_the_documented_one():
     model = yolo_tiny()
-    pyramid = pyramid_by_hand((48, 64, 64), 40)
-    by_hand = 200_368 + pyramid + 3 * (head_by_hand(40, 4) + head_by_hand(40, 1))
-    assert model.count_params() == 264_983 == by_hand <= 300_000
-    assert "264,983" in yolo_tiny.__doc__
+    pyramid = pyramid_by_hand((32, 48, 64, 64), 32)
+    by_hand = 200_368 + pyramid + 3 * (head_by_hand(32, 4) + head_by_hand(32, 1))
+    assert model.count_params() == 245_471 == by_hand <= 300_000
+    assert "245,471" in yolo_tiny.__doc__
+    assert model.output_shape == [(None, 5376, 4), (None, 5376, 1)]
 
 
 @pytest.mark.parametrize(
     ("input_shape", "classes", "options", "count"),
     [
-        ((256, 256, 3), 1, {}, 32 * 32 + 16 * 16 + 8 * 8),
-        ((256, 320, 3), 3, {"pyramid_filters": 8}, 32 * 40 + 16 * 20 + 8 * 10),
-        ((96, 32, 1), 20, {"pyramid_filters": 4}, 12 * 4 + 6 * 2 + 3),
-        ((32, 64, 3), 2, {"pyramid_filters": 4, "strides": (4, 8)}, 8 * 16 + 4 * 8),
+        ((256, 320, 3), 3, {}, 64 * 80 + 32 * 40 + 16 * 20),
+        ((96, 32, 1), 20, {"pyramid_filters": 4}, 24 * 8 + 12 * 4 + 6 * 2),
+        ((32, 64, 3), 2, {"pyramid_filters": 4, "strides": (2, 4)}, 16 * 32 + 8 * 16),
+        ((64, 96, 3), 1, {"pyramid_filters": 8, "strides": (8, 16, 32)}, 8 * 12 + 4 * 6 + 2 * 3),
         ((64, 64, 3), 2, {"pyramid_filters": 4, "strides": [16]}, 4 * 4),
     ],
 )
@@ -53,16 +62,13 @@ def test_outputs_and_parameters(input_shape, classes, options, count):
     assert model.output_names == ["boxes", "scores"]
     assert model.input_shape == (None, *input_shape)
     assert model.output_shape == [(None, count, 4), (None, count, classes)]
-    strides = options.get("strides", (8, 16, 32))
+    strides, width = options.get("strides", STRIDES), options.get("pyramid_filters", 32)
     assert len(locations(input_shape[:2], strides)) == count
-    # What lies deeper than the coarsest grid is no part of the model.
-    width, deepest = options.get("pyramid_filters", 40), max(strides)
-    ends = {4: "stage2_relu", 8: "stage3_block1_relu", 16: "stage4_block1_relu", 32: "stage5_relu"}
-    maps = [model.get_layer(ends[stride]).output for stride in strides]
-    trunk = keras.Model(model.input, model.get_layer(ends[deepest]).output).count_params()
-    by_hand = pyramid_by_hand([m.shape[-1] for m in maps], width)
+    # The pyramid reaches down to the backbone's end, whatever the coarsest grid.
+    widths = {2: 16, 4: 32, 8: 48, 16: 64, 32: 64}
+    by_hand = pyramid_by_hand([w for s, w in widths.items() if s >= min(strides)], width)
     by_hand += len(strides) * (head_by_hand(width, 4) + head_by_hand(width, classes))
-    assert model.count_params() == trunk + by_hand
+    assert model.count_params() == residual_net(input_shape).count_params() + by_hand
 
 
 def test_untrained_boxes_have_three_cells_around_their_location():
@@ -70,7 +76,7 @@ def test_untrained_boxes_have_three_cells_around_their_location():
     numbers, scores = model.predict(pixels((2, 64, 96, 3)), verbose=0)
     assert scores.min() > 0 and scores.max() < 1
     np.testing.assert_allclose(scores, 0.01, atol=0.004)
-    cells = locations((64, 96), (8, 16, 32))
+    cells = locations((64, 96), STRIDES)
     boxes = np.asarray(decode(numbers, cells, CELLS))
     centre, stride = cells[:, :2], cells[:, 2:]
     expected = np.concatenate([centre - 1.5 * stride, centre + 1.5 * stride], axis=1)
@@ -81,16 +87,16 @@ def test_untrained_boxes_have_three_cells_around_their_location():
 def test_rows_are_those_of_the_grids():
     """What one location of a grid says is at its row of the outputs."""
     model = yolo_tiny((64, 96, 3), 3, pyramid_filters=8)
-    convolved = [model.get_layer(f"scores{stride}_conv").output for stride in (8, 16, 32)]
+    convolved = [model.get_layer(f"scores{stride}_conv").output for stride in STRIDES]
     *maps, scores = keras.Model(model.input, [*convolved, model.outputs[1]]).predict(
         pixels((1, 64, 96, 3)), verbose=0
     )
-    assert [m.shape[1:3] for m in maps] == [(8, 12), (4, 6), (2, 3)]
-    for stride, first, row, column in ((8, 0, 5, 7), (16, 96, 2, 4), (32, 120, 1, 2)):
-        index = first + row * 96 // stride + column
-        x, y, _ = locations((64, 96), (8, 16, 32))[index]
-        assert (x, y) == ((column + 0.5) * stride, (row + 0.5) * stride)
-        logits = maps[(8, 16, 32).index(stride)][0, row, column]
+    assert [m.shape[1:3] for m in maps] == [(16, 24), (8, 12), (4, 6)]
+    for level, first, row, column in ((0, 0, 5, 17), (1, 384, 2, 11), (2, 480, 3, 2)):
+        index, stride = first + row * maps[level].shape[2] + column, STRIDES[level]
+        cell = locations((64, 96), STRIDES)[index]
+        assert tuple(cell) == ((column + 0.5) * stride, (row + 0.5) * stride, stride)
+        logits = maps[level][0, row, column]
         np.testing.assert_allclose(scores[0, index], 1 / (1 + np.exp(-logits)), rtol=1e-5)
 
 
@@ -111,7 +117,7 @@ def test_each_level_of_the_pyramid_knows_the_coarser_ones():
 def test_the_layers_of_a_backbone_are_shared(build):
     backbone = build((64, 96, 3))
     model = yolo_tiny((64, 96, 3), 2, backbone=backbone, pyramid_filters=8)
-    assert model.output_shape == [(None, 126, 4), (None, 126, 2)]
+    assert model.output_shape == [(None, 504, 4), (None, 504, 2)]
     assert all(any(layer is own for own in model.layers) for layer in backbone.layers)
     images = pixels((1, 64, 96, 3))
     before = model.predict(images, verbose=0)[1]
@@ -122,7 +128,7 @@ def test_the_layers_of_a_backbone_are_shared(build):
 
 def test_the_pyramid_stands_on_the_last_map_of_each_stride():
     model = yolo_tiny((64, 96, 3), backbone=mobilenet((64, 96, 3)), pyramid_filters=8)
-    names = ["block_6_expand_relu", "block_13_expand_relu", "out_relu"]
+    names = ["block_3_expand_relu", "block_6_expand_relu", "block_13_expand_relu", "out_relu"]
     for number, name in enumerate(names):
         taken = model.get_layer(f"pyramid{number}_lateral_conv").input
         assert taken is model.get_layer(name).output
@@ -166,8 +172,12 @@ def test_description_is_what_the_device_takes():
         ({"input_shape": (64, 80, 3)}, "multiples of 32 pixels, received 64x80"),
         ({"strides": (16, 32, 64)}, r"strides out of \[2, 4, 8, 16, 32\], .* \(16, 32, 64\)"),
         ({"strides": ()}, r"strides out of .*, received \(\)"),
-        ({"strides": (32, 16, 8)}, r"strides that double, .* received \(32, 16, 8\)"),
-        ({"strides": (8, 32)}, r"strides that double, .* received \(8, 32\)"),
+        ({"strides": (32, 16, 8)}, r"strides that double, .* received \(32, 16, 8\) out of"),
+        ({"strides": (8, 32)}, r"strides that double, .* received \(8, 32\) out of"),
+        (
+            {"backbone": with_a_gap(), "strides": (4,)},
+            r"all the coarser ones, received \(4,\) out of \[4, 16\]",
+        ),
         ({"pyramid_filters": 0}, "pyramid_filters of at least 1, received 0"),
         (
             {"backbone": residual_net((32, 64, 3))},

@@ -38,8 +38,8 @@ def yolact_tiny(
         An uncompiled model with four outputs: the detector's `boxes` and `scores`, then
 
         - `coefficients` `(batch, N, prototypes)`, -1 to 1;
-        - `prototypes` `(batch, height / s, width / s, prototypes)`, 0 or more, with the finest
-          stride s of the detector.
+        - `prototypes` `(batch, height / s, width / s, prototypes)`, 0 or more, with the detector's
+          finest stride s.
 
     Raises:
         ValueError: An argument is out of range, or the detector is none of `yolo_tiny`'s, or one
