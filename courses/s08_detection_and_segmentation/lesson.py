@@ -19,6 +19,8 @@
 # The theory behind each step is in README.md.
 
 # %%
+from typing import Any
+
 import keras
 
 import courses
@@ -43,7 +45,7 @@ figures = settings.out / "figures"
 
 # %%
 plan = recipe.PLANS.get(settings.dataset, recipe.BOXES_ALONE)
-options = {"batch_size": 8, "image_size": plan.image_size, "masks": plan.masks}
+options: dict[str, Any] = {"batch_size": 8, "image_size": plan.image_size, "masks": plan.masks}
 (train, validation, test), info = datasets.load_detection(
     settings.dataset, augment=plan.augment, examples=plan.examples, seed=settings.seed, **options
 )
@@ -119,7 +121,7 @@ classifier.save(settings.out / "classifier.keras")
 
 
 # %%
-def dice_and_crossentropy(true, predicted):
+def dice_and_crossentropy(true: Any, predicted: Any) -> Any:
     crossentropy = keras.losses.sparse_categorical_crossentropy(true, predicted)
     return sparse_dice(true, predicted) + keras.ops.mean(crossentropy)
 
@@ -173,8 +175,7 @@ detector.save(settings.out / "detector.keras")
 # %% [markdown]
 # ## Instance segmentation: which pixels belong to each balloon?
 #
-# The trained detector, copied, with two branches more: prototypes of masks, and for each location
-# the coefficients to mix them with.
+# The trained detector, copied, and two branches: prototypes of masks, and coefficients to mix them.
 
 # %%
 network, main = detector, "detector"
@@ -252,7 +253,7 @@ if plan.masks:
         "detector": described,
         "metric": evaluation.ap50(info.labels, masks=True),
     }
-cards = {name: [] for name in roads}
+cards: dict[str, list] = {name: [] for name in roads}
 for target in settings.targets:
     for name, road in roads.items():
         out = settings.out / "deploy" / target / name
@@ -297,4 +298,4 @@ print(deploy.table(cards[main]))
 # - The graph ends in numbers of 0 to 1 with scales of their own; boxes, suppression and masks are
 #   the runtime's, in NumPy, the same on every device.
 #
-# Now open `exercises.py`: IoU, suppression, assignment, average precision, RoIAlign by hand.
+# Now open `exercises.py`.

@@ -9,7 +9,7 @@ from thinkkeras.models.yolo_tiny import head, yolo_tiny
 
 
 def yolact_tiny(
-    input_shape: tuple[int, ...] = (256, 256, 3),
+    input_shape: tuple[int, int, int] = (256, 256, 3),
     classes: int = 1,
     *,
     detector: keras.Model | None = None,

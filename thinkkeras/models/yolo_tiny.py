@@ -28,7 +28,7 @@ _FIRST_SCORE = math.log(0.01 / 0.99)
 
 
 def yolo_tiny(
-    input_shape: tuple[int, ...] = (256, 256, 3),
+    input_shape: tuple[int, int, int] = (256, 256, 3),
     classes: int = 1,
     *,
     backbone: keras.Model | None = None,
