@@ -92,7 +92,7 @@ def check_activation(classes: int, classifier_activation: str | None) -> None:
         )
 
 
-def check_backbone(backbone: keras.Model, input_shape: tuple[int, int, int]) -> None:
+def check_backbone(backbone: keras.Model, input_shape: Sequence[int]) -> None:
     """Refuse a backbone that is no functional model, or one for images of another size.
 
     Raises:
