@@ -24,7 +24,8 @@ def class_map(scores: np.ndarray, activation: str | None, picture_size: Size) ->
         border = 0.0 if activation == "linear" else 0.5
         return (resize(scores[..., 0], picture_size) > border).astype(np.uint8)
     # One class after the other: all at once fill a device's memory.
-    best = resize(scores[..., 0], picture_size)
+    # A copy: where nothing is resized, the scores themselves would change.
+    best = resize(scores[..., 0], picture_size).copy()
     answer = np.zeros(picture_size, np.uint8 if classes <= 256 else np.int32)
     for index in range(1, classes):
         score = resize(scores[..., index], picture_size)

@@ -100,3 +100,12 @@ def test_ties_go_to_the_first_class_and_many_classes_fit():
     scores[0, 0, 299] = scores[0, 1, 7] = 1
     received = class_map(scores, "softmax", (1, 2))
     assert received.tolist() == [[299, 7]] and received.dtype == np.int32
+
+
+def test_the_scores_of_a_map_stay_as_they_are():
+    scores = np.random.default_rng(0).normal(size=(6, 8, 3)).astype(np.float32)
+    before = scores.copy()
+    first = class_map(scores, "linear", (6, 8))
+    assert (first == before.argmax(axis=-1)).all()
+    assert (scores == before).all()
+    assert (class_map(scores, "linear", (6, 8)) == first).all()
