@@ -177,9 +177,7 @@ def test_learns_two_scenes():
     batch = next(iter(train))
     images, classes = batch["images"].numpy(), batch["segmentation"].numpy()
     model = unet((64, 64, 3), 2, filters=(8, 12, 16))
-    model.compile(
-        keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy", jit_compile=False
-    )
+    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy", jit_compile=False)
     model.fit(images, classes, epochs=40, verbose=0)
     found = model.predict(images, verbose=0).argmax(axis=-1)
     assert ((found == 1) & (classes == 1)).sum() / ((found == 1) | (classes == 1)).sum() > 0.6
