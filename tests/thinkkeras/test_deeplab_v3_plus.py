@@ -73,7 +73,7 @@ def test_backbone_is_shared():
 def test_backbone_with_other_strides():
     backbone = keras_cv.models.ResNetV2Backbone(
         stackwise_filters=[64, 8, 8, 8],
-        stackwise_blocks=[1, 1, 1, 1],
+        stackwise_blocks=[2, 2, 2, 2],
         stackwise_strides=[1, 2, 2, 1],
         include_rescaling=True,
         input_shape=(64, 96, 3),
@@ -100,7 +100,7 @@ def test_saved_model_is_the_same_to_a_program_without_keras_cv(tmp_path):
 
 
 def test_learns_two_scenes():
-    """20 steps; four seeds left 0 to 0 % of the first loss."""
+    """20 steps; four seeds left 17 to 25 % of the first loss."""
     keras.utils.set_random_seed(0)
     (train, _, _), _ = load_detection(
         examples=2, image_size=(64, 64), augment=False, masks=True, batch_size=2
@@ -110,7 +110,7 @@ def test_learns_two_scenes():
     model = deeplab_v3_plus((64, 64, 3), 2, **SMALL)
     model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy", jit_compile=False)
     losses = model.fit(images, classes, epochs=20, verbose=0).history["loss"]
-    assert losses[-1] < 0.3 * losses[0]
+    assert losses[-1] < 0.4 * losses[0]
 
 
 @pytest.mark.parametrize(
