@@ -99,7 +99,9 @@ def ap50(labels: Sequence[str], masks: bool = False) -> Callable[[Any, Any], flo
 
 def mean_iou(maps: np.ndarray, answers: Sequence[np.ndarray]) -> float:
     """Mean IoU of maps of class ids, for `deploy.export`."""
-    return metrics.mean_iou(maps, np.stack(answers), int(maps.max()) + 1)
+    found = np.stack(answers)
+    # The highest class may be in the answers alone.
+    return metrics.mean_iou(maps, found, int(max(maps.max(), found.max())) + 1)
 
 
 def quarters(

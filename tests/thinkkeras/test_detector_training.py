@@ -67,7 +67,7 @@ def test_fit_shows_the_losses_and_their_sum_falls(trained):
     assert sorted(history) == ["boxes", "loss", "masks", "scores"]
     parts = [np.array(history[name]) for name in ("scores", "boxes", "masks")]
     np.testing.assert_allclose(history["loss"], parts[0] + 5 * parts[1] + 5 * parts[2], rtol=1e-4)
-    # Four trainings gave 3.9 to 4.3 after 10.
+    # Four trainings fell from about 10 to 3.3 to 3.8.
     assert history["loss"][-1] < 0.5 * history["loss"][0]
     assert all(part[-1] < 0.8 * part[0] for part in parts)
 
@@ -81,10 +81,10 @@ def test_it_finds_the_squares(trained, tmp_path):
     found = answers(loaded, images, describe(model))
     for masks in (False, True):
         ap = metrics.average_precision(truths, found, classes=["red", "blue"], masks=masks)
-        # Four trainings gave 0.92 to 0.99.
-        assert ap["AP50"] > 0.8
+        # Four trainings gave 0.92 to 1 for boxes and 1 for masks.
+        assert ap["AP50"] > (0.9 if masks else 0.8)
     threshold = metrics.best_threshold(truths, found)
-    assert metrics.counting_error(truths, found, threshold)["exact"] > 0.6
+    assert metrics.counting_error(truths, found, threshold)["exact"] > 0.8
 
 
 @pytest.mark.parametrize("build", [small_detector, small_segmenter])
@@ -113,7 +113,7 @@ def test_gradients_are_finite_with_and_without_objects(build):
     (slope,) = (slope for variable, slope in by_path if "scores4_conv/bias" in variable.path)
     assert (slope.numpy() > 0).all()
     names = [tracker.name for tracker in trainer.trackers]
-    assert names == ["scores", "boxes", "masks"][: len(model.outputs) - 1]
+    assert names == ["scores", "boxes"] + ["masks"] * (len(model.outputs) == 4)
 
 
 def answered(cells, at, box, score):

@@ -63,24 +63,22 @@ def test_a_block_adds_to_what_it_is_given():
     assert [layer.name for layer in model.layers[1:]] == [f"block_{name}" for name in names]
     maps = np.random.default_rng(0).normal(size=(2, 5, 7, 3)).astype("float32")
     both = keras.Model(x, [model.get_layer("block_2_linear").output, model.output])
-    added, received = both.predict(maps, verbose=0)
-    assert added.min() < -0.1
+    added, received = both(maps)
+    assert np.min(added) < -0.1
     np.testing.assert_allclose(received, np.maximum(maps + added, 0), atol=1e-6)
     # Without kernels nothing is left to add.
     model.get_layer("block_2_conv").set_weights([np.zeros((3, 3, 3, 3))])
-    np.testing.assert_array_equal(model.predict(maps, verbose=0), np.maximum(maps, 0))
+    np.testing.assert_array_equal(model(maps), np.maximum(maps, 0))
 
 
 def test_saved_model_is_the_same(tmp_path):
     model = residual_net((32, 48, 3), filters=(4, 6), blocks=(1, 1))
     pixels = np.random.default_rng(1).integers(0, 256, (2, 32, 48, 3)).astype("float32")
     rescaled = keras.Model(model.input, model.get_layer("rescaling").output)
-    np.testing.assert_allclose(rescaled.predict(pixels, verbose=0), pixels / 255, atol=1e-6)
+    np.testing.assert_allclose(rescaled(pixels), pixels / 255, atol=1e-6)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(
-        loaded.predict(pixels, verbose=0), model.predict(pixels, verbose=0)
-    )
+    np.testing.assert_array_equal(loaded(pixels), model(pixels))
 
 
 @pytest.mark.parametrize(

@@ -61,9 +61,9 @@ def test_coefficients_and_prototypes_keep_to_their_ranges():
     for layer in model.layers:
         if layer.name.startswith("coefficients") and layer.name.endswith("_conv"):
             layer.kernel.assign(1000 * layer.kernel)
-    *_, coefficients, prototypes = model.predict(pixels((2, 64, 96, 3)), verbose=0)
-    assert -1 <= coefficients.min() < -0.9 and 0.9 < coefficients.max() <= 1
-    assert prototypes.min() == 0 and prototypes.max() > 0.1
+    *_, coefficients, prototypes = model(pixels((2, 64, 96, 3)))
+    assert -1 <= np.min(coefficients) < -0.9 and 0.9 < np.max(coefficients) <= 1
+    assert np.min(prototypes) == 0 and np.max(prototypes) > 0.1
 
 
 def test_the_layers_of_the_detector_are_shared():
@@ -71,9 +71,7 @@ def test_the_layers_of_the_detector_are_shared():
     model = yolact_tiny((64, 96, 3), 2, detector=detector)
     assert all(any(layer is own for own in model.layers) for layer in detector.layers)
     images = pixels((2, 64, 96, 3))
-    for one, other in zip(
-        detector.predict(images, verbose=0), model.predict(images, verbose=0), strict=False
-    ):
+    for one, other in zip(detector(images), model(images), strict=False):
         np.testing.assert_allclose(one, other, atol=1e-6)
     # Coefficients come from the same levels as boxes, prototypes from the finest.
     for number, stride in enumerate(STRIDES):
@@ -89,9 +87,7 @@ def test_a_copy_of_a_detector_will_do():
     copy.set_weights(detector.get_weights())
     model = yolact_tiny((64, 96, 3), 2, detector=copy)
     images = pixels((1, 64, 96, 3))
-    np.testing.assert_allclose(
-        model.predict(images, verbose=0)[0], detector.predict(images, verbose=0)[0], atol=1e-6
-    )
+    np.testing.assert_allclose(model(images)[0], detector(images)[0], atol=1e-6)
     assert not {id(w) for w in model.weights} & {id(w) for w in detector.weights}
 
 
@@ -103,8 +99,8 @@ def test_saved_model_is_the_same(tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     assert loaded.output_names == model.output_names
-    expected = model.predict(images, verbose=0)
-    for one, other in zip(loaded.predict(images, verbose=0), expected, strict=True):
+    expected = model(images)
+    for one, other in zip(loaded(images), expected, strict=True):
         np.testing.assert_array_equal(one, other)
 
 
@@ -118,6 +114,9 @@ def test_description_is_what_the_device_takes():
     check_detector(described | positions, card, (64, 96))
 
 
+OF_TWO_CLASSES = small()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -125,7 +124,7 @@ def test_description_is_what_the_device_takes():
         ({"prototype_filters": 0}, "received prototypes=16 and prototype_filters=0"),
         ({"detector": residual_net((64, 96, 3))}, r"that yolo_tiny built, .* 'residual_net' with"),
         (
-            {"input_shape": (64, 64, 3), "detector": small()},
+            {"input_shape": (64, 64, 3), "detector": OF_TWO_CLASSES},
             r"images of \(64, 64, 3\) and 2 classes, received one for \(64, 96, 3\) and 2",
         ),
         ({"detector": small(3)}, r"and 2 classes, received one for \(64, 96, 3\) and 3"),
@@ -133,6 +132,6 @@ def test_description_is_what_the_device_takes():
     ],
 )
 def test_wrong_arguments(arguments, message):
-    defaults = {"input_shape": (64, 96, 3), "classes": 2, "detector": small()}
+    defaults = {"input_shape": (64, 96, 3), "classes": 2, "detector": OF_TWO_CLASSES}
     with pytest.raises(ValueError, match=message):
         yolact_tiny(**(defaults | arguments))
