@@ -87,7 +87,7 @@ def test_a_detector_of_keras_cv_is_exported(build, tmp_path):
     assert {row["agreement"] for row in card["agreement"].values()} == {1.0}
 
 
-def test_a_detector_within_a_model_keeps_its_scores_in_integers(tmp_path):
+def test_a_detector_within_a_model_keeps_its_outputs_apart_in_integers(tmp_path):
     keras_cv = pytest.importorskip("keras_cv")
     keras.utils.set_random_seed(0)
     detector, _, _ = yolo_v8(keras_cv)
@@ -95,6 +95,7 @@ def test_a_detector_within_a_model_keeps_its_scores_in_integers(tmp_path):
     x = np.random.default_rng(0).uniform(0, 255, (6, 64, 96, 3)).astype("float32")
     model = keras.Model(image, detector(image))
     card = deploy.export(model, "cpu", out=tmp_path / "int8", calibration=x, verbose=0)
-    # The model joins both, and with one scale the scores would round to zero.
+    # The model joins both, and with one scale the untrained boxes would all round to zero.
     boxes, scores = card["outputs"]
-    assert boxes["scale"] > 10 * scores["scale"] and card["parity"]["sqnr_db"] > 15
+    assert boxes["scale"] < scores["scale"] / 50
+    assert min(output["sqnr_db"] for output in card["parity"]["outputs"]) > 15

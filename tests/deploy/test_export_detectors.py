@@ -119,7 +119,7 @@ def test_detectors_and_segmenters_fit_targets():
     for model in (squares_detector(), squares_segmenter()):
         verdicts = deploy.fits(model, board="grove-vision-ai-v2", verbose=0)
         assert [(verdict.target, verdict.fits) for verdict in verdicts] == [
-            ("cortex-m", True), ("ethos-u55-64", True),
+            ("cortex-m", True), ("cortex-m-int16", True), ("ethos-u55-64", True),
         ]  # fmt: skip
 
 

@@ -279,7 +279,9 @@ def test_our_detector_in_mediapipe_and_in_our_runtime(activation, tmp_path):
                 assert category.score == pytest.approx(answer["scores"][index], abs=STEP)
                 received = np.array([box.origin_x, box.origin_y, box.width, box.height]) / zoom
                 received[2:] += received[:2]
-                np.testing.assert_allclose(received, answer["boxes"][index], atol=1)
+                # The runtime clips what MediaPipe lets reach beyond the right and the lower edge.
+                received = np.minimum(received, 64)
+                np.testing.assert_allclose(received, answer["boxes"][index], atol=0.25)
 
 
 def test_detections_that_mediapipe_cannot_open_are_described(tmp_path):
