@@ -21,7 +21,7 @@ def detector():
     # Untrained, it gives every location the same: numbers shrink from layer to layer.
     for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.Conv2D):
-            layer.kernel.assign(2 * layer.kernel)
+            layer.kernel.assign(1.85 * layer.kernel)
     return model
 
 
@@ -60,20 +60,24 @@ def without_boxes(batch, pictures):
     return {"images": batch["images"], "bounding_boxes": kept}
 
 
-def test_one_step_on_two_scenes_lowers_the_loss():
+def test_three_steps_on_two_scenes_lower_the_loss():
+    """Three, as a step also changes which locations are held responsible for which box."""
     keras.utils.set_random_seed(0)
-    model = yolo_v8((64, 96, 3), 1, **SMALL)
+    model = yolo_v8((128, 128, 3), 1, **SMALL)
     model.compile(
         box_loss="ciou",
         classification_loss="binary_crossentropy",
-        optimizer=keras.optimizers.SGD(1e-3),
+        optimizer=keras.optimizers.AdamW(3e-3),
         jit_compile=False,
     )
-    (train, _, _), _ = load_detection(examples=2, image_size=(64, 96), augment=False, batch_size=2)
+    (train, _, _), _ = load_detection(
+        examples=2, image_size=(128, 128), augment=False, batch_size=2
+    )
     # Each epoch is a step; an epoch's loss is that of before its step.
-    losses = model.fit(train, epochs=2, verbose=0).history
+    losses = model.fit(train, epochs=4, verbose=0).history
     assert losses["box_loss"][0] > 0 and losses["class_loss"][0] > 0
-    assert losses["loss"][1] < losses["loss"][0] < 50
+    # Four seeds left 77 to 89 % of the first loss.
+    assert losses["loss"][3] < 0.95 * losses["loss"][0] < 50
 
     for pictures in (1, 2):
         fewer = train.map(lambda batch, n=pictures: without_boxes(batch, n))
@@ -126,7 +130,7 @@ def test_description_decodes_to_the_boxes_of_predict(detector):
     likeliest = scores.max(axis=-1).argmax()
     x, y, stride = centres[likeliest]
     bins = boxes[likeliest].reshape(4, description["bins"])
-    bins = np.exp(bins - bins.max())
+    bins = np.exp(bins - bins.max(axis=-1, keepdims=True))
     left, top, right, bottom = (bins @ np.arange(16) / bins.sum(axis=-1)) * stride
     predicted = detector.predict(images, verbose=0)
     assert predicted["confidence"][0, 0] == pytest.approx(scores[likeliest].max(), abs=1e-5)
