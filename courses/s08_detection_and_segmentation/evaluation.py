@@ -13,13 +13,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from deploy.answers import LEAST_SCORE
 from deploy.report import kilobytes, score
 from deploy.runtime.detection import detections
 from thinkkeras import metrics
 from thinkkeras.models import describe
-
-# Average precision needs the doubtful detections, too.
-LEAST_SCORE = 0.01
 
 
 class Pictures(NamedTuple):

@@ -95,9 +95,8 @@ x = keras.layers.MaxPooling2D(backbone.output.shape[1:3], name="anywhere")(backb
 x = keras.layers.Flatten(name="features")(x)
 x = keras.layers.Dense(1, activation="sigmoid", name="probability")(x)
 classifier = begin(keras.Model(backbone.input, x, name="classifier"), "classifier")
-steps = epochs["classifier"] * len(quarters["train"][0]) // 32
 classifier.compile(
-    recipe.optimizer(steps, plan.learning_rate),
+    recipe.optimizer(epochs["classifier"] * len(quarters["train"][0]) // 32, plan.learning_rate),
     loss="binary_crossentropy",
     metrics=["accuracy"],
     jit_compile=False,

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from thinkkeras.models.arguments import check_classifier
-from thinkkeras.models.backbones import check_backbone, last_maps
+from thinkkeras.models.backbones import PRIOR_LOGIT, check_backbone, last_maps
 from thinkkeras.models.convnet import conv_block
 from thinkkeras.models.ds_cnn import separable_block
 from thinkkeras.models.residual_net import residual_net
@@ -23,8 +23,6 @@ STRIDES = (4, 8, 16)
 
 # Boxes start with sides of 3 cells: each level with objects of its own size.
 _FIRST_SIDE = math.log(3 / CELLS / (1 - 3 / CELLS))
-# Scores start at 0.01, or the many locations of the background would drown the first steps.
-_FIRST_SCORE = math.log(0.01 / 0.99)
 
 
 def yolo_tiny(
@@ -84,7 +82,7 @@ def yolo_tiny(
     boxes, scores = [], []
     for stride, maps in zip(strides, levels, strict=True):
         boxes.append(head(maps, 4, (0, 0, _FIRST_SIDE, _FIRST_SIDE), name=f"boxes{stride}"))
-        scores.append(head(maps, classes, (_FIRST_SCORE,) * classes, name=f"scores{stride}"))
+        scores.append(head(maps, classes, (PRIOR_LOGIT,) * classes, name=f"scores{stride}"))
     outputs = [
         keras.layers.Activation("sigmoid", name=kind)(
             keras.layers.Concatenate(axis=1, name=f"{kind}_of_all_levels")(parts)
