@@ -19,6 +19,9 @@ from deploy.runtime.detection import detections
 from thinkkeras import metrics
 from thinkkeras.models import describe
 
+# Of which the best suppresses detections.
+IOU_THRESHOLDS = (0.5, 0.55, 0.6, 0.65)
+
 
 class Pictures(NamedTuple):
     """The pictures of a data set's split, with all that is true of them."""
@@ -77,11 +80,18 @@ def answers(
 
 
 def described(model: keras.Model, validated: Pictures) -> dict[str, Any]:
-    """How the outputs of a detector become boxes, with the threshold that balances precision and
-    recall on validation pictures."""
+    """How the outputs of a detector become boxes, with the thresholds chosen on validation pictures:
+    suppression's for the highest AP50, the score's for a balance of precision and recall."""
     description = describe(model)
-    found = answers(model, validated.images, description)
-    description["score_threshold"] = metrics.best_threshold(validated.truths, found)
+    boxes = {key: description[key] for key in description.keys() - {"coefficients", "prototypes"}}
+    found = {
+        threshold: answers(model, validated.images, boxes | {"iou_threshold": threshold})
+        for threshold in IOU_THRESHOLDS
+    }
+    quality = ap50(range(model.output_shape[1][-1]))
+    best = max(found, key=lambda threshold: quality(validated.truths, found[threshold]))
+    description["iou_threshold"] = best
+    description["score_threshold"] = metrics.best_threshold(validated.truths, found[best])
     return description
 
 

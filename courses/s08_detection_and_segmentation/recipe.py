@@ -29,10 +29,10 @@ class Plan(NamedTuple):
 PLANS = {
     "balloon_scenes": Plan(
         (256, 256),
-        {"classifier": 4, "semantic": 2, "detector": 6, "instance": 3},
+        {"classifier": 4, "semantic": 1, "detector": 4, "instance": 2},
         learning_rate=4e-3,
         augment=False,
-        examples=3600,
+        examples=7200,
     ),
     "balloon": Plan(
         (256, 256),

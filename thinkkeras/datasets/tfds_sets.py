@@ -15,7 +15,7 @@ SPLITS = ("train", "validation", "test")
 
 # Up to this many bytes of pixels a split stays in memory, as uint8; larger ones are streamed,
 # and shuffled within a buffer of this size.
-MEMORY_BYTES = 2**30
+MEMORY_BYTES = 2**31
 
 # Modules with TFDS builders of our own; TFDS knows a builder once its module is imported.
 OWN = ("balloon", "balloon_scenes")
