@@ -39,22 +39,22 @@ figures = settings.out / "figures"
 # %% [markdown]
 # ## The data
 #
-# Drawn scenes cost nothing, so there are many of them, and none is changed. Photographs are few:
-# each epoch shows them in other sizes, crops, mirrorings and colours, boxes and masks along with
-# them. Sets without masks, such as `bccd`, go as far as detection.
+# Drawn scenes cost nothing, so there are many (fewer for a short run of `--epochs`), and none is
+# changed. Photographs are few: each epoch shows them in other sizes, crops, mirrorings and colours,
+# boxes and masks along with them. Sets without masks, such as `bccd`, go as far as detection.
 
 # %%
 plan = recipe.PLANS.get(settings.dataset, recipe.BOXES_ALONE)
 options: dict[str, Any] = {"batch_size": 8, "image_size": plan.image_size, "masks": plan.masks}
+examples = None if settings.epochs else plan.examples
 (train, validation, test), info = datasets.load_detection(
-    settings.dataset, augment=plan.augment, examples=plan.examples, seed=settings.seed, **options
+    settings.dataset, augment=plan.augment, examples=examples, seed=settings.seed, **options
 )
 input_shape, classes = (*info.image_size, 3), len(info.labels)
 epochs = recipe.epochs(plan, info.counts["train"], settings.epochs)
 print(f"{info.name}: {info.counts}, classes {info.labels}, up to {info.max_boxes} boxes a picture")
 trained = evaluation.gather(train.take(125), masks=False)
 validated, tested = evaluation.gather(validation), evaluation.gather(test)
-
 (changed, _, _), _ = datasets.load_detection(settings.dataset, examples=8, **options)
 pictures.of_data(figures / "data.png", test, info.labels)
 pictures.of_data(figures / "augmentation.png", changed, info.labels)
@@ -199,9 +199,9 @@ if plan.masks:
 # %% [markdown]
 # ## How good are they?
 #
-# A description tells how numbers become boxes; it will go into the bundle. The score from which on
-# a detection counts is chosen on validation data: there precision and recall balance, and so do
-# the objects counted too many and too few.
+# A description tells how numbers become boxes; it will go into the bundle. Its thresholds are
+# chosen on validation data: suppression's for the highest AP50, the score's where precision and
+# recall balance, and so do the objects counted too many and too few.
 
 # %%
 described = evaluation.described(network, validated)

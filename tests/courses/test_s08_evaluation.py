@@ -85,6 +85,28 @@ def test_answers_are_those_of_the_device(masks, count):
     assert len(evaluation.answers(model, images[:1], description, 0.9)[0]["boxes"]) == 0
 
 
+def test_both_thresholds_are_chosen_on_validation_pictures(monkeypatch):
+    model = yolact_tiny((64, 32, 3), 1, prototypes=3, prototype_filters=4)
+    truths = [truth([[0, 0, 8, 8], [16, 16, 24, 24]], [0, 0])]
+    asked = []
+
+    def answers(asked_of, images, description):
+        asked.append(description)
+        assert asked_of is model and images == "images"
+        # At 0.6 both are found, and one too many at a lower score; else one alone.
+        places = [0, 1, 1] if description["iou_threshold"] == 0.6 else [0]
+        found = {name: array[places] for name, array in truths[0].items()}
+        return [found | {"scores": np.array([0.9, 0.7, 0.2])[: len(places)]}]
+
+    monkeypatch.setattr(evaluation, "answers", answers)
+    described = evaluation.described(model, evaluation.Pictures("images", truths, None))
+    assert [one["iou_threshold"] for one in asked] == [0.5, 0.55, 0.6, 0.65]
+    # Masks would be drawn for nothing.
+    assert not {"coefficients", "prototypes"} & asked[0].keys()
+    assert described["coefficients"] == "coefficients"
+    assert described["iou_threshold"] == 0.6 and 0.2 < described["score_threshold"] <= 0.7
+
+
 def test_quarters_by_hand():
     image = np.arange(8 * 12 * 3).reshape(8, 12, 3).astype("uint8")
     # Quarters of 4 x 6 pixels: one whole in the first, one half in both lower ones.
@@ -197,7 +219,7 @@ def test_epochs_of_a_plan_and_of_a_set_without():
     assert recipe.epochs(plan, 61, None) == plan.epochs
     assert recipe.epochs(plan, 61, 2) == dict.fromkeys(plan.epochs, 2)
     seen = recipe.epochs(recipe.BOXES_ALONE, 205, None)
-    assert seen == {"classifier": -(-recipe.SEEN["classifier"] // 205), "detector": 69}
+    assert seen == {"classifier": -(-recipe.SEEN["classifier"] // 205), "detector": 157}
     assert recipe.epochs(recipe.BOXES_ALONE, 205, 1) == {"classifier": 1, "detector": 1}
 
 
