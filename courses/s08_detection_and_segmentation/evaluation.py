@@ -80,8 +80,10 @@ def answers(
 
 
 def described(model: keras.Model, validated: Pictures) -> dict[str, Any]:
-    """How the outputs of a detector become boxes, with the thresholds chosen on validation pictures:
-    suppression's for the highest AP50, the score's for a balance of precision and recall."""
+    """How the outputs of a detector become boxes, with both thresholds chosen on validation data.
+
+    Suppression's gives the highest AP50; the score's balances precision and recall.
+    """
     description = describe(model)
     boxes = {key: description[key] for key in description.keys() - {"coefficients", "prototypes"}}
     found = {
