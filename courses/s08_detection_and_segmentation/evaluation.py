@@ -90,7 +90,7 @@ def described(model: keras.Model, validated: Pictures) -> dict[str, Any]:
         threshold: answers(model, validated.images, boxes | {"iou_threshold": threshold})
         for threshold in IOU_THRESHOLDS
     }
-    quality = ap50(range(model.output_shape[1][-1]))
+    quality = ap50([str(label) for label in range(model.output_shape[1][-1])])
     best = max(found, key=lambda threshold: quality(validated.truths, found[threshold]))
     description["iou_threshold"] = best
     description["score_threshold"] = metrics.best_threshold(validated.truths, found[best])

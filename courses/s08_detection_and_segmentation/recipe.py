@@ -44,7 +44,7 @@ PLANS = {
 # Any other set with boxes; `epochs` says for how many.
 BOXES_ALONE = Plan((320, 416), {}, learning_rate=4e-3, masks=False)
 # So many pictures each network sees of such a set.
-SEEN = {"classifier": 2_000, "detector": 32_000}
+SEEN = {"classifier": 2_000, "detector": 28_000}
 
 
 def epochs(plan: Plan, examples: int, asked: int | None) -> dict[str, int]:
