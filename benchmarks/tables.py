@@ -44,8 +44,7 @@ def session_table(name: str) -> str:
         verdict = f"{100 * run['test_accuracy']:.2f} % of {examples} right"
     return (
         f"`{run['dataset']}`, seed {run['seed']}: {run['parameters']:,} parameters, "
-        f"{run['epochs']} epochs in {run['training_seconds']:.0f} s of training, "
-        f"{verdict} ({run['cores']} cores, {run['cpu']}; "
+        f"{_trained(run)} of training, {verdict} ({run['cores']} cores, {run['cpu']}; "
         f"Keras {run['versions']['keras']}, TensorFlow {run['versions']['tensorflow']}).\n\n"
         + deploy.table(list(run["targets"].values()))
     )
@@ -63,7 +62,7 @@ def course_table(_: str) -> str:
                 path.stem.split("-")[0],
                 f"`{run['dataset']}`",
                 f"{run['parameters']:,}",
-                f"{run['epochs']} epochs, {run['training_seconds']:.0f} s",
+                _trained(run),
                 _scored(cpu["quality"], "keras"),
                 _scored(cpu["quality"], "deployed"),
                 _scored(micro["quality"], "deployed"),
@@ -72,6 +71,14 @@ def course_table(_: str) -> str:
             ]
         )
     return deploy.report.markdown(rows)
+
+
+def _trained(run: dict[str, Any]) -> str:
+    """How long a run's training took: each network's, where it trained several."""
+    total = f"{run['training_seconds']:.0f} s"
+    if "seconds" not in run:
+        return f"{run['epochs']} epochs in {total}"
+    return " + ".join(f"{seconds:.0f}" for seconds in run["seconds"].values()) + f" = {total}"
 
 
 def _scored(measured: dict[str, Any], which: str) -> str:

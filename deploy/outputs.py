@@ -62,7 +62,8 @@ def _pixels_text(card: Mapping[str, Any]) -> str:
     output = card["outputs"][0]
     _, height, width, classes = output["shape"]
     of_what = "logits" if card["activation"] == "linear" else "probabilities"
-    rule = "the largest is its class" if classes > 1 else "above one half it is the second class"
+    middle = "zero" if card["activation"] == "linear" else "one half"
+    rule = "the largest is its class" if classes > 1 else f"above {middle} it is the second class"
     return (
         f"`{output['name']}` are {of_what} of each pixel of {height} × {width}, interpolated to "
         f"the picture's size: {rule}."

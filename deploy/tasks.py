@@ -11,7 +11,7 @@ import numpy as np
 
 from deploy.errors import DeployError
 from deploy.quality import check_count, find_activation, sums_to_one
-from deploy.runtime.detection import check_detector
+from deploy.runtime.detector import check_detector
 from deploy.step1_load import Source
 
 # So many pictures tell what their pixels' scores have been through.

@@ -12,7 +12,7 @@
 #
 #     python -m courses run s08                     # drawn scenes of balloons, no download
 #     python -m courses run s08 --dataset bccd      # blood cells; any TFDS set with boxes, by name
-#     python -m courses run s08 --dataset balloon   # scenes first, then 61 photographs
+#     python -m courses run s08 --dataset balloon   # scenes first, then photographs
 #     python -m deploy.runtime run runs/s08/deploy/cpu/instance photo.jpg --draw answer.png
 #     python -m courses check s08                   # grades exercises.py
 #
@@ -60,7 +60,7 @@ pictures.of_data(figures / "data.png", test, info.labels)
 pictures.of_data(figures / "augmentation.png", changed, info.labels)
 
 # %% [markdown]
-# 61 photographs are too few to begin with: on `balloon` each network continues from what it
+# 55 photographs are too few to begin with: on `balloon` each network continues from what it
 # learned in a run on scenes (`OUT/scenes`, kept for the next time).
 
 # %%
@@ -218,9 +218,8 @@ if plan.masks:
 # %% [markdown]
 # ## To the device
 #
-# Boxes and scores leave the graph as separate tensors, each with a scale of its own; what becomes
-# of them is NumPy on the device. The softmax of every pixel stays behind as well: the likeliest
-# class is the same without.
+# Boxes and scores leave the graph as separate tensors, each with its own scale; what becomes of
+# them is NumPy on the device. The softmax stays behind: the likeliest class is the same without.
 
 # %%
 pixels = {"calibration": trained.images[:256], "labels": info.labels}
@@ -235,7 +234,7 @@ roads = {
     "detector": boxes
     | {
         "model": detector,
-        "detector": evaluation.described(detector, validated),
+        "detector": described if network is detector else evaluation.described(detector, validated),
         "metric": evaluation.ap50(info.labels),
     },
 }
@@ -267,8 +266,8 @@ for target in settings.targets:
 picture = settings.out / "picture.png"
 keras.utils.save_img(picture, tested.images[0], scale=False)
 on_device = deploy.runtime.load(settings.out / "deploy" / settings.targets[0] / main)
-answer = on_device.predict(picture)
-print(f"the device counts {len(answer['boxes'])}, there are {len(tested.truths[0]['boxes'])}")
+counted = len(on_device.predict(picture)["boxes"])
+print(f"the device counts {counted}, there are {len(tested.truths[0]['boxes'])}")
 
 # %%
 courses.write_metrics(
@@ -276,6 +275,7 @@ courses.write_metrics(
     cards[main],
     dataset=info.name,
     seed=settings.seed,
+    asked_epochs=settings.epochs,
     epochs=epochs[main],
     parameters=network.count_params(),
     training_seconds=round(sum(seconds.values()), 1),

@@ -65,7 +65,7 @@ def of_detection(
     )
     index = telling(tested, found, threshold)
     image = tested.images[index]
-    everything = dict(described) | {"iou_threshold": 1.0}
+    everything = dict(described) | {"iou_threshold": 1.0, "max_detections": 1000}
     before = answers(network, image[None], everything, threshold)[0]
     drawings.suppression(image, before, sure(found[index], threshold), folder / "suppression.png")
     cells = locations(image.shape[:2], described["strides"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import subprocess
 import sys
 import time
@@ -42,9 +43,9 @@ PLANS = {
     ),
 }
 # Any other set with boxes; `epochs` says for how many.
-BOXES_ALONE = Plan((320, 416), {}, learning_rate=4e-3, masks=False)
-# So many pictures each network sees of such a set.
+# So many pictures each network sees of such a set: all of them, and again where they are fewer.
 SEEN = {"classifier": 2_000, "detector": 28_000}
+BOXES_ALONE = Plan((320, 416), {}, learning_rate=4e-3, masks=False, examples=SEEN["detector"])
 
 
 def epochs(plan: Plan, examples: int, asked: int | None) -> dict[str, int]:
@@ -79,13 +80,16 @@ def timed(seconds: dict[str, float], name: str) -> Iterator[None]:
 
 def scenes_first(settings: argparse.Namespace) -> Path:
     """The folder of a run on scenes, whose networks the photographs' begin with: `OUT/scenes`,
-    made there unless an earlier run has.
+    made there unless an earlier run with this seed and as many epochs has.
 
     Raises:
         subprocess.CalledProcessError: That run failed.
     """
     folder = settings.out / "scenes"
-    if not (folder / "metrics.json").exists():
+    asked = {"seed": settings.seed, "asked_epochs": settings.epochs}
+    record = folder / "metrics.json"
+    done = json.loads(record.read_text("utf-8")) if record.exists() else {}
+    if {key: done.get(key, "none") for key in asked} != asked:
         print(f"first the lesson on drawn scenes, kept in {folder}", flush=True)
         command = [sys.executable, "-m", "courses", "run", "s08", "--out", str(folder)]
         command += ["--target", "cpu", "--seed", str(settings.seed)]

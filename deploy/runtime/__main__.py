@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--threshold",
         type=float,
         metavar="SCORE",
-        help="of a detector: find what scores more, 0 to 1, instead of the bundle's own threshold",
+        help="of a detector: find what scores at least this, 0 to 1; default: the bundle's own",
     )
     test = commands.add_parser("selftest", help="compare with the outputs recorded at export")
     test.add_argument("bundle", metavar="DIR")

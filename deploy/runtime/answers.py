@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from deploy.errors import DeployError
-from deploy.runtime.detection import check_detector, detections
+from deploy.runtime.detection import detections
+from deploy.runtime.detector import check_detector
 from deploy.runtime.segmentation import class_map
 
 DETECTORS = ("detection", "instance")

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from deploy.runtime.boxes import decode
-from deploy.runtime.detector import check_detector
 from deploy.runtime.segmentation import instance_masks
 
 # Of so many likeliest boxes at most the suppression chooses; more than that only costs time.
@@ -24,7 +23,6 @@ _CANDIDATES = 1000
 _BLOCK = 128
 
 Size = tuple[int, int]
-__all__ = ["check_detector", "detections"]
 
 
 def detections(
@@ -36,14 +34,14 @@ def detections(
 ) -> dict[str, np.ndarray]:
     """The objects in one picture, the likeliest first.
 
-    Of each box only the likeliest class counts. Boxes whose score is above the threshold stay,
+    Of each box only the likeliest class counts. Boxes whose score is at least the threshold stay,
     the 1000 likeliest of them; one with an IoU of at least `iou_threshold` to a likelier one of
     its class (`class_agnostic`: of any class) falls away; boxes are clipped to the picture, and
     those outside of it are left out.
 
     Args:
         outputs: the model's outputs for one picture, without the batch axis, in the card's order.
-        detector: the card's `detector`, as `check_detector` takes it.
+        detector: the card's `detector`, as `detector.check_detector` takes it.
         input_size: height and width of the model's input.
         picture_size: height and width of the picture that was resized to it.
         score_threshold: another one than the detector's.
@@ -58,7 +56,7 @@ def detections(
     scores = every_score.max(axis=1)
     if detector["activation"] == "linear":
         scores = sigmoid(scores)
-    found = np.flatnonzero(scores > threshold)
+    found = np.flatnonzero(scores >= threshold)
     found = found[np.argsort(-scores[found], kind="stable")][:_CANDIDATES]
     labels = every_score[found].argmax(axis=1)
     boxes = decode(outputs[detector["boxes"]], found, detector, input_size)

@@ -96,8 +96,8 @@ class Model:
                 (its path, a Pillow image, or a camera's (height, width, 3) uint8 array of another
                 size than the model's), which is resized; for a model of several inputs a list of
                 arrays, or a dictionary by input name.
-            score_threshold: of a detector: what scores more is found, instead of what scores more
-                than the card's threshold.
+            score_threshold: of a detector: what scores at least this is found; the card's
+                threshold if None.
 
         Returns:
             By the card's `task`; "the picture" is the one given, before it was resized, or an

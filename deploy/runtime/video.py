@@ -97,7 +97,7 @@ def _cv2() -> Any:
     except ImportError as error:
         raise DeployError(
             f"expected OpenCV to read a video, received an installation without it ({error}); "
-            "install it with pip install thinkkeras[video]"
+            "install it with pip install '.[video]' in the project's folder"
         ) from error
     return cv2
 

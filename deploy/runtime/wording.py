@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,8 @@ def in_words(answer: Any, classes: Sequence[str]) -> str:
             f"{classes[index]} {percent(shares[index])}" for index in largest if shares[index]
         )
     if "boxes" in answer:
-        return "\n".join([count_in_words(answer["names"], classes), *map(_line, *_rows(answer))])
+        lines = map(_line, answer["names"], answer["scores"], answer["boxes"])
+        return "\n".join([count_in_words(answer["names"], classes), *lines])
     if "label" in answer:
         return f"{answer['label']} ({percent(answer['probabilities'][answer['index']])})"
     return "; ".join(
@@ -60,10 +61,6 @@ def shares_of(classes: np.ndarray, count: int) -> np.ndarray:
 def percent(share: float) -> str:
     """A share with one place after the decimal point."""
     return f"{100 * float(share):.1f} %"
-
-
-def _rows(answer: Mapping[str, Any]) -> tuple[Sequence[str], np.ndarray, np.ndarray]:
-    return answer["names"], answer["scores"], answer["boxes"]
 
 
 def _line(name: str, score: float, box: np.ndarray) -> str:

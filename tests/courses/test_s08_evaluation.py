@@ -234,5 +234,8 @@ def test_scenes_are_learned_once(tmp_path, monkeypatch):
     expected = {"--out": str(folder), "--target": "cpu", "--seed": "7", "--epochs": "2"}
     assert options == expected
     folder.mkdir()
-    (folder / "metrics.json").write_text("{}")
+    (folder / "metrics.json").write_text('{"seed": 7, "asked_epochs": 2}')
     assert recipe.scenes_first(settings) == folder and len(calls) == 1
+    # Scenes of a short run are no beginning for a full one.
+    assert recipe.scenes_first(SimpleNamespace(out=tmp_path, seed=7, epochs=None)) == folder
+    assert len(calls) == 2 and "--epochs" not in calls[1]

@@ -5,13 +5,8 @@ import numpy as np
 import pytest
 
 from deploy.runtime.boxes import anchor_boxes, locations
-from deploy.runtime.detection import (
-    check_detector,
-    detections,
-    intersection_over_union,
-    sigmoid,
-    suppress,
-)
+from deploy.runtime.detection import detections, intersection_over_union, sigmoid, suppress
+from deploy.runtime.detector import check_detector
 
 COMMON = {"boxes": 0, "scores": 1, "score_threshold": 0.4, "iou_threshold": 0.6}
 COMMON |= {"max_detections": 100, "activation": "sigmoid"}
@@ -173,7 +168,8 @@ CLASSES = np.array([[0.9, 0], [0.8, 0.1], [0.1, 0.7], [0.6, 0]])
         ({"iou_threshold": 0.75}, [0.9, 0.7, 0.6]),
         ({"iou_threshold": 0.76}, [0.9, 0.8, 0.7, 0.6]),
         ({"max_detections": 2}, [0.9, 0.7]),
-        ({"score_threshold": 0.6}, [0.9, 0.7]),
+        ({"score_threshold": 0.6}, [0.9, 0.7, 0.6]),
+        ({"score_threshold": 0.61}, [0.9, 0.7]),
     ],
 )
 def test_suppression_by_hand(changes, expected):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from deploy import DeployError
-from deploy.runtime.detection import check_detector, detections
+from deploy.runtime.detection import detections
+from deploy.runtime.detector import check_detector
 
 COMMON = {"boxes": 0, "scores": 1, "score_threshold": 0.4, "iou_threshold": 0.6}
 COMMON |= {"max_detections": 100, "activation": "sigmoid"}

@@ -81,6 +81,12 @@ def test_the_layers_of_the_detector_are_shared():
     assert model.get_layer("prototypes_block1_conv").input is finest
 
 
+def test_one_grid_is_enough():
+    detector = yolo_tiny((64, 96, 3), 2, strides=(8,), pyramid_filters=4)
+    model = yolact_tiny((64, 96, 3), 2, detector=detector, prototypes=3)
+    assert model.output_shape == [(None, 96, 4), (None, 96, 2), (None, 96, 3), (None, 8, 12, 3)]
+
+
 def test_a_copy_of_a_detector_will_do():
     detector = small()
     copy = keras.models.clone_model(detector)

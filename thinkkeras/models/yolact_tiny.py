@@ -81,6 +81,6 @@ def _levels(detector: keras.Model) -> list[keras.KerasTensor]:
             "expected a detector that yolo_tiny built, with the outputs boxes and scores, received "
             f"'{detector.name}' with {detector.output_names}"
         )
-    names = [tensor._keras_history.operation.name for tensor in joins[0].input]
+    names = [tensor._keras_history.operation.name for tensor in keras.tree.flatten(joins[0].input)]
     starts = [name.replace("_rows", "_block_depthwise") for name in names]
     return [detector.get_layer(start).input for start in starts]
