@@ -36,8 +36,8 @@ PLANS = {
         examples=7200,
     ),
     "balloon": Plan(
-        (256, 256),
-        {"classifier": 20, "semantic": 50, "detector": 70, "instance": 60},
+        (320, 320),
+        {"classifier": 20, "semantic": 80, "detector": 80, "instance": 100},
         learning_rate=1e-3,
         scenes_first=True,
     ),
