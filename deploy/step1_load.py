@@ -19,6 +19,10 @@ import tensorflow as tf
 from deploy.errors import DeployError
 from deploy.heads import separate
 
+# As many numbers enter the model at once: it keeps what all its layers compute, which of hundreds
+# of large pictures would fill the memory.
+_BATCH_NUMBERS = 2**21
+
 DTYPES = ("float16", "float32", "uint8", "int8", "int16", "int32", "int64", "bool")
 
 
@@ -52,13 +56,14 @@ class Source:
     file: Path | None = None
     trained_weights: str | None = None
 
-    def predict(self, arrays: Sequence[np.ndarray], batch_size: int = 256) -> list[np.ndarray]:
+    def predict(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The model's outputs, float32, for `arrays`: one (examples, …) array an input.
 
         Raises:
             DeployError: examples on which the model fails, or outputs that are not finite.
         """
         batches = []
+        batch_size = max(1, min(256, _BATCH_NUMBERS // sum(array[0].size for array in arrays)))
         for start in range(0, len(arrays[0]), batch_size):
             stop = start + batch_size
             tensors = [

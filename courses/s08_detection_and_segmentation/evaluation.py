@@ -65,18 +65,29 @@ def answers(
         detector: How its outputs become boxes, as `deploy.export` takes it.
         score_threshold: The lowest score of a detection.
     """
-    names = model.output_names
+    return read(predict(model, images), images.shape[1:3], detector, score_threshold)
+
+
+def predict(model: keras.Model, images: np.ndarray) -> dict[str, np.ndarray]:
+    """A Keras detector's outputs for pictures in 0-255, `(pictures, ...)` each, by their names."""
+    outputs = model.predict(images, batch_size=8, verbose=0)
+    return dict(zip(model.output_names, outputs, strict=True))
+
+
+def read(
+    outputs: Mapping[str, np.ndarray],
+    size: tuple[int, int],
+    detector: Mapping[str, Any],
+    score_threshold: float = LEAST_SCORE,
+) -> list[dict[str, np.ndarray]]:
+    """The answers that outputs of pictures of the `size` (height, width) stand for: `answers`."""
+    names = list(outputs)
     kinds = ("boxes", "scores", "coefficients", "prototypes")
     places = {kind: names.index(detector[kind]) for kind in kinds if kind in detector}
-    size = images.shape[1:3]
-    found = []
-    for start in range(0, len(images), 32):
-        outputs = model.predict(images[start : start + 32], verbose=0)
-        found += [
-            detections(list(one), {**detector, **places}, size, size, score_threshold)
-            for one in zip(*outputs, strict=True)
-        ]
-    return found
+    return [
+        detections(one, {**detector, **places}, size, size, score_threshold)
+        for one in zip(*outputs.values(), strict=True)
+    ]
 
 
 def described(model: keras.Model, validated: Pictures) -> dict[str, Any]:
@@ -86,8 +97,9 @@ def described(model: keras.Model, validated: Pictures) -> dict[str, Any]:
     """
     description = describe(model)
     boxes = {key: description[key] for key in description.keys() - {"coefficients", "prototypes"}}
+    outputs, size = predict(model, validated.images), validated.images.shape[1:3]
     found = {
-        threshold: answers(model, validated.images, boxes | {"iou_threshold": threshold})
+        threshold: read(outputs, size, boxes | {"iou_threshold": threshold})
         for threshold in IOU_THRESHOLDS
     }
     quality = ap50([str(label) for label in range(model.output_shape[1][-1])])

@@ -90,16 +90,17 @@ def test_both_thresholds_are_chosen_on_validation_pictures(monkeypatch):
     truths = [truth([[0, 0, 8, 8], [16, 16, 24, 24]], [0, 0])]
     asked = []
 
-    def answers(asked_of, images, description):
+    def read(outputs, size, description):
         asked.append(description)
-        assert asked_of is model and images == "images"
+        assert list(outputs) == model.output_names and size == (64, 32)
         # At 0.6 both are found, and one too many at a lower score; else one alone.
         places = [0, 1, 1] if description["iou_threshold"] == 0.6 else [0]
         found = {name: array[places] for name, array in truths[0].items()}
         return [found | {"scores": np.array([0.9, 0.7, 0.2])[: len(places)]}]
 
-    monkeypatch.setattr(evaluation, "answers", answers)
-    described = evaluation.described(model, evaluation.Pictures("images", truths, None))
+    monkeypatch.setattr(evaluation, "read", read)
+    images = np.zeros((1, 64, 32, 3), "uint8")
+    described = evaluation.described(model, evaluation.Pictures(images, truths, None))
     assert [one["iou_threshold"] for one in asked] == [0.5, 0.55, 0.6, 0.65]
     # Masks would be drawn for nothing.
     assert not {"coefficients", "prototypes"} & asked[0].keys()
