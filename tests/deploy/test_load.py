@@ -1,5 +1,6 @@
 """Every way in, and every way to be refused."""
 
+import dataclasses
 import shutil
 import zipfile
 
@@ -83,6 +84,22 @@ def test_several_inputs_and_outputs_keep_their_order():
     received = source.predict([data[entry.name] for entry in source.inputs])
     for name, output in zip(source.outputs, received, strict=True):
         np.testing.assert_allclose(output, expected[name], atol=1e-6)
+
+
+def test_large_pictures_come_in_few_at_a_time():
+    inputs = keras.Input((512, 512, 3))
+    model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(inputs))
+    source, seen = load(model), []
+
+    def call(images):
+        seen.append(len(images))
+        return source.call(images)
+
+    images = np.random.default_rng(0).uniform(0, 255, (5, 512, 512, 3)).astype("float32")
+    (means,) = dataclasses.replace(source, call=call).predict([images])
+    # 2 of 786,432 numbers each stay below the 2,097,152 that may enter at once.
+    assert seen == [2, 2, 1]
+    np.testing.assert_allclose(means, images.mean(axis=(1, 2)), rtol=1e-4)
 
 
 def without_weights(path):
