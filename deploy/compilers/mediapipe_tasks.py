@@ -101,10 +101,10 @@ def with_metadata(content: bytes, card: dict[str, Any], labels: Sequence[str]) -
       (the detector's `activation` "linear") of which go through the sigmoid in MediaPipe. It
       keeps the likeliest class of each box, then suppresses boxes of any class that overlap a
       likelier one by an IoU of more than 0.3, as the runtime does by the `detector` of
-      `suppressed`; of equal scores, which int8 makes many, another one may come first. Its boxes
-      are whole pixels of the picture, the rest cut off; a corner beyond the left or upper edge
-      moves onto it and the size stays. The `score_threshold` is one which an app of Python or C
-      sets anew (without, it gets every box).
+      `suppressed`; where scores are equal, as int8 leaves many, another box may come first. Its
+      boxes are whole pixels of the picture, fractions cut off; a corner beyond the left or upper
+      edge is put onto that edge, while width and height stay. The `score_threshold` is one which
+      an app of Python or C sets anew (without, it gets every box).
 
     A model of any other task, or of other inputs, is described for programs that read the metadata
     themselves.
