@@ -8,15 +8,16 @@ the table of what each piece of hardware accepts, and `runtime` the part that go
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from deploy.errors import DeployError, missing_package
+from deploy.environment import missing_package
+from deploy.runtime.errors import DeployError
 
 if TYPE_CHECKING:
-    from deploy.compression import cluster, prune, quantize_aware, strip
-    from deploy.fit import fits
-    from deploy.report import table
-    from deploy.road import export
-    from deploy.step5_verify import verify
-    from deploy.step6_benchmark import benchmark
+    from deploy.bundle.card_text import table
+    from deploy.commands.benchmark import benchmark
+    from deploy.commands.export import export
+    from deploy.commands.targets import fits
+    from deploy.commands.verify import verify
+    from deploy.compress.compression import cluster, prune, quantize_aware, strip
     from deploy.targets import TARGETS
 
 __all__ = [
@@ -34,16 +35,16 @@ __all__ = [
 ]
 
 _HOMES = {
-    "export": "deploy.road",
-    "fits": "deploy.fit",
-    "verify": "deploy.step5_verify",
-    "benchmark": "deploy.step6_benchmark",
-    "table": "deploy.report",
+    "export": "deploy.commands.export",
+    "fits": "deploy.commands.targets",
+    "verify": "deploy.commands.verify",
+    "benchmark": "deploy.commands.benchmark",
+    "table": "deploy.bundle.card_text",
     "TARGETS": "deploy.targets",
-    "prune": "deploy.compression",
-    "cluster": "deploy.compression",
-    "quantize_aware": "deploy.compression",
-    "strip": "deploy.compression",
+    "prune": "deploy.compress.compression",
+    "cluster": "deploy.compress.compression",
+    "quantize_aware": "deploy.compress.compression",
+    "strip": "deploy.compress.compression",
 }
 
 

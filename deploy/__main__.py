@@ -14,8 +14,8 @@ import argparse
 import sys
 
 from deploy.boards import BOARDS, find_board
-from deploy.errors import DeployError, missing_package
-from deploy.quiet import load_tensorflow
+from deploy.environment import load_tensorflow, missing_package
+from deploy.runtime.errors import DeployError
 from deploy.targets import TARGETS, find_target
 
 _TRUST = "run the code that the Keras model's file holds, of Lambda layers, say"
@@ -129,7 +129,7 @@ def _targets(options: argparse.Namespace) -> int:
     board = None if options.board is None else find_board(options.board)
     if options.model:
         load_tensorflow()
-        from deploy.fit import fits
+        from deploy.commands.targets import fits
 
         verdicts = fits(
             options.model,
@@ -157,7 +157,7 @@ def _targets(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     find_target(options.target)
     load_tensorflow()
-    from deploy.road import export
+    from deploy.commands.export import export
 
     export(
         options.model,
@@ -181,7 +181,7 @@ def _export(options: argparse.Namespace) -> int:
 
 def _verify(options: argparse.Namespace) -> int:
     load_tensorflow()
-    from deploy.step5_verify import report_text, verify
+    from deploy.commands.verify import report_text, verify
 
     report = verify(
         options.bundle,
@@ -196,7 +196,7 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _benchmark(options: argparse.Namespace) -> int:
-    from deploy.step6_benchmark import benchmark
+    from deploy.commands.benchmark import benchmark
 
     for bundle in options.bundles:
         speed = benchmark(bundle, options.threads)
@@ -210,7 +210,7 @@ def _benchmark(options: argparse.Namespace) -> int:
 
 def _compare(options: argparse.Namespace) -> int:
     load_tensorflow()
-    from deploy.compare import compare
+    from deploy.compare.page import compare
 
     print(compare(options.bundles, options.out))
     return 0

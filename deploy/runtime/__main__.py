@@ -12,13 +12,13 @@ import time
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from deploy.errors import DeployError
 from deploy.runtime import Model, load, selftest
-from deploy.runtime.answers import DETECTORS, class_names
-from deploy.runtime.drawing import draw_classification, draw_detections, draw_map
-from deploy.runtime.inputs import kind_of, read_array, read_pictures
-from deploy.runtime.sheets import Add, open_sheets
-from deploy.runtime.wording import in_words
+from deploy.runtime.draw.drawing import draw_classification, draw_detections, draw_map
+from deploy.runtime.draw.sheets import Add, open_sheets
+from deploy.runtime.errors import DeployError
+from deploy.runtime.inputs.files import kind_of, read_array, read_pictures
+from deploy.runtime.tasks.answers import DETECTORS, class_names
+from deploy.runtime.text import in_words
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from deploy.errors import DeployError
-from deploy.runtime.answers import DETECTORS, answer, check_task, label, to_probabilities
-from deploy.runtime.pictures import is_picture, open_picture, size_of, to_array
+from deploy.runtime.errors import DeployError
+from deploy.runtime.inputs.image import is_picture, open_picture, size_of, to_array
 from deploy.runtime.quantization import dequantize, quantize
+from deploy.runtime.tasks.answers import DETECTORS, answer, check_task, label, to_probabilities
 
 # What of the card the runtime needs, and its type.
 _CARD = {

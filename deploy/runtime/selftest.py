@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deploy.errors import DeployError
+from deploy.runtime.errors import DeployError
 from deploy.runtime.model import Model, load
 
 

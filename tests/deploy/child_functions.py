@@ -2,7 +2,7 @@
 
 import os
 
-from deploy import child
+from deploy import worker as child
 
 
 def add(a, b):

@@ -8,14 +8,14 @@ import pytest
 import tf_keras
 
 from deploy import DeployError
-from deploy.bridge import to_tf_keras
+from deploy.convert.converter import convert
 from deploy.flatbuffer import count_operators
-from deploy.interpreters import run_litert, run_micro
+from deploy.load.readers import load
+from deploy.measure.interpreters import run_litert, run_micro
+from deploy.quantize.calibration import calibrate
 from deploy.runtime import Model
 from deploy.runtime.quantization import dequantize, quantize
-from deploy.step1_load import load
-from deploy.step2_calibrate import calibrate
-from deploy.step3_convert import convert
+from deploy.to_tf_keras import to_tf_keras
 from tests.conftest import BUILDERS
 
 L, ops = keras.layers, keras.ops

@@ -7,8 +7,8 @@ import keras
 import pytest
 
 import deploy
-from deploy.report import table
-from deploy.step7_bundle import check_labels, check_output, write_bundle
+from deploy.bundle.card_text import table
+from deploy.bundle.write import check_labels, check_output, write_bundle
 
 
 @pytest.fixture

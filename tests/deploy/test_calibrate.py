@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 from deploy import DeployError
-from deploy.step1_load import load
-from deploy.step2_calibrate import EXAMPLES, calibrate
+from deploy.load.readers import load
+from deploy.quantize.calibration import EXAMPLES, calibrate
 
 L = keras.layers
 PIXELS = np.random.default_rng(0).integers(0, 256, (300, 4, 4, 1), dtype="uint8")

@@ -6,7 +6,17 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from deploy.charts import COLOURS, STYLE, Axis, Level, Point, Series, marker, profile, scatter
+from deploy.compare.charts import (
+    COLOURS,
+    STYLE,
+    Axis,
+    Level,
+    Point,
+    Series,
+    marker,
+    profile,
+    scatter,
+)
 
 LETTER, HEIGHT = 6.1, 10
 

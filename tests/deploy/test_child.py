@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from deploy import child
+from deploy import worker as child
 
 HERE = "tests.deploy.child_functions"
 

@@ -10,8 +10,8 @@ import pytest
 
 import deploy
 from deploy.__main__ import main
-from deploy.compare import compare
-from deploy.report import table
+from deploy.bundle.card_text import table
+from deploy.compare.page import compare
 from deploy.runtime import load
 
 VOID = {"meta", "br", "circle", "rect", "path"}

@@ -7,11 +7,11 @@ import tf_keras
 from ai_edge_litert.interpreter import Interpreter
 
 import deploy
-from deploy import folding
-from deploy.bridge import to_tf_keras
-from deploy.errors import DeployError
+from deploy.compress import batch_norm_folding as folding
 from deploy.flatbuffer import compressed_size
-from deploy.step1_load import load
+from deploy.load.readers import load
+from deploy.runtime.errors import DeployError
+from deploy.to_tf_keras import to_tf_keras
 from thinkkeras.models import ds_cnn
 
 

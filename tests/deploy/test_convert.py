@@ -4,11 +4,13 @@ import keras
 import numpy as np
 import pytest
 
-from deploy import DeployError, step3_convert
+from deploy import DeployError
+from deploy.convert import converter
+from deploy.convert.converter import convert
+from deploy.load.readers import load
+from deploy.quantize.calibration import calibrate
 from deploy.runtime import Model
-from deploy.step1_load import load
-from deploy.step2_calibrate import calibrate
-from deploy.step3_convert import SCHEMES, convert
+from deploy.schemes import SCHEMES
 
 L = keras.layers
 
@@ -50,7 +52,7 @@ def test_a_layer_of_the_users_own_converts():
 
 def test_a_crash_names_its_step_and_the_caller_lives_on(monkeypatch):
     # The loops that Keras 3 makes of recurrent layers crash the converter's calibration.
-    monkeypatch.setattr(step3_convert, "_is_recurrent", lambda layer: False)
+    monkeypatch.setattr(converter, "_is_recurrent", lambda layer: False)
     source = load(keras.Model(x := keras.Input((5, 3)), L.Dense(1)(L.LSTM(4, name="memory")(x))))
     data = np.random.default_rng(0).normal(size=(8, 5, 3))
     with pytest.raises(DeployError, match=r"failed while calibrating.*SIGSEGV") as caught:

@@ -4,9 +4,9 @@ import keras_cv
 import numpy as np
 import pytest
 
-from deploy.runtime.boxes import anchor_boxes, locations
-from deploy.runtime.detection import detections, intersection_over_union, sigmoid, suppress
-from deploy.runtime.detector import check_detector
+from deploy.runtime.boxes.decoding import anchor_boxes, locations
+from deploy.runtime.boxes.decoding_config import check_detector
+from deploy.runtime.tasks.detection import detections, intersection_over_union, sigmoid, suppress
 
 COMMON = {"boxes": 0, "scores": 1, "score_threshold": 0.4, "iou_threshold": 0.6}
 COMMON |= {"max_detections": 100, "activation": "sigmoid"}

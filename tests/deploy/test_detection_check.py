@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from deploy import DeployError
-from deploy.runtime.detection import detections
-from deploy.runtime.detector import check_detector
+from deploy.runtime.boxes.decoding_config import check_detector
+from deploy.runtime.tasks.detection import detections
 
 COMMON = {"boxes": 0, "scores": 1, "score_threshold": 0.4, "iou_threshold": 0.6}
 COMMON |= {"max_detections": 100, "activation": "sigmoid"}

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from deploy.runtime.detection import detections
-from deploy.runtime.segmentation import class_map, instance_masks, resize
+from deploy.runtime.masks import class_map, instance_masks, resize
+from deploy.runtime.tasks.detection import detections
 
 SIZES = [(64, 64), (16, 24), (200, 90), (33, 47)]
 

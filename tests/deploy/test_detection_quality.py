@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 import deploy
-from deploy.answers import agreement_of_detections, answers, compare, measure
-from deploy.quality import agreement, is_share, loss_in_points
-from deploy.report import score, table
-from deploy.tasks import read_detector
+from deploy.bundle.card_text import table
+from deploy.measure.formatting import score
+from deploy.measure.parity import is_share, loss_in_points
+from deploy.tasks.answers import agreement_of_detections, answers, compare, measure
+from deploy.tasks.infer import read_detector
+from deploy.tasks.quality import agreement
 
 DETECTOR = {
     "format": "xyxy",

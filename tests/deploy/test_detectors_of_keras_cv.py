@@ -6,8 +6,8 @@ import pytest
 
 import deploy
 from deploy import runtime
-from deploy.answers import answers
-from deploy.step1_load import load
+from deploy.load.readers import load
+from deploy.tasks.answers import answers
 
 
 def yolo_v8(keras_cv):

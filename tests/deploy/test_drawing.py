@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deploy.runtime.drawing import colour, draw_detections, draw_map
-from deploy.runtime.wording import count_in_words, in_words, plural
+from deploy.runtime.draw.drawing import colour, draw_detections, draw_map
+from deploy.runtime.text import count_in_words, in_words, plural
 
 GREY = (90, 90, 90)
 

@@ -10,8 +10,8 @@ import deploy
 import deploy.compare
 from deploy import runtime
 from deploy.__main__ import main
-from deploy.compilers.vela import vela
-from deploy.runtime.detection import intersection_over_union
+from deploy.compile.vela import vela
+from deploy.runtime.tasks.detection import intersection_over_union
 from tests.deploy.tiny_models import (
     DETECTOR,
     LABELS,

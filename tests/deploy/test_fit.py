@@ -8,14 +8,14 @@ import pytest
 from keras import layers
 
 import deploy
-from deploy import fit
 from deploy.__main__ import main
 from deploy.boards import BOARDS, find_board
-from deploy.compilers import Compiled
-from deploy.interpreters import micro_arena
-from deploy.step1_load import load as load_source
-from deploy.step2_calibrate import random_examples
-from deploy.step3_convert import Converted, convert
+from deploy.commands import targets as fit
+from deploy.compile.compiled import Compiled
+from deploy.convert.converter import Converted, convert
+from deploy.load.readers import load as load_source
+from deploy.measure.interpreters import micro_arena
+from deploy.quantize.calibration import random_examples
 from deploy.targets import TARGETS
 
 KIB = 1024

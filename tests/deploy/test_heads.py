@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from deploy.heads import separate
+from deploy.load.split_outputs import separate
 
 
 def levels(cut, join=None):

@@ -11,7 +11,7 @@ import tensorflow as tf
 import tf_keras
 
 from deploy import DeployError
-from deploy.step1_load import load
+from deploy.load.readers import load
 
 L = keras.layers
 

@@ -6,9 +6,9 @@ import pytest
 
 import deploy
 from deploy.flatbuffer import operators
-from deploy.layers import layer_name
+from deploy.load.layer_names import layer_name
+from deploy.load.readers import load as load_source
 from deploy.runtime import load
-from deploy.step1_load import load as load_source
 
 L = keras.layers
 

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
+from deploy.convert.converter import convert
 from deploy.flatbuffer import computes_in_float, operators
-from deploy.interpreters import run_litert, run_micro
-from deploy.quality import parity
-from deploy.quantizer import find_ranges, quantize
+from deploy.load.readers import load
+from deploy.measure.interpreters import run_litert, run_micro
+from deploy.measure.parity import parity
+from deploy.quantize.calibration import calibrate
+from deploy.quantize.recipes import find_ranges, quantize
 from deploy.runtime import Model
 from deploy.runtime.quantization import dequantize
 from deploy.runtime.quantization import quantize as to_integers
-from deploy.step1_load import load
-from deploy.step2_calibrate import calibrate
-from deploy.step3_convert import convert
 
 L = keras.layers
 

@@ -10,8 +10,8 @@ from PIL import Image
 import deploy
 from deploy import DeployError, runtime
 from deploy.runtime.__main__ import main
+from deploy.runtime.inputs.image import open_picture, to_array
 from deploy.runtime.model import to_probabilities
-from deploy.runtime.pictures import open_picture, to_array
 from deploy.runtime.quantization import dequantize, quantize
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 import deploy
 from deploy import DeployError, runtime
 from deploy.runtime.__main__ import main
-from deploy.runtime.detection import intersection_over_union
+from deploy.runtime.tasks.detection import intersection_over_union
 from tests.deploy import tiny_models
 
 MODELS = {

@@ -8,7 +8,7 @@ import pytest
 
 from deploy import DeployError
 from deploy.runtime.__main__ import main
-from deploy.runtime.video import Writer, frame_rate, frames
+from deploy.runtime.inputs.video import Writer, frame_rate, frames
 
 cv2 = pytest.importorskip("cv2")
 # OpenCV reads it at its first video, which is the one that a fixture writes.

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import deploy
-from deploy.quality import agreement, loss_in_points, parity, quality
+from deploy.measure.parity import loss_in_points, parity
+from deploy.tasks.quality import agreement, quality
 
 
 def test_parity_by_hand():

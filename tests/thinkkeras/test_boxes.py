@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from deploy.runtime.detection import detections
 from pycocotools import mask as coco
 
 from deploy.runtime import boxes as on_device
-from deploy.runtime.detection import detections
 from thinkkeras.boxes import decode, locations, pairwise_iou
 from thinkkeras.models.yolo_tiny import CELLS
 

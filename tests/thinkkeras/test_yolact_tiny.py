@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 import pytest
-
 from deploy.runtime.detector import check_detector
+
 from thinkkeras.models import describe, residual_net, yolact_tiny, yolo_tiny
 from thinkkeras.models.yolo_tiny import STRIDES
 

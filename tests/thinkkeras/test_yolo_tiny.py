@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 import pytest
-
 from deploy.runtime.detector import check_detector
+
 from thinkkeras.boxes import decode, locations
 from thinkkeras.models import describe, feature_pyramid, residual_net, yolo_tiny
 from thinkkeras.models.yolo_tiny import CELLS, STRIDES

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from deploy import DeployError
-from deploy.compilers.c_array import resolver_method
-from deploy.interpreters import run_micro
+from deploy.compile.c_array import resolver_method
+from deploy.convert.converter import convert
+from deploy.load.readers import load as load_source
+from deploy.measure.interpreters import run_micro
 from deploy.runtime import load
-from deploy.step1_load import load as load_source
-from deploy.step3_convert import convert
 
 
 @pytest.fixture(scope="module")

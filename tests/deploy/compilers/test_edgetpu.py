@@ -10,12 +10,12 @@ import pytest
 from tensorflow.lite.python import schema_py_generated as schema
 
 import deploy
-from deploy.compilers.edgetpu import check, compiler_report, edgetpu
-from deploy.report import card_text
+from deploy.bundle.card_text import card_text
+from deploy.compile.edgetpu import check, compiler_report, edgetpu
+from deploy.convert.converter import convert
+from deploy.load.readers import load as load_source
+from deploy.quantize.calibration import calibrate
 from deploy.runtime import load
-from deploy.step1_load import load as load_source
-from deploy.step2_calibrate import calibrate
-from deploy.step3_convert import convert
 
 IMAGE, VECTOR = (1, 8, 8, 4), (1, 12)
 

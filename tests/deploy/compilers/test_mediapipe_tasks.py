@@ -13,12 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 from keras import layers
 
 import deploy
-from deploy.compilers.mediapipe_tasks import (
-    find_task,
-    mediapipe_tasks,
-    suppressed,
-    with_metadata,
-)
+from deploy.compile.mediapipe import find_task, mediapipe_tasks, suppressed, with_metadata
 from deploy.runtime import Model, load, selftest
 from tests.deploy import tiny_models
 

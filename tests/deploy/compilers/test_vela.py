@@ -9,15 +9,15 @@ import pytest
 from keras import layers
 
 from deploy import DeployError
-from deploy.compilers import vela as module
-from deploy.compilers.vela import vela
+from deploy.bundle.card_text import card_text, table
+from deploy.compile.compiled import vela as module
+from deploy.compile.vela import vela
+from deploy.convert.converter import convert
 from deploy.flatbuffer import count_operators, operators, without
-from deploy.interpreters import micro_arena
-from deploy.report import card_text, table
+from deploy.load.readers import load as load_source
+from deploy.measure.interpreters import micro_arena
+from deploy.quantize.calibration import random_examples
 from deploy.runtime import load
-from deploy.step1_load import load as load_source
-from deploy.step2_calibrate import random_examples
-from deploy.step3_convert import convert
 from deploy.targets import TARGETS
 
 
