@@ -6,7 +6,7 @@ import pytest
 
 from deploy import worker as child
 
-HERE = "tests.deploy.child_functions"
+HERE = "tests.deploy.worker_functions"
 
 
 def test_a_result_comes_back(capfd):

@@ -13,7 +13,7 @@ import tf_keras
 import deploy
 from deploy import runtime
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 layers = tf_keras.layers
 
 
