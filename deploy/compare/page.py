@@ -23,9 +23,9 @@ from deploy.compare.charts import (
     scatter,
 )
 from deploy.measure.formatting import decibels, markdown, plain, score
-from deploy.measure.parity import is_share, loss_in_points
+from deploy.measure.parity import is_fraction, metric_drop
+from deploy.runtime.bundle import load
 from deploy.runtime.errors import DeployError
-from deploy.runtime.model import load
 
 # How much a metric may lose against Keras, as in `verify`.
 _TOLERANCE = 0.5
@@ -170,7 +170,7 @@ def _by_metric(found: Sequence[_Bundle]) -> dict[str | None, list[_Bundle]]:
 def _in_percent(bundles: Sequence[_Bundle]) -> bool:
     """Whether the quality of all of them is measured, and a share."""
     measured = [bundle.card["quality"] for bundle in bundles]
-    return all(m and is_share(m["metric"], m["keras"], m["deployed"]) for m in measured)
+    return all(m and is_fraction(m["metric"], m["keras"], m["deployed"]) for m in measured)
 
 
 def _words(name: str) -> str:
@@ -188,7 +188,7 @@ def _headline(found: Sequence[_Bundle]) -> list[str]:
             sentences.append(_closest(bundles))
         else:
             sentences.append(_most_accurate(bundles, metric))
-            within = [b for b in bundles if loss_in_points(b.card["quality"]) <= _TOLERANCE]
+            within = [b for b in bundles if metric_drop(b.card["quality"]) <= _TOLERANCE]
         unit = "points" if _in_percent(bundles) else "%"
         limit = f"{_TOLERANCE} {unit} of {_words(metric or '')} against Keras"
         if not within:
@@ -208,7 +208,7 @@ def _headline(found: Sequence[_Bundle]) -> list[str]:
 
 
 def _most_accurate(bundles: Sequence[_Bundle], metric: str) -> str:
-    rises = loss_in_points({"metric": metric, "keras": 1.0, "deployed": 2.0}) < 0
+    rises = metric_drop({"metric": metric, "keras": 1.0, "deployed": 2.0}) < 0
     values = [bundle.card["quality"]["deployed"] for bundle in bundles]
     best = max(values) if rises else min(values)
     names = [b.label for b, value in zip(bundles, values, strict=True) if value == best]

@@ -6,7 +6,7 @@ import io
 import sys
 import tempfile
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from deploy.runtime.errors import DeployError
 _TASKS = {
     "classification": "ImageClassifier",
     "detection": "ObjectDetector",
-    "segmentation": "ImageSegmenter",
+    "semantic_segmentation": "ImageSegmenter",
 }
 # And how that is run on a picture.
 _RUN = {"ImageClassifier": "classify", "ObjectDetector": "detect", "ImageSegmenter": "segment"}
@@ -52,7 +52,7 @@ def mediapipe_tasks(content: bytes, card: dict[str, Any], labels: Sequence[str])
 def find_task(card: dict[str, Any]) -> tuple[str | None, str | None]:
     """MediaPipe's task for the model and None, or None and why there is none."""
     task, shapes = _TASKS.get(card["task"]), [tuple(entry["shape"]) for entry in card["inputs"]]
-    if card["task"] == "instance":
+    if card["task"] == "instance_segmentation":
         return (
             None,
             "MediaPipe's ObjectDetector takes boxes and scores, the model has masks as well",
@@ -74,13 +74,12 @@ def find_task(card: dict[str, Any]) -> tuple[str | None, str | None]:
     return task, None
 
 
-def suppressed(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """The `detector` of the card's `facts`, with overlapping boxes suppressed as MediaPipe does;
-    nothing where MediaPipe does not decode its boxes."""
+def adapt(facts: dict[str, Any]) -> dict[str, Any]:
+    """TEMP"""
     if facts["task"] != "detection" or facts["detector"]["format"] not in _BOX_FORMATS:
-        return {}
+        return facts
     own = {"iou_threshold": _IOU_THRESHOLD, "class_agnostic": True}
-    return {"detector": facts["detector"] | own}
+    return facts | {"detector": facts["detector"] | own}
 
 
 def with_metadata(content: bytes, card: dict[str, Any], labels: Sequence[str]) -> bytes:
@@ -168,8 +167,9 @@ def run_in_child(model: str, task: str) -> None:
 
 
 def _check_input(inputs: list[dict[str, Any]], task: str) -> None:
-    pixels = inputs[0].get("pixels")
-    if pixels is None:
+    front_end = inputs[0]["front_end"]
+    pixels = front_end.get("black"), front_end.get("white")
+    if None in pixels:
         raise DeployError(
             f"expected to know what the model takes for black and white, for MediaPipe's {task}, "
             "received no examples that tell it; give calibration data with values 0 to 1, -1 to 1 "
@@ -215,7 +215,7 @@ def _check_outputs(card: dict[str, Any], task: str) -> None:
 
 def _names_of_scores(card: dict[str, Any], labels: Sequence[str]) -> Sequence[str]:
     # A single unit tells how likely the second of two classes is.
-    two = card["task"] in ("classification", "segmentation") and len(labels) == 2
+    two = card["task"] in ("classification", "semantic_segmentation") and len(labels) == 2
     return labels[1:] if two and card["outputs"][0]["shape"][-1] == 1 else labels
 
 

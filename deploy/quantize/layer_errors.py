@@ -12,7 +12,8 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from deploy.flatbuffer import Operator, operators
 from deploy.load.layer_names import operator_layers
 from deploy.load.source import Source
-from deploy.measure.parity import decibel_ratio
+from deploy.measure.parity import sqnr_db_of
+from deploy.runtime.card import LayerError
 from deploy.runtime.quantization import quantize as to_integers
 
 # Enough to tell a bad layer from a good one.
@@ -25,7 +26,7 @@ def layer_errors(
     inputs: Sequence[Mapping[str, Any]],
     arrays: Sequence[np.ndarray],
     source: Source,
-) -> list[dict[str, Any]]:
+) -> list[LayerError]:
     """The SQNR of every operator's output in the quantized model against the float model, both run
     from the inputs on: what has piled up at that place.
 
@@ -58,15 +59,15 @@ def layer_errors(
             energy[index] += (signal**2).sum()
             noise[index] += ((received.output(operator) - signal) ** 2).sum()
     return [
-        {"layer": name, "operator": op.name, "sqnr_db": decibel_ratio(float(s), float(n))}
+        {"layer": name, "operator": op.name, "sqnr_db": sqnr_db_of(float(s), float(n))}
         for name, op, s, n in zip(operator_layers(found, source), found, energy, noise, strict=True)
     ]
 
 
-def worst(errors: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def worst(errors: Sequence[LayerError]) -> list[LayerError]:
     """The entries (of `layer_errors`, say) that have an error, the largest error first."""
-    noisy = [dict(entry) for entry in errors if entry["sqnr_db"] is not None]
-    return sorted(noisy, key=lambda entry: entry["sqnr_db"])
+    noisy = [entry for entry in errors if entry["sqnr_db"] is not None]
+    return sorted(noisy, key=lambda entry: entry["sqnr_db"] or 0.0)
 
 
 class _Tensors:

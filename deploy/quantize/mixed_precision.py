@@ -15,6 +15,7 @@ from deploy.measure.parity import parity
 from deploy.quantize.calibration import Calibration
 from deploy.quantize.layer_errors import worst
 from deploy.quantize.recipes import find_ranges, knows, quantize
+from deploy.runtime.card import LayerError
 from deploy.runtime.errors import DeployError
 
 # Enough to tell a costly operator from a cheap one.
@@ -25,17 +26,13 @@ _COUNTS = (1, 2, 4, 8)
 
 
 class Mixed(NamedTuple):
-    """`content`: the flatbuffer; `operators`: those with a `scheme` of their own; `judged`: what
-    the caller found of it."""
+    """`content`: the flatbuffer; `operators`: those with a `scheme` of their own."""
 
     content: bytes
-    operators: list[dict[str, Any]]
-    judged: Any
+    operators: list[LayerError]
 
 
-def costs(
-    floats: bytes, scheme: str, calibration: Calibration, source: Source
-) -> list[dict[str, Any]]:
+def costs(floats: bytes, scheme: str, calibration: Calibration, source: Source) -> list[LayerError]:
     """What each operator alone costs: the SQNR of the model's outputs where nothing but this
     operator is quantized, on calibration examples.
 
@@ -53,15 +50,21 @@ def costs(
     ranges = find_ranges(floats, _by_name(calibration, source))
     shown = [array[:_EXAMPLES] for array in calibration.arrays]
     reference = run_litert(floats, shown).outputs
-    entries = []
+    entries: list[LayerError] = []
     for operator, layer in zip(found, operator_layers(found, source), strict=True):
         if knows(operator):
             tensor = operator.results[0].name
             alone = quantize(floats, "float32", ranges, {tensor: scheme})
             outputs = run_litert(alone, shown).outputs
             ratio = parity([""] * len(reference), reference, outputs)["sqnr_db"]
-            entry = {"layer": layer, "operator": operator.name, "tensor": tensor}
-            entries.append(entry | {"sqnr_db": ratio})
+            entries.append(
+                {
+                    "layer": layer,
+                    "operator": operator.name,
+                    "tensor": tensor,
+                    "sqnr_db": ratio,
+                }
+            )
     return worst(entries)
 
 
@@ -105,12 +108,12 @@ def keep_accuracy(
     floats: bytes,
     scheme: str,
     others: Sequence[str],
-    costly: Sequence[Mapping[str, Any]],
+    costly: Sequence[LayerError],
     calibration: Calibration,
     source: Source,
-    judge: Callable[[bytes], Any],
+    good_enough: Callable[[bytes], bool],
 ) -> Mixed | None:
-    """The model in `scheme` but for as few of the `costly` operators as `judge` asks for.
+    """The model in `scheme` but for as few of the `costly` operators as are needed.
 
     Args:
         floats: the flatbuffer before quantization.
@@ -119,7 +122,7 @@ def keep_accuracy(
         costly: of `costs`.
         calibration: the examples.
         source: the model.
-        judge: what is to be known of a flatbuffer; None where it is not good enough.
+        good_enough: whether a flatbuffer is.
 
     Returns:
         None where no combination is good enough.
@@ -130,9 +133,8 @@ def keep_accuracy(
             chosen = costly[:count]
             exceptions = {entry["tensor"]: other for entry in chosen}
             content = _quantized(floats, scheme, ranges, exceptions, source)
-            judged = judge(content)
-            if judged is not None:
-                return Mixed(content, [dict(e) | {"scheme": other} for e in chosen], judged)
+            if good_enough(content):
+                return Mixed(content, [{**entry, "scheme": other} for entry in chosen])
     return None
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from deploy.runtime.draw.drawing import side_by_side
 from deploy.runtime.errors import DeployError
-from deploy.runtime.inputs.files import pictures_in
+from deploy.runtime.inputs.files import files_in
+from deploy.runtime.inputs.image import SUFFIXES
 from deploy.runtime.inputs.video import Writer, frame_rate
 
 if TYPE_CHECKING:
@@ -19,15 +20,15 @@ if TYPE_CHECKING:
 Add = Callable[[str, "Image"], None]
 
 
-def open_sheets(path: str, inputs: Sequence[str], kind: str) -> AbstractContextManager[Add]:
-    """What takes the drawings, a function of the picture's name and its drawing.
+def open_output(path: str, inputs: Sequence[str], kind: str) -> AbstractContextManager[Add]:
+    """What takes the drawings, a function of the image's name and its drawing.
 
     Args:
-        path: of pictures the PNG, in which they stand side by side; of a folder another folder,
-            which is made, with a PNG for each picture; of a video another one, an .mp4. Files
+        path: of images the PNG, in which they stand side by side; of a folder another folder,
+            which is made, with a PNG for each image; of a video another one, an .mp4. Files
             appear whole or not at all.
         inputs: what is drawn.
-        kind: what they are: "picture", "folder" (one of them) or "video" (one of them).
+        kind: what they are: "file", "folder" (one of them) or "video" (one of them).
 
     Raises:
         DeployError: a path that can't be written.
@@ -42,23 +43,23 @@ def open_sheets(path: str, inputs: Sequence[str], kind: str) -> AbstractContextM
         raise DeployError(f"expected {what} that can be written, received '{path}'")
     if target.exists() and any(Path(i).exists() and target.samefile(i) for i in inputs):
         raise DeployError(f"expected another file than the input to draw into, received '{path}'")
-    return _png(target) if kind == "picture" else _video(target, frame_rate(inputs[0]))
+    return _png(target) if kind == "file" else _video(target, frame_rate(inputs[0]))
 
 
 @contextmanager
 def _png(path: Path) -> Iterator[Add]:
-    sheets: list[Image] = []
-    yield lambda name, sheet: sheets.append(sheet)
-    _save(side_by_side(sheets), path)
+    drawings: list[Image] = []
+    yield lambda name, drawing: drawings.append(drawing)
+    _save(side_by_side(drawings), path)
 
 
 @contextmanager
-def _folder(path: Path, pictures: Path) -> Iterator[Add]:
-    if path.resolve() == pictures.resolve():
+def _folder(path: Path, images: Path) -> Iterator[Add]:
+    if path.resolve() == images.resolve():
         raise DeployError(
-            f"expected another folder than the pictures' own for the drawings, received '{path}'"
+            f"expected another folder than the images' own for the drawings, received '{path}'"
         )
-    stems = Counter(picture.stem for picture in pictures_in(pictures))
+    stems = Counter(image.stem for image in files_in(images, SUFFIXES))
     try:
         path.mkdir(exist_ok=True)
     except OSError as error:
@@ -66,11 +67,11 @@ def _folder(path: Path, pictures: Path) -> Iterator[Add]:
             f"expected a folder that can be made, received '{path}': {error}"
         ) from error
 
-    def add(name: str, sheet: Image) -> None:
-        picture = Path(name)
-        # Two pictures may differ in nothing but their kind.
-        stem = picture.stem if stems[picture.stem] == 1 else picture.name
-        _save(sheet, path / f"{stem}.png")
+    def add(name: str, drawing: Image) -> None:
+        image = Path(name)
+        # Two images may differ in nothing but their kind.
+        stem = image.stem if stems[image.stem] == 1 else image.name
+        _save(drawing, path / f"{stem}.png")
 
     yield add
 
@@ -80,7 +81,7 @@ def _video(path: Path, rate: float) -> Iterator[Add]:
     partial = path.with_name(f".{path.stem}.partial.mp4")
     writer = Writer(partial, rate)
     try:
-        yield lambda name, sheet: writer.add(sheet)
+        yield lambda name, drawing: writer.add(drawing)
         writer.close()
         _rename(partial, path)
     finally:
@@ -88,10 +89,10 @@ def _video(path: Path, rate: float) -> Iterator[Add]:
         partial.unlink(missing_ok=True)
 
 
-def _save(sheet: Image, path: Path) -> None:
+def _save(drawing: Image, path: Path) -> None:
     partial = path.with_name(f".{path.name}.partial")
     try:
-        sheet.save(partial, format="PNG")
+        drawing.save(partial, format="PNG")
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise _unwritable(path, error) from error
