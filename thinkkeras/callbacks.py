@@ -164,7 +164,7 @@ def suggest_learning_rate(learning_rates: Sequence[float], losses: Sequence[floa
     return float(max(lowest / 10, rates[0]))
 
 
-class Stopwatch(keras.callbacks.Callback):
+class TimedEvaluation(keras.callbacks.Callback):
     """Asks for loss and accuracy on given examples every few steps, at which second of training.
 
     The clock starts at the end of the first step, whose duration is that of building the graph,
@@ -179,7 +179,7 @@ class Stopwatch(keras.callbacks.Callback):
         steps: Steps done at each question, the first one 1.
         seconds: Seconds of training until then.
         losses: The compiled loss on the examples, without penalties on weights.
-        accuracies: Share of the examples whose most probable class is right.
+        accuracies: Fraction of the examples whose most probable class is right.
 
     Raises:
         ValueError: `every` is not positive, or `y` is not one class for each example; from `fit`:

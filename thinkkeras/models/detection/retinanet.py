@@ -4,13 +4,9 @@ from collections.abc import Sequence
 
 import keras
 
-from thinkkeras.models.backbones import (
-    PRIOR_LOGIT,
-    check_backbone,
-    check_images,
-    check_levels,
-    lite_backbone,
-)
+from thinkkeras.models.arguments import check_backbone, check_images, check_levels
+from thinkkeras.models.backbones import lite_backbone
+from thinkkeras.models.blocks import PRIOR_LOGIT, feature_pyramid, shared_head
 
 LEVELS = ("P3", "P4", "P5")
 STRIDES = (8, 16, 32)
@@ -111,72 +107,26 @@ def retinanet(
             iou_threshold=iou_threshold,
             max_detections=max_detections,
         ),
-        feature_pyramid=feature_pyramid(backbone, input_shape, filters),
-        classification_head=_head(filters, head_depth, anchors * classes, prior, "class_head"),
-        box_head=_head(filters, head_depth, anchors * 4, "zeros", "box_head"),
+        feature_pyramid=_pyramid(backbone, input_shape, filters),
+        classification_head=shared_head(
+            filters, head_depth, anchors * classes, prior, name="class_head"
+        ),
+        box_head=shared_head(filters, head_depth, anchors * 4, "zeros", name="box_head"),
         name=name,
     )
 
 
-def feature_pyramid(
-    backbone: keras.Model, input_shape: tuple[int, int, int], filters: int
-) -> keras.Model:
-    """Joins a keras-cv backbone's levels P3 to P5: each gets what the deeper ones have seen.
+def _pyramid(backbone: keras.Model, input_shape: tuple[int, int, int], filters: int) -> keras.Model:
+    """A feature pyramid as keras-cv takes it: from a dictionary of levels to a list of levels.
 
-    Maps are doubled bilinearly, which devices can; keras-cv's nearest neighbours become TILE.
-
-    Args:
-        backbone: Names its levels in `pyramid_level_inputs`.
-        input_shape: `(height, width, channels)` of the images.
-        filters: Maps at each level.
-
-    Returns:
-        A model of the dictionary of the three levels' maps to the list of three maps
-        `(batch, height / stride, width / stride, filters)`.
-
-    Source:
-        Lin et al., "Feature Pyramid Networks for Object Detection", CVPR 2017, figure 3.
+    keras-cv's own enlarges by nearest neighbours, which become TILE on a device.
     """
     inputs = {}
     for level, stride in zip(LEVELS, STRIDES, strict=True):
         channels = backbone.get_layer(backbone.pyramid_level_inputs[level]).output.shape[-1]
         size = (input_shape[0] // stride, input_shape[1] // stride, channels)
         inputs[level] = keras.Input(size, name=level)
-    outputs: list[keras.KerasTensor] = []
-    deeper = None
-    for level in reversed(LEVELS):
-        x = keras.layers.Conv2D(filters, 1, name=f"{level}_lateral")(inputs[level])
-        if deeper is not None:
-            up = keras.layers.UpSampling2D(2, interpolation="bilinear", name=f"{level}_up")(deeper)
-            x = keras.layers.Add(name=f"{level}_add")([x, up])
-        deeper = x
-        x = keras.layers.Conv2D(filters, 3, padding="same", name=f"{level}_out")(x)
-        outputs.insert(0, x)
-    return keras.Model(inputs, outputs, name="pyramid")
-
-
-def _head(
-    filters: int, depth: int, outputs: int, bias: str | keras.Initializer, name: str
-) -> keras.Model:
-    """Convolutions that all levels share."""
-    layers = [
-        keras.layers.Conv2D(
-            filters,
-            3,
-            padding="same",
-            activation="relu",
-            kernel_initializer="he_normal",
-            name=f"{name}_conv{k}",
-        )
-        for k in range(1, depth + 1)
-    ]
-    small = keras.initializers.RandomNormal(stddev=0.01)
-    last = keras.layers.Conv2D(
-        outputs,
-        3,
-        padding="same",
-        kernel_initializer=small,
-        bias_initializer=bias,
-        name=f"{name}_out",
+    outputs = feature_pyramid(
+        list(inputs.values()), filters, batch_normalization=False, names=LEVELS
     )
-    return keras.Sequential([keras.Input((None, None, filters)), *layers, last], name=name)
+    return keras.Model(inputs, outputs, name="pyramid")

@@ -1,4 +1,4 @@
-"""The model to deploy of a keras-cv detector, and what a device needs to know of its boxes."""
+"""The model to deploy of a keras-cv detector, and what a device needs to decode its boxes."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ import keras
 def edge_model(
     detector: keras.Model, input_shape: tuple[int, int, int] | None = None
 ) -> tuple[keras.Model, dict[str, Any]]:
-    """A plain functional model of a `YOLOV8Detector` or `RetinaNet`, and its boxes' description.
+    """A plain functional model of a `YOLOV8Detector` or `RetinaNet`, and how it is decoded.
 
-        model, description = edge_model(detector)
-        deploy.export(model, "coral", detector=description, calibration=…, out=…)
+        model, config = edge_model(detector)
+        deploy.export(model, "coral", detector=config, calibration=…, out=…)
 
     The weights stay shared: what the detector learns afterwards, the model knows, too. Nearest
     neighbours, which keras-cv computes by repeating, become a resize, the same numbers by an
@@ -25,8 +25,8 @@ def edge_model(
     Returns:
         The model: images `(batch, height, width, channels)` to the two outputs named `"boxes"`,
         `(batch, N, 64)` of a YOLOV8Detector and `(batch, N, 4)` of a RetinaNet, and `"scores"`,
-        `(batch, N, classes)`. And the mapping that says what they mean: the format of the boxes,
-        strides, anchors, and the thresholds of the detector's `prediction_decoder`.
+        `(batch, N, classes)`. And how to decode them, as `decoding_config` says it: the boxes'
+        format, strides, anchors, and the thresholds of the detector's `prediction_decoder`.
 
     Raises:
         ValueError: It is no such detector, or takes images of any size and no `input_shape` says
@@ -35,9 +35,9 @@ def edge_model(
     import keras_cv  # Slow to import.
 
     if isinstance(detector, keras_cv.models.YOLOV8Detector):
-        boxes, scores, description = "boxes", "classes", _distances()
+        boxes, scores, box_format = "boxes", "classes", _distances()
     elif isinstance(detector, keras_cv.models.RetinaNet):
-        boxes, scores, description = "box", "classification", _deltas(detector)
+        boxes, scores, box_format = "box", "classification", _anchor_offsets(detector)
     else:
         raise ValueError(
             "expected a keras_cv.models.YOLOV8Detector or RetinaNet, received "
@@ -64,7 +64,9 @@ def edge_model(
         for name, tensor in zip(("boxes", "scores"), static.outputs, strict=True)
     ]
     decoder = detector.prediction_decoder
-    description |= {
+    config = {
+        "task": "detection",
+        **box_format,
         "boxes": "boxes",
         "scores": "scores",
         "activation": "linear" if decoder.from_logits else "sigmoid",
@@ -74,7 +76,7 @@ def edge_model(
         # keras_cv.layers.NonMaxSuppression looks at a box's highest score alone.
         "class_agnostic": True,
     }
-    return keras.Model(static.inputs, outputs, name=detector.name), description
+    return keras.Model(static.inputs, outputs, name=detector.name), config
 
 
 def _resized(operation: Any, *args: Any, **kwargs: Any) -> Any:
@@ -92,7 +94,7 @@ def _distances() -> dict[str, Any]:
     return {"format": "distances", "bins": 16, "strides": [8, 16, 32]}
 
 
-def _deltas(detector: keras.Model) -> dict[str, Any]:
+def _anchor_offsets(detector: keras.Model) -> dict[str, Any]:
     levels = list(detector.anchor_generator.anchor_generators.values())
     first = levels[0]
     return {

@@ -1,4 +1,4 @@
-"""Boxes on grids of locations: where the cells of a detector lie, and what their numbers mean."""
+"""Boxes on grids: where the anchor points of a detector lie, and what its predictions mean."""
 
 from collections.abc import Sequence
 
@@ -6,15 +6,16 @@ import numpy as np
 from keras import KerasTensor, ops
 
 
-def locations(image_size: tuple[int, int], strides: Sequence[int]) -> np.ndarray:
-    """The cells of a detector's grids, row by row, in the order of `strides`.
+def anchor_points(image_size: tuple[int, int], strides: Sequence[int]) -> np.ndarray:
+    """The locations of a detector's grids, row by row, in the order of `strides`.
 
     Args:
-        image_size: `(height, width)` of the picture in pixels.
-        strides: Pixels between neighbouring cells of each grid.
+        image_size: `(height, width)` of the image in pixels.
+        strides: Pixels between neighbouring anchor points of each grid.
 
     Returns:
-        Float32 of shape `(N, 3)`: x and y of each cell's centre, and its grid's stride, in pixels.
+        Float32 of shape `(N, 3)`: x and y of each anchor point, the centre of its cell, and its
+        grid's stride, in pixels.
     """
     grids = []
     for stride in strides:
@@ -24,26 +25,29 @@ def locations(image_size: tuple[int, int], strides: Sequence[int]) -> np.ndarray
     return np.concatenate(grids).astype("float32")
 
 
-def decode(numbers: KerasTensor, cells: np.ndarray, square: float) -> KerasTensor:
-    """Boxes in pixels from the numbers of 0-1 that a detector gives.
+def decode_boxes(encoded: KerasTensor, points: np.ndarray, cells: float) -> KerasTensor:
+    """Boxes in pixels from the encoded boxes of 0-1 that a detector predicts.
 
     Args:
-        numbers: `(…, N, 4)`: y and x of the centre, height and width, in shares of the cell's own
-            square, which lies around the cell's centre.
-        cells: What `locations` returns, `(N, 3)`.
-        square: Sides of a cell's own square, in cells.
+        encoded: `(…, N, 4)`: y and x of the centre, height and width, as fractions of the square
+            around the anchor point.
+        points: What `anchor_points` returns, `(N, 3)`.
+        cells: Sides of that square, in strides of the anchor point's grid.
 
     Returns:
         `(…, N, 4)`: left, top, right, bottom in pixels.
     """
-    centre, sides = cells[:, :2], square * cells[:, 2:]
-    middle = centre + (ops.flip(numbers[..., :2], axis=-1) - 0.5) * sides
-    half = ops.flip(numbers[..., 2:], axis=-1) * sides / 2
+    centre, sides = points[:, :2], cells * points[:, 2:]
+    middle = centre + (ops.flip(encoded[..., :2], axis=-1) - 0.5) * sides
+    half = ops.flip(encoded[..., 2:], axis=-1) * sides / 2
     return ops.concatenate([middle - half, middle + half], axis=-1)
 
 
 def pairwise_iou(one: KerasTensor, other: KerasTensor) -> KerasTensor:
     """Intersection over union of every box of `one` with every box of `other`.
+
+    (Keras's `compute_iou` adds an epsilon to every union, and gives a box turned inside out an
+    area below 0.)
 
     Args:
         one: `(…, M, 4)`: left, top, right, bottom.

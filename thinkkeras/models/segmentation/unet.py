@@ -5,8 +5,14 @@ from math import log2
 
 import keras
 
-from thinkkeras.models.backbones import check_activation, check_backbone, check_images, last_maps
-from thinkkeras.models.convnet import conv_block
+from thinkkeras.models.arguments import (
+    check_activation,
+    check_backbone,
+    check_feature_maps,
+    check_images,
+)
+from thinkkeras.models.backbones import feature_maps
+from thinkkeras.models.blocks import conv_block, upsample
 
 # Layers by which a backbone takes pixels as they are.
 RESCALING = (keras.layers.Rescaling, keras.layers.Normalization)
@@ -78,7 +84,7 @@ def unet(
         maps = _contracting_path(x, filters, output_stride)
     else:
         check_backbone(backbone, input_shape)
-        _check_maps(backbone)
+        check_feature_maps(backbone)
         x = inputs
         if preprocessing is None and not _rescales(backbone):
             preprocessing = keras.layers.Rescaling(1 / 127.5, offset=-1, name="rescaling")
@@ -88,26 +94,10 @@ def unet(
     x = _expanding_path(maps, filters, output_stride)
     x = keras.layers.Conv2D(classes, 1, name="classifier" if output_stride > 1 else "logits")(x)
     for stride in reversed(_powers_of_2(output_stride)[:-1]):
-        # Ethos-U resizes bilinearly by 2 alone.
-        x = _doubled(x, name=f"to_stride{stride}" if stride > 1 else "logits")
+        x = upsample(x, name=f"to_stride{stride}" if stride > 1 else "logits")
     if classifier_activation is not None:
         x = keras.layers.Activation(classifier_activation, name="probabilities")(x)
     return keras.Model(inputs, x, name=name)
-
-
-def feature_maps(backbone: keras.Model, images: keras.KerasTensor) -> dict[int, keras.KerasTensor]:
-    """What `last_maps` finds in a backbone, of these images.
-
-    Args:
-        backbone: A functional model from images to maps; its layers are shared.
-        images: What to call it on, `(batch, height, width, channels)`.
-
-    Raises:
-        ValueError: Height or width is no multiple of the deepest stride.
-    """
-    last = last_maps(backbone, images.shape[1:])
-    extractor = keras.Model(backbone.input, list(last.values()), name=backbone.name)
-    return dict(zip(last, keras.tree.flatten(extractor(images)), strict=True))
 
 
 def _contracting_path(
@@ -147,7 +137,7 @@ def _expanding_path(
     for level in reversed(range(levels)):
         stride, width = output_stride * 2**level, filters[level]
         x = _at_most(x, width, name=f"decoder{stride}_deep")
-        x = _doubled(x, name=f"decoder{stride}_up")
+        x = upsample(x, name=f"decoder{stride}_up")
         if stride in maps:
             skip = _at_most(maps[stride], width, name=f"decoder{stride}_skip")
             x = keras.layers.Concatenate(name=f"decoder{stride}_join")([x, skip])
@@ -159,10 +149,6 @@ def _at_most(x: keras.KerasTensor, width: int, name: str) -> keras.KerasTensor:
     """Fewer maps where there are more than `width`: the 3x3 convolution after it is the costly
     one, and backbones have hundreds of maps where they expand them, and at their end."""
     return conv_block(x, width, kernel_size=1, name=name) if x.shape[-1] > width else x
-
-
-def _doubled(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    return keras.layers.UpSampling2D(2, interpolation="bilinear", name=name)(x)
 
 
 def _powers_of_2(highest: int) -> list[int]:
@@ -189,13 +175,3 @@ def _check(
         raise ValueError(f"expected two positive filters or more, received {tuple(filters)}")
     if output_stride < 1 or output_stride & (output_stride - 1):
         raise ValueError(f"expected an output_stride of 1, 2, 4, …, received {output_stride}")
-
-
-def _check_maps(backbone: keras.Model) -> None:
-    shape = tuple(backbone.output.shape)
-    if len(shape) != 4:
-        raise ValueError(
-            "expected a backbone that ends in maps (batch, height, width, channels), received one "
-            f"that ends in {shape}; cut off its top: include_top=False, or "
-            "keras.Model(net.input, net.get_layer(…).output)"
-        )

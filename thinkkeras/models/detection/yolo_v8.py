@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import keras
 
-from thinkkeras.models.backbones import PRIOR_LOGIT, check_backbone, check_images, check_levels
+from thinkkeras.models.arguments import check_backbone, check_images, check_levels
+from thinkkeras.models.blocks import PRIOR_LOGIT
 
 
 def yolo_v8(

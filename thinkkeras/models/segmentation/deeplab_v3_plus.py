@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import keras
 
-from thinkkeras.models.backbones import (
+from thinkkeras.models.arguments import (
     check_activation,
     check_backbone,
     check_images,
     check_levels,
-    lite_backbone,
 )
-from thinkkeras.models.convnet import conv_block
+from thinkkeras.models.backbones import lite_backbone
+from thinkkeras.models.blocks import conv_block, upsample
 
 
 def deeplab_v3_plus(
@@ -91,7 +91,7 @@ def deeplab_v3_plus(
     x = conv_block(x, head_filters, name="head")
     x = keras.layers.Conv2D(classes, 1, name="classifier")(x)
     for layer in ("to_stride2", "logits"):
-        x = keras.layers.UpSampling2D(2, interpolation="bilinear", name=layer)(x)
+        x = upsample(x, name=layer)
     if classifier_activation is not None:
         x = keras.layers.Activation(classifier_activation, name="probabilities")(x)
     return keras.Model(inputs, x, name=name)

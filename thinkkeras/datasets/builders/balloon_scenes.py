@@ -1,4 +1,4 @@
-"""The TFDS builder `balloon_scenes`: drawn pictures of balloons, as many as are asked for."""
+"""The TFDS builder `balloon_scenes`: drawn images of balloons, as many as are asked for."""
 
 import dataclasses
 from collections.abc import Iterator

@@ -1,11 +1,9 @@
 """A detector that also tells which pixels belong to each object."""
 
-from __future__ import annotations
-
 import keras
 
-from thinkkeras.models.convnet import conv_block
-from thinkkeras.models.yolo_tiny import head, yolo_tiny
+from thinkkeras.models.blocks import conv_block, detection_head
+from thinkkeras.models.detection.yolo_tiny import yolo_tiny
 
 
 def yolact_tiny(
@@ -62,7 +60,7 @@ def yolact_tiny(
             f"received one for {own[:3]} and {own[3]}"
         )
     coefficients = [
-        head(maps, prototypes, (0.0,) * prototypes, name=f"coefficients{number}")
+        detection_head(maps, prototypes, (0.0,) * prototypes, name=f"coefficients{number}")
         for number, maps in enumerate(levels)
     ]
     joined = keras.layers.Concatenate(axis=1, name="coefficients_of_all_levels")(coefficients)
