@@ -11,7 +11,6 @@ def adamw(
     weight_decay: float = 0.004,
     clipnorm: float | None = None,
     ema_momentum: float | None = None,
-    name: str = "adamw",
 ) -> keras.optimizers.AdamW:
     """AdamW, whose learning rate warms up over a tenth of the steps and falls along a cosine.
 
@@ -19,11 +18,10 @@ def adamw(
         steps: Optimizer steps of the whole training, at least 1.
         learning_rate: The highest rate, reached at the end of the warm-up.
         alpha: The last rate, as a fraction of the highest.
-        weight_decay: Fraction of each weight taken away at a learning rate of 1.
+        weight_decay: Every step takes this times the learning rate from each weight, as a fraction.
         clipnorm: The highest norm of a variable's gradient; None clips nothing.
         ema_momentum: With it, `fit` leaves weights that are exponential moving averages, over the
             last `1 / (1 - ema_momentum)` steps or so; None leaves those of the last step.
-        name: Name of the optimizer.
 
     Raises:
         ValueError: `steps` is below 1; or what `keras.optimizers.AdamW` refuses.
@@ -50,5 +48,4 @@ def adamw(
         clipnorm=clipnorm,
         use_ema=ema_momentum is not None,
         ema_momentum=0.99 if ema_momentum is None else ema_momentum,
-        name=name,
     )

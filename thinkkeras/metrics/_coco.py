@@ -30,8 +30,8 @@ def read(
     """
     if len(ground_truth) != len(predictions) or not len(ground_truth):
         raise ValueError(
-            "expected one prediction for each image's ground truth, and at least one, received "
-            f"{len(predictions)} predictions and {len(ground_truth)} of ground truth"
+            "expected a prediction for each image of the ground truth, and at least one, "
+            f"received {len(predictions)} predictions and {len(ground_truth)} images"
         )
     pairs = []
     for index, (true, predicted) in enumerate(zip(ground_truth, predictions, strict=True)):

@@ -1,4 +1,4 @@
-"""The builder of the balloon photographs, on two pictures of our own and on the real archive."""
+"""The builder of the balloon photographs, on two images of our own and on the real archive."""
 
 import io
 import json
@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from thinkkeras.datasets import load_detection
-from thinkkeras.datasets.balloon import ARCHIVE
-from thinkkeras.datasets.tfds_sets import prepared_builder
+from thinkkeras.datasets.builders.balloon import ARCHIVE
+from thinkkeras.datasets.tfds import prepared_builder
 
 
 def polygon(*points: tuple[int, int]) -> dict:
@@ -90,7 +90,7 @@ def test_real_counts(photographs):
         counts[split] = sum(len(example["objects"]["label"]) for example in examples)
     assert counts == {"train": 255, "validation": 50}
     assert info.counts == {"train": 55, "validation": 6, "test": 13}
-    assert info.labels == ["balloon"] and info.max_boxes == 28
+    assert info.class_names == ["balloon"] and info.max_boxes == 28
 
 
 def test_real_boxes_hold_their_masks(photographs):
@@ -98,11 +98,11 @@ def test_real_boxes_hold_their_masks(photographs):
     boxes = 0
     for batch in (batch for split in splits for batch in split):
         found = batch["bounding_boxes"]
-        for picture, place in np.argwhere(found["classes"] >= 0):
-            mask = batch["masks"][picture, place]
+        for index, place in np.argwhere(found["classes"] >= 0):
+            mask = batch["masks"][index, place]
             rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
             tight = [columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]
             # Where two outlines overlap, the pixels go to one of them: a few at this size.
-            assert np.abs(found["boxes"][picture, place] - tight).max() < 6
+            assert np.abs(found["boxes"][index, place] - tight).max() < 6
             boxes += 1
     assert boxes == 255 + 50

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from thinkkeras.datasets.balloon_scenes import ScenesConfig
+from thinkkeras.datasets.builders.balloon_scenes import ScenesConfig
 from thinkkeras.datasets.drawing import balloons
 from thinkkeras.datasets.drawing.balloons import Balloon
 from thinkkeras.datasets.drawing.paint import windows

@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from thinkkeras.datasets import as_arrays, classification, load, tfds_sets
+import thinkkeras.datasets.tfds as tfds_sets
+from thinkkeras.datasets import DatasetInfo, as_arrays, augmented, load
 
 DIGITS = {"train": 1257, "validation": 180, "test": 360}
 
@@ -154,12 +155,12 @@ def test_only_training_is_augmented(digits):
 
 
 def ramp(name: str, shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """64 copies of one picture whose pixels are all different, and their augmentation."""
+    """64 copies of one image whose pixels are all different, and their augmentation."""
     image = np.arange(1, np.prod(shape) + 1).reshape(shape)
-    info = classification.DatasetInfo(name, shape, 1, ["any"], {})
+    info = DatasetInfo(name, shape, 1, ["any"], {})
     batches = tf.data.Dataset.from_tensors((np.stack([image] * 64), np.zeros(64, np.int64)))
-    augmented = classification.augmented(batches, info, seed=0)
-    first, second = (as_arrays(augmented)[0] for _ in range(2))
+    shifted = augmented(batches, info, seed=0)
+    first, second = (as_arrays(shifted)[0] for _ in range(2))
     assert not np.array_equal(first, second), "every epoch must shift anew"
     return image, first
 
@@ -179,12 +180,12 @@ def test_augmentation_shifts_and_mirrors(name, shape, margin, mirrors):
     padded = np.pad(image, ((margin, margin), (margin, margin), (0, 0)))
     height, width, _ = shape
     seen = set()
-    for augmented in images:
+    for changed in images:
         for row in range(2 * margin + 1):
             for column in range(2 * margin + 1):
                 window = padded[row : row + height, column : column + width]
                 for mirrored, expected in ((False, window), (True, window[:, ::-1])):
-                    if np.array_equal(augmented, expected):
+                    if np.array_equal(changed, expected):
                         seen.add((row, column, mirrored))
     assert {mirrored for _, _, mirrored in seen} == ({False, True} if mirrors else {False})
     assert (
@@ -335,7 +336,7 @@ def test_real_sets(name, shape, trained_on, first_label):
     if not prepared(name):
         pytest.skip(f"{name} is not in TFDS_DATA_DIR")
     pipelines, info = load(name, batch_size=500, augment=False)
-    assert info.input_shape == shape and info.classes == 10 and info.labels[0] == first_label
+    assert info.input_shape == shape and info.classes == 10 and info.class_names[0] == first_label
     available = info.counts["train"] + info.counts["validation"]
     assert available == (trained_on or available) and info.counts["validation"] == available // 10
     splits = [as_arrays(pipeline) for pipeline in pipelines]
@@ -343,6 +344,6 @@ def test_real_sets(name, shape, trained_on, first_label):
     for x, y in splits:
         assert x.shape[1:] == shape and x.dtype == np.uint8 and (x.min(), x.max()) == (0, 255)
         assert set(y) == set(range(10))
-    # The publishers' own sets hold a few pictures twice.
+    # The publishers' own sets hold a few images twice.
     train, validation, _ = (rows(x) for x, _ in splits)
     assert len(train & validation) < 0.002 * available

@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from thinkkeras.datasets import box_augmentation, load_detection, tfds_sets
-from thinkkeras.datasets.tfds_boxes import find_keys
+import thinkkeras.datasets.tfds as tfds_sets
+from thinkkeras.datasets import augmentation, load_detection
 
 SMALL = {"image_size": (96, 128), "batch_size": 8, "examples": 20, "masks": True}
 
@@ -37,7 +37,7 @@ def scenes():
 
 
 def images(split: list[dict]) -> dict[bytes, np.ndarray]:
-    """Each picture's boxes, by its pixels."""
+    """Each image's boxes, by its pixels."""
     found = {}
     for batch in split:
         for image, boxes in zip(batch["images"], batch["bounding_boxes"]["boxes"], strict=True):
@@ -90,9 +90,9 @@ def test_masks_boxes_and_segmentation_agree(scenes):
     for batch in (batch for split in scenes[0] for batch in split):
         assert batch["masks"].sum(axis=1).max() <= 1, "visible masks do not overlap"
         np.testing.assert_array_equal(batch["masks"].any(axis=1), batch["segmentation"] == 1)
-        for picture, place in np.argwhere(batch["bounding_boxes"]["classes"] == 0):
-            box = batch["bounding_boxes"]["boxes"][picture, place]
-            assert box.tolist() == tight(batch["masks"][picture, place])
+        for index, place in np.argwhere(batch["bounding_boxes"]["classes"] == 0):
+            box = batch["bounding_boxes"]["boxes"][index, place]
+            assert box.tolist() == tight(batch["masks"][index, place])
             found += 1
     assert found > 1000
 
@@ -155,10 +155,10 @@ def test_boxes_follow_the_masks(scenes):
     inside, changed = 0, 0
     for batch in batches(train):
         np.testing.assert_array_equal(batch["masks"].any(axis=1) <= (batch["segmentation"] == 1), 1)
-        for picture, place in np.argwhere(batch["bounding_boxes"]["classes"] == 0):
-            box = batch["bounding_boxes"]["boxes"][picture, place]
-            seen = tight(batch["masks"][picture, place])
-            # Nearest neighbours round to whole pixels of a picture that was enlarged.
+        for index, place in np.argwhere(batch["bounding_boxes"]["classes"] == 0):
+            box = batch["bounding_boxes"]["boxes"][index, place]
+            seen = tight(batch["masks"][index, place])
+            # Nearest neighbours round to whole pixels of an image that was enlarged.
             assert (seen[:2] >= box[:2] - 2).all() and (seen[2:] <= box[2:] + 2).all()
             if min(box[:2]) > 0 and box[2] < width and box[3] < height:
                 assert np.abs(box - seen).max() <= 2
@@ -168,7 +168,7 @@ def test_boxes_follow_the_masks(scenes):
 
 
 def squares(count: int = 64) -> dict[str, np.ndarray]:
-    """A batch of the same black picture with two white squares, two empty places around."""
+    """A batch of the same black image with two white squares, two empty places around."""
     image, instances = np.zeros((96, 128, 3), np.uint8), np.zeros((96, 128), np.uint8)
     boxes = np.full((4, 4), -1, np.float32)
     for place, (left, top, right, bottom) in ((1, (4, 20, 24, 60)), (2, (80, 30, 110, 80))):
@@ -187,7 +187,7 @@ def squares(count: int = 64) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("masks", [False, True])
 def test_boxes_follow_the_pixels(masks):
     one = tf.data.Dataset.from_tensors(squares())
-    moved = box_augmentation.augmented(one, (96, 128), smallest=2, seed=0, masks=masks)
+    moved = augmentation.augmented_with_boxes(one, (96, 128), smallest=2, seed=0, masks=masks)
     (batch,) = batches(moved)
     scales, mirrored, dropped = [], 0, 0
     for image, boxes, classes, instances in zip(
@@ -211,7 +211,7 @@ def test_boxes_follow_the_pixels(masks):
 
 
 class Rectangles(tfds.core.GeneratorBasedBuilder):
-    """Grey pictures of two sizes with names of their own for everything, training alone."""
+    """Grey images of two sizes with names of their own for everything, training alone."""
 
     VERSION = tfds.core.Version("1.0.0")
 
@@ -280,7 +280,7 @@ def test_any_set_with_boxes(monkeypatch, tmp_path):
 )
 def test_sets_of_tfds(name, keys, tmp_path):
     builder = tfds.builder(name, data_dir=tmp_path, try_gcs=False)
-    assert find_keys(name, builder.info.features) == keys
+    assert tfds_sets.find_keys(name, builder.info.features) == keys
 
 
 def test_too_large_for_memory_is_drawn_again(monkeypatch, scenes):
@@ -309,7 +309,7 @@ def test_wrong_arguments(arguments, message):
 def test_a_set_without_boxes():
     if not prepared("glue/sst2"):
         pytest.skip("glue/sst2 is not in TFDS_DATA_DIR")
-    with pytest.raises(ValueError, match="pictures with boxes and classes, received 'glue/sst2'"):
+    with pytest.raises(ValueError, match="images with boxes and classes, received 'glue/sst2'"):
         load_detection("glue/sst2")
 
 
@@ -324,7 +324,7 @@ def blood_cells():
 def test_blood_cells(blood_cells):
     splits, info = blood_cells
     assert info.counts == {"train": 205, "validation": 87, "test": 72}
-    assert info.labels == ["RBC", "WBC", "Platelets"] and info.max_boxes == 30
+    assert info.class_names == ["RBC", "WBC", "Platelets"] and info.max_boxes == 30
     assert [sum(len(batch["images"]) for batch in split) for split in splits] == [205, 87, 72]
     found = [np.zeros(3, int) for _ in splits]
     for split, counts in zip(splits, found, strict=True):

@@ -4,19 +4,18 @@ import numpy as np
 import pytest
 from keras import ops
 
-from thinkkeras.assignment import task_aligned
-from thinkkeras.boxes import locations
+from thinkkeras.detection import anchor_points, task_aligned
 
 # 4 x 4 locations, 16 pixels apart: 8, 24, 40, 56; numbered row by row.
-CELLS = locations((64, 64), (16,))
+POINTS = anchor_points((64, 64), (16,))
 
 
-def assigned(scores, boxes, true_boxes, true_classes, cells=CELLS, **options):
-    """`task_aligned` of one picture, as arrays without the batch axis."""
+def assigned(scores, boxes, true_boxes, true_classes, points=POINTS, **options):
+    """`task_aligned` of one image, as arrays without the batch axis."""
     found = task_aligned(
         np.float32(scores)[None],
         np.float32(boxes)[None],
-        cells,
+        points,
         np.float32(true_boxes)[None],
         np.float32(true_classes)[None],
         **options,
@@ -24,11 +23,11 @@ def assigned(scores, boxes, true_boxes, true_classes, cells=CELLS, **options):
     return type(found)(*(ops.convert_to_numpy(part)[0] for part in found))
 
 
-def everywhere(box, cells=CELLS):
-    return np.tile(np.float32(box), (len(cells), 1))
+def everywhere(box, points=POINTS):
+    return np.tile(np.float32(box), (len(points), 1))
 
 
-def test_weights_are_shares_of_the_best_alignment():
+def test_weights_are_fractions_of_the_best_alignment():
     # The object holds locations 5, 6, 9 and 10.
     true = [16, 16, 48, 48]
     boxes = everywhere([0, 0, 1, 1])
@@ -78,9 +77,9 @@ def test_only_locations_near_the_object_learn_it():
     found = assigned(np.full((16, 1), 0.5), everywhere([16, 0, 64, 16]), [[16, 0, 64, 16]], [0])
     np.testing.assert_array_equal(np.flatnonzero(found.weights), [1, 2, 3])
     # Up to 32 pixels around the centre for the coarse grid, 8 for the fine one.
-    cells = locations((64, 64), (8, 32))
+    points = anchor_points((64, 64), (8, 32))
     box = [30, 30, 34, 34]
-    found = assigned(np.full((68, 1), 0.5), everywhere(box, cells), [box], [0], cells)
+    found = assigned(np.full((68, 1), 0.5), everywhere(box, points), [box], [0], points)
     np.testing.assert_array_equal(
         np.flatnonzero(found.weights), [3 * 8 + 3, 3 * 8 + 4, 4 * 8 + 3, 4 * 8 + 4, 64, 65, 66, 67]
     )
@@ -119,19 +118,21 @@ def test_an_object_between_the_locations_gets_one(box):
     # None lies inside; the nearest is within a cell, whatever it predicts.
     found = assigned(np.full((16, 1), 0.01), everywhere([0, 0, 0, 0]), [box], [0])
     np.testing.assert_allclose(found.weights.max(), 1, atol=1e-6)
-    distance = np.linalg.norm(CELLS[:, :2] - [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2], axis=1)
+    distance = np.linalg.norm(
+        POINTS[:, :2] - [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2], axis=1
+    )
     assert distance[found.weights[0].argmax()] == distance.min()
     # With no overlap, the nearer ones weigh more.
     order = np.argsort(distance, kind="stable")[: np.count_nonzero(found.weights)]
     assert (np.diff(found.weights[0, order]) < 1e-6).all()
 
 
-def test_empty_places_and_pictures_learn_nothing():
+def test_empty_places_and_images_learn_nothing():
     scores = np.full((2, 16, 2), 0.5, "float32")
     boxes = np.tile(everywhere([16, 16, 48, 48]), (2, 1, 1))
     true_boxes = np.float32([[[-1] * 4, [16, 16, 48, 48], [-1] * 4], [[-1] * 4] * 3])
     classes = np.float32([[-1, 1, -1], [-1, -1, -1]])
-    found = task_aligned(scores, boxes, CELLS, true_boxes, classes)
+    found = task_aligned(scores, boxes, POINTS, true_boxes, classes)
     weights, targets, learned = (ops.convert_to_numpy(part) for part in found)
     assert weights.shape == (2, 3, 16) and targets.shape == (2, 16, 2)
     assert learned.shape == (2, 16, 4)
@@ -140,13 +141,13 @@ def test_empty_places_and_pictures_learn_nothing():
     assert not targets[1].any() and not targets[0, :, 0].any()
 
 
-def test_pictures_of_a_batch_do_not_mix():
+def test_images_of_a_batch_do_not_mix():
     rng = np.random.default_rng(1)
     scores = rng.uniform(0, 1, (3, 16, 2)).astype("float32")
     corners = np.sort(rng.uniform(0, 64, (2, 3, 16, 2, 2)), axis=-2).astype("float32")
     predicted, true = corners[0].reshape(3, 16, 4), corners[1, :, :4].reshape(3, 4, 4)
     classes = np.float32([[0, 1, 0, -1], [1, -1, -1, -1], [1, 1, 0, 0]])
-    together = task_aligned(scores, predicted, CELLS, true, classes)
+    together = task_aligned(scores, predicted, POINTS, true, classes)
     for index in range(3):
         alone = assigned(scores[index], predicted[index], true[index], classes[index])
         for one, all_of_them in zip(alone, together, strict=True):

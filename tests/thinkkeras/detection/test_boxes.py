@@ -6,8 +6,8 @@ from pycocotools import mask as coco
 
 from deploy.runtime import boxes as on_device
 from deploy.runtime.detection import detections
-from thinkkeras.boxes import decode, locations, pairwise_iou
-from thinkkeras.models.yolo_tiny import CELLS
+from thinkkeras.detection import anchor_points, decode_boxes, pairwise_iou
+from thinkkeras.models.detection.yolo_tiny import CELLS
 
 
 def random_boxes(rng, *shape):
@@ -15,29 +15,29 @@ def random_boxes(rng, *shape):
     return corners.reshape(*shape, 4).astype("float32")
 
 
-def test_locations_by_hand():
+def test_anchor_points_by_hand():
     by_hand = [(8, 8), (24, 8), (40, 8), (8, 24), (24, 24), (40, 24)]
     expected = [(x, y, 16) for x, y in by_hand] + [(16, 16, 32), (48, 16, 32)]
-    cells = locations((32, 48), (16, 32))
-    assert cells.dtype == np.float32
-    np.testing.assert_array_equal(cells, expected)
+    points = anchor_points((32, 48), (16, 32))
+    assert points.dtype == np.float32
+    np.testing.assert_array_equal(points, expected)
 
 
 @pytest.mark.parametrize(
     ("size", "strides", "count"),
     [((256, 256), (8, 16, 32), 1344), ((64, 96), (4, 8), 480), ((33, 7), (8,), 5)],
 )
-def test_locations_are_those_of_the_device(size, strides, count):
-    cells = locations(size, strides)
-    assert cells.shape == (count, 3)
+def test_anchor_points_are_those_of_the_device(size, strides, count):
+    points = anchor_points(size, strides)
+    assert points.shape == (count, 3)
     centres, steps = on_device.locations(strides, size)
-    np.testing.assert_array_equal(cells[:, :2], centres)
-    np.testing.assert_array_equal(cells[:, 2], steps)
+    np.testing.assert_array_equal(points[:, :2], centres)
+    np.testing.assert_array_equal(points[:, 2], steps)
 
 
 def test_decode_by_hand():
-    cells = np.float32([[20, 12, 8], [48, 16, 32]])
-    numbers = np.float32(
+    points = np.float32([[20, 12, 8], [48, 16, 32]])
+    encoded = np.float32(
         [
             # In the cell's middle, 16 pixels high and 32 wide.
             [[0.5, 0.5, 0.125, 0.25], [0.5, 0.5, 0, 0]],
@@ -49,26 +49,26 @@ def test_decode_by_hand():
         [[4, 4, 36, 20], [48, 16, 48, 16]],
         [[68, -52, 100, 12], [-208, -240, 304, 272]],
     ]
-    np.testing.assert_array_equal(decode(numbers, cells, 16), expected)
+    np.testing.assert_array_equal(decode_boxes(encoded, points, 16), expected)
     # Half the square: half as far and half as large.
-    np.testing.assert_array_equal(decode(numbers, cells, 8)[0, 0], [12, 8, 28, 16])
+    np.testing.assert_array_equal(decode_boxes(encoded, points, 8)[0, 0], [12, 8, 28, 16])
 
 
 def test_decode_is_what_the_device_does():
     size, strides = (64, 96), (8, 16, 32)
-    cells = locations(size, strides)
+    points = anchor_points(size, strides)
     rng = np.random.default_rng(0)
-    numbers = rng.uniform(0.3, 0.7, (len(cells), 4)).astype("float32")
-    numbers[:, 2:] *= 0.3
+    encoded = rng.uniform(0.3, 0.7, (len(points), 4)).astype("float32")
+    encoded[:, 2:] *= 0.3
     # Falling scores keep the order of the locations; no box suppresses another.
-    scores = np.linspace(0.9, 0.1, len(cells), dtype="float32")[:, None]
+    scores = np.linspace(0.9, 0.1, len(points), dtype="float32")[:, None]
     detector = {"format": "cells", "cells": CELLS, "strides": list(strides), "boxes": 0}
     detector |= {"scores": 1, "activation": "sigmoid", "score_threshold": 0.0}
-    detector |= {"iou_threshold": 1.1, "max_detections": len(cells)}
-    received = detections([numbers, scores], detector, size, size)
-    expected = np.clip(decode(numbers, cells, CELLS), 0, [96, 64, 96, 64])
+    detector |= {"iou_threshold": 1.1, "max_detections": len(points)}
+    received = detections([encoded, scores], detector, size, size)
+    expected = np.clip(decode_boxes(encoded, points, CELLS), 0, [96, 64, 96, 64])
     seen = (expected[:, 2] > expected[:, 0]) & (expected[:, 3] > expected[:, 1])
-    assert 60 < seen.sum() < len(cells)
+    assert 60 < seen.sum() < len(points)
     np.testing.assert_allclose(received["boxes"], expected[seen], atol=1e-4)
     np.testing.assert_array_equal(received["scores"], scores[seen, 0])
 

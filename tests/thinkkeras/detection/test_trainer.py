@@ -1,42 +1,44 @@
-"""The detector's losses against NumPy, and a short training that finds coloured squares."""
+"""The trainer's losses by hand, and a short training that finds coloured squares."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from keras import ops
 
-from courses.s08_detection_and_segmentation.evaluation import answers
+from tests.thinkkeras.detection.predictions import predictions
 from thinkkeras import metrics
-from thinkkeras.boxes import locations
-from thinkkeras.detector_training import DetectorTrainer, mask_loss
-from thinkkeras.models import describe, residual_net, yolact_tiny, yolo_tiny
-from thinkkeras.models.yolo_tiny import STRIDES
+from thinkkeras.detection import DetectorTrainer, anchor_points
+from thinkkeras.models import decoding_config, residual_net, yolact_tiny, yolo_tiny
+from thinkkeras.models.detection.yolo_tiny import STRIDES
 
 SIZE = 64
 
 
 def squares(count, seed):
-    """Pictures of one or two red (0) or blue (1) squares, as `fit` takes them, and the truths."""
+    """Images of one or two red (0) or blue (1) squares, as `fit` takes them, and ground truth."""
     rng = np.random.default_rng(seed)
     images = rng.normal(60, 8, (count, SIZE, SIZE, 3)).astype("float32")
     boxes, classes = np.full((count, 3, 4), -1, "float32"), np.full((count, 3), -1, "float32")
     masks = np.zeros((count, 3, SIZE, SIZE), "uint8")
-    for picture in range(count):
+    for image in range(count):
         for place in range(rng.integers(1, 3)):
             side, kind = rng.integers(10, 25), rng.integers(0, 2)
             x, y = rng.integers(0, SIZE - side, 2)
-            if masks[picture, :, y : y + side, x : x + side].any():
+            if masks[image, :, y : y + side, x : x + side].any():
                 continue
-            images[picture, y : y + side, x : x + side] = [[220, 60, 60], [60, 60, 220]][kind]
-            masks[picture, place, y : y + side, x : x + side] = 1
-            boxes[picture, place] = x, y, x + side, y + side
-            classes[picture, place] = kind
-    truths = [
+            images[image, y : y + side, x : x + side] = [[220, 60, 60], [60, 60, 220]][kind]
+            masks[image, place, y : y + side, x : x + side] = 1
+            boxes[image, place] = x, y, x + side, y + side
+            classes[image, place] = kind
+    ground_truth = [
         {"boxes": b[c >= 0], "labels": c[c >= 0].astype(int), "masks": m[c >= 0].astype(bool)}
         for b, c, m in zip(boxes, classes, masks, strict=True)
     ]
-    return images, {"bounding_boxes": {"boxes": boxes, "classes": classes}, "masks": masks}, truths
+    return (
+        images,
+        {"bounding_boxes": {"boxes": boxes, "classes": classes}, "masks": masks},
+        ground_truth,
+    )
 
 
 def small_detector():
@@ -74,17 +76,19 @@ def test_fit_shows_the_losses_and_their_sum_falls(trained):
 
 def test_it_finds_the_squares(trained, tmp_path):
     model, _ = trained
-    images, _, truths = squares(64, seed=1)
+    images, _, ground_truth = squares(64, seed=1)
     # The detector is a plain model, which needs nothing of ours to load.
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
-    found = answers(loaded, images, describe(model))
+    found = predictions(loaded, images, decoding_config(model))
     for masks in (False, True):
-        ap = metrics.average_precision(truths, found, classes=["red", "blue"], masks=masks)
+        ap = metrics.average_precision(
+            ground_truth, found, class_names=["red", "blue"], masks=masks
+        )
         # Four trainings gave 0.92 to 1 for boxes and 1 for masks.
         assert ap["AP50"] > (0.9 if masks else 0.8)
-    threshold = metrics.best_threshold(truths, found)
-    assert metrics.counting_error(truths, found, threshold)["exact"] > 0.8
+    threshold = metrics.best_threshold(ground_truth, found)
+    assert metrics.counting_error(ground_truth, found, threshold)["exact"] > 0.8
 
 
 @pytest.mark.parametrize("build", [small_detector, small_segmenter])
@@ -116,12 +120,12 @@ def test_gradients_are_finite_with_and_without_objects(build):
     assert names == ["scores", "boxes"] + ["masks"] * (len(model.outputs) == 4)
 
 
-def answered(cells, at, box, score):
+def predicted(points, at, box, score):
     """The outputs of a detector with one class that finds one thing, at the location `at`."""
-    numbers = np.zeros((1, len(cells), 4), "float32")
+    numbers = np.zeros((1, len(points), 4), "float32")
     numbers[..., :2] = 0.5
-    scores = np.full((1, len(cells), 1), 1e-6, "float32")
-    x, y, stride = cells[at]
+    scores = np.full((1, len(points), 1), 1e-6, "float32")
+    x, y, stride = points[at]
     left, top, right, bottom = box
     square = 16 * stride
     numbers[0, at] = [
@@ -146,10 +150,10 @@ def answered(cells, at, box, score):
 )
 def test_losses_by_hand(box, score, expected):
     model = yolo_tiny((SIZE, SIZE, 3), 1, pyramid_filters=4)
-    trainer = DetectorTrainer(model, weights=(2.0, 3.0, 7.0))
-    cells = locations((SIZE, SIZE), STRIDES)
-    # The location (22, 22) of the fine grid; the others answer with boxes without area.
-    outputs = answered(cells, 5 * 16 + 5, box, score)
+    trainer = DetectorTrainer(model, loss_weights=(2.0, 3.0, 7.0))
+    points = anchor_points((SIZE, SIZE), STRIDES)
+    # The location (22, 22) of the fine grid; the others predict boxes without area.
+    outputs = predicted(points, 5 * 16 + 5, box, score)
     true = {"boxes": np.float32([[[16, 16, 32, 32]]]), "classes": np.float32([[0]])}
     loss = trainer.compute_loss(None, {"bounding_boxes": true}, outputs)
     received = {tracker.name: float(tracker.result()) for tracker in trainer.trackers}
@@ -168,8 +172,8 @@ def test_regularization_of_a_backbone_counts():
         )(x)
     backbone = keras.Model(images, x)
     trainer = DetectorTrainer(yolo_tiny((SIZE, SIZE, 3), backbone=backbone, pyramid_filters=4))
-    pictures, targets, _ = squares(1, seed=0)
-    loss = trainer.compute_loss(None, targets, trainer(pictures))
+    images, targets, _ = squares(1, seed=0)
+    loss = trainer.compute_loss(None, targets, trainer(images))
     shown = [float(tracker.result()) for tracker in trainer.trackers]
     penalty = sum(0.01 * np.sum(np.square(layer.kernel)) for layer in backbone.layers[1:])
     assert penalty > 0.1
@@ -178,89 +182,6 @@ def test_regularization_of_a_backbone_counts():
 
 def test_other_strides_are_refused():
     model = yolo_tiny((SIZE, SIZE, 3), strides=(8, 16), pyramid_filters=4)
-    assert len(DetectorTrainer(model, strides=(8, 16)).cells) == 80
+    assert len(DetectorTrainer(model, strides=(8, 16)).anchor_points) == 80
     with pytest.raises(ValueError, match=r"strides=\(4, 8, 16\) of 336 locations .* with 80"):
         DetectorTrainer(model)
-
-
-def drawn_masks():
-    """Two objects of 16 x 16 pixels, 8 x 8 in prototypes' pixels: boxes, and masks (0 or 1)."""
-    boxes = np.float32([[[0, 0, 8, 8], [4, 4, 16, 12], [-1, -1, -1, -1]]])
-    masks = np.zeros((1, 3, 16, 16), "uint8")
-    masks[0, 0, :8, :8] = 1
-    masks[0, 0, 4:, 4:] = 0
-    masks[0, 1, 4:12, 4:16] = 1
-    masks[0, 1, 4:8, 4:8] = 0
-    return boxes, masks
-
-
-def at_locations(*places):
-    """Weights (1, 3, 6): for each object the locations and how well they suit."""
-    weights = np.zeros((1, 3, 6), "float32")
-    for object_, place, weight in places:
-        weights[0, object_, place] = weight
-    return weights
-
-
-def test_perfect_masks_cost_nothing_and_inverted_ones_much():
-    boxes, masks = drawn_masks()
-    # A prototype for each object, ±1; coefficients of 20 choose one.
-    small = masks[0, :2, ::2, ::2].transpose(1, 2, 0)
-    prototypes = (2.0 * small - 1)[None].astype("float32")
-    coefficients = np.zeros((1, 6, 2), "float32")
-    coefficients[0, 4], coefficients[0, 1] = [20, 0], [0, 20]
-    weights = at_locations((0, 4, 1), (1, 1, 1))
-    assert mask_loss(weights, boxes, masks, coefficients, prototypes) < 1e-6
-    inverted = mask_loss(weights, boxes, masks, -coefficients, prototypes)
-    np.testing.assert_allclose(inverted, 20, rtol=1e-5)
-    # One of the two is right.
-    coefficients[0, 1] *= -1
-    half = mask_loss(weights, boxes, masks, coefficients, prototypes)
-    np.testing.assert_allclose(half, 10, rtol=1e-5)
-    # Outside of the boxes nothing counts.
-    prototypes[:, :, :2, 0], prototypes[0, 7, :, 0] = prototypes[:, :, :2, 0], 5
-    np.testing.assert_allclose(
-        mask_loss(weights, boxes, masks, coefficients, prototypes), half, rtol=1e-6
-    )
-    # Without an idea, ln 2 for each pixel; without objects, nothing.
-    none = np.zeros_like(coefficients)
-    np.testing.assert_allclose(
-        mask_loss(weights, boxes, masks, none, prototypes), np.log(2), rtol=1e-5
-    )
-    assert mask_loss(0 * weights, boxes, masks, coefficients, prototypes) == 0
-
-
-def test_mask_loss_is_what_numpy_computes():
-    rng = np.random.default_rng(0)
-    boxes, masks = drawn_masks()
-    boxes[0, 0] = [1, 3, 9.5, 7]
-    prototypes = rng.uniform(0, 2, (1, 8, 8, 3)).astype("float32")
-    coefficients = rng.uniform(-1, 1, (1, 6, 3)).astype("float32")
-    # Of three locations the surest two count.
-    weights = at_locations((0, 2, 1), (0, 5, 0.25), (0, 0, 0.2), (1, 3, 1))
-    total = 0
-    for object_, place, weight in ((0, 2, 1), (0, 5, 0.25), (1, 3, 1)):
-        left, top, right, bottom = boxes[0, object_] / 2
-        rows, columns = slice(int(top), int(np.ceil(bottom))), slice(int(left), int(np.ceil(right)))
-        logits = (prototypes[0] @ coefficients[0, place])[rows, columns]
-        covered = masks[0, object_].reshape(8, 2, 8, 2).mean(axis=(1, 3))[rows, columns]
-        sure = 1 / (1 + np.exp(-logits))
-        each = -covered * np.log(sure) - (1 - covered) * np.log(1 - sure)
-        total += weight * each.mean()
-    received = mask_loss(weights, boxes, masks, coefficients, prototypes)
-    np.testing.assert_allclose(received, total / 2.25, rtol=1e-5)
-
-
-def test_masks_of_a_batch_and_of_oblong_pictures_do_not_mix():
-    rng = np.random.default_rng(1)
-    boxes = np.float32([[[4, 4, 20, 12]], [[8, 0, 24, 15]]])
-    masks = rng.integers(0, 2, (2, 1, 16, 24)).astype("uint8")
-    prototypes = rng.uniform(0, 2, (2, 4, 6, 3)).astype("float32")
-    coefficients = rng.uniform(-1, 1, (2, 5, 3)).astype("float32")
-    weights = np.eye(5, dtype="float32")[[[3], [1]]]
-    arguments = (weights, boxes, masks, coefficients, prototypes)
-    alone = [float(mask_loss(*(one[i : i + 1] for one in arguments))) for i in range(2)]
-    assert abs(alone[0] - alone[1]) > 0.01
-    np.testing.assert_allclose(
-        ops.convert_to_numpy(mask_loss(*arguments)), np.mean(alone), rtol=1e-5
-    )

@@ -5,13 +5,13 @@ import numpy as np
 
 
 def multiply_accumulates(model, monkeypatch):
-    """Those of all convolutions for one image, each as often as it is called."""
+    """Those of all convolutions and dense layers for one image, each as often as it is called."""
     counts = []
-    for kind in (keras.layers.Conv2D, keras.layers.DepthwiseConv2D):
+    for kind in (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.Dense):
 
         def counted(layer, x, call=kind.call):
             y = call(layer, x)
-            counts.append(int(np.prod(y.shape[1:3])) * int(np.prod(layer.kernel.shape)))
+            counts.append(int(np.prod(y.shape[1:-1])) * int(np.prod(layer.kernel.shape)))
             return y
 
         monkeypatch.setattr(kind, "call", counted)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from thinkkeras.models import ds_cnn, separable_block
+from thinkkeras.models import ds_cnn
 
 
 def test_default_is_the_reference_without_its_idle_biases():
@@ -38,15 +38,6 @@ def test_parameters_and_shapes(input_shape, filters, strides, last_map):
     assert model.count_params() == by_hand
     assert model.get_layer("average").input.shape == (None, *last_map, filters[-1])
     assert model.output_shape == (None, 7)
-
-
-def test_block_has_named_parts():
-    x = keras.Input((9, 12, 3))
-    model = keras.Model(x, separable_block(x, 7, strides=2, name="a"))
-    assert model.output_shape == (None, 5, 6, 7)
-    assert [layer.name for layer in model.layers[1:]] == [
-        f"a_{half}{part}" for half in ("depthwise", "pointwise") for part in ("", "_bn", "_relu")
-    ]
 
 
 @pytest.mark.parametrize(

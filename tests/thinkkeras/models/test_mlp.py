@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from thinkkeras.datasets import as_arrays, load
-from thinkkeras.models import dense_block, mlp
+from thinkkeras.models import mlp
 
 
 def counted_by_hand(features, units, classes, normalized=False):
@@ -189,14 +189,6 @@ def test_saved_model_is_the_same(tmp_path):
     np.testing.assert_array_equal(
         loaded.predict(pixels, verbose=0), model.predict(pixels, verbose=0)
     )
-
-
-def test_a_block_stands_on_its_own():
-    x = keras.Input((7,))
-    y = dense_block(x, 3, activation="elu", dropout=0.1, name="mine")
-    assert y.shape == (None, 3)
-    names = [layer.name for layer in keras.Model(x, y).layers[1:]]
-    assert names == ["mine_dense", "mine_elu", "mine_dropout"]
 
 
 def test_learns_the_digits():

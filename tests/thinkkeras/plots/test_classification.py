@@ -1,75 +1,46 @@
-"""The figures: what they draw, and the file they write."""
+"""The figures of classification: what they draw, and the file they write."""
 
-import keras
 import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from thinkkeras.plots import class_samples, confusion_matrix, learning_curves, prediction_sheet
+from thinkkeras.plots import class_samples, confusion_matrix, prediction_gallery
 
-LABELS = ["ankle boot", "bag", "coat"]
+NAMES = ["ankle boot", "bag", "coat"]
 
 
-def is_picture(path) -> bool:
+def is_written(path) -> bool:
     return imread(path).std() > 0.01 and [path] == list(path.parent.iterdir())
-
-
-def test_learning_curves_have_a_panel_per_metric(tmp_path):
-    values = {
-        "accuracy": [0.5, 0.75, 0.875],
-        "loss": [2.0, 1.5, 1.0],
-        "learning_rate": [1e-3, 1e-3, 1e-4],
-        "val_accuracy": [0.4, 0.6, 0.912],
-        "val_loss": [2.5, 1.75, 1.25],
-    }
-    path = tmp_path / "new" / "curves.png"
-    figure = learning_curves(values, path)
-    loss, accuracy = figure.axes
-    assert [axes.get_title(loc="left") for axes in figure.axes] == ["loss", "accuracy"]
-    assert loss.lines[0].get_xdata().tolist() == [1, 2, 3]
-    assert [list(line.get_ydata()) for line in loss.lines] == [values["loss"], values["val_loss"]]
-    legend = [text.get_text() for text in accuracy.get_legend().get_texts()]
-    assert legend == ["training, 87.5 % at the end", "validation, 91.2 % at the end"]
-    assert is_picture(path)
-
-
-def test_learning_curves_take_what_fit_returns():
-    history = keras.callbacks.History()
-    history.history = {"loss": [1.0, 0.5]}
-    (axes,) = learning_curves(history).axes
-    assert len(axes.lines) == 1
-    with pytest.raises(ValueError, match="at least one epoch, received an empty one; call fit"):
-        learning_curves({"loss": []})
 
 
 def test_confusion_matrix_counts_every_pair(tmp_path):
     true, predicted = [0, 0, 0, 1, 2, 2], [0, 0, 2, 1, 1, 2]
     path = tmp_path / "matrix.png"
-    (axes,) = confusion_matrix(true, predicted, LABELS, path).axes
+    (axes,) = confusion_matrix(true, predicted, NAMES, path).axes
     cells = {text.get_position(): text.get_text() for text in axes.texts}
     # Positions are (column, row), so (predicted, true).
     assert cells == {(0, 0): "2", (2, 0): "1", (1, 1): "1", (1, 2): "1", (2, 2): "1"}
-    assert [tick.get_text() for tick in axes.get_yticklabels()] == LABELS
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == NAMES
     assert axes.get_title(loc="left") == "66.7 % of 6 right"
     right, wrong = (image.get_array() for image in axes.images)
     np.testing.assert_allclose(np.ma.getdata(right)[0, 0], 2 / 3)
     assert wrong.mask.tolist() == [[True, True, False], [True] * 3, [True, False, True]]
-    assert is_picture(path)
+    assert is_written(path)
 
 
 def test_confusion_matrix_of_a_perfect_model():
-    (axes,) = confusion_matrix([0, 1], [0, 1], LABELS).axes
+    (axes,) = confusion_matrix([0, 1], [0, 1], NAMES).axes
     assert len(axes.texts) == 2
     assert axes.get_title(loc="left") == "100.0 % of 2 right"
 
 
-def sheet(examples: int, mistakes: int, channels: int = 1, path=None):
+def gallery(examples: int, mistakes: int, channels: int = 1, path=None):
     """Examples of class 0; the first ones mistaken for class 1, each more surely."""
     probabilities = np.tile([0.9, 0.06, 0.04], (examples, 1))
     for index in range(mistakes):
         probabilities[index] = [0.01, 0.5 + 0.01 * index, 0.0]
     images = np.full((examples, 6, 5, channels), 128.0, np.float32)
-    return prediction_sheet(images, np.zeros(examples, int), probabilities, LABELS, path)
+    return prediction_gallery(images, np.zeros(examples, int), probabilities, NAMES, path)
 
 
 @pytest.mark.parametrize(
@@ -83,26 +54,26 @@ def sheet(examples: int, mistakes: int, channels: int = 1, path=None):
         (9, 0, 9, 0),
     ],
 )
-def test_sheet_shows_mistakes_first(examples, mistakes, cells, red, tmp_path):
-    figure = sheet(examples, mistakes, channels=3, path=tmp_path / "sheet.png")
+def test_gallery_shows_mistakes_first(examples, mistakes, cells, red, tmp_path):
+    figure = gallery(examples, mistakes, channels=3, path=tmp_path / "gallery.png")
     assert len(figure.axes) == cells
     true_classes = [axes.get_xlabel() for axes in figure.axes]
     assert true_classes == ["is ankle boot"] * red + [""] * (cells - red)
     assert f"{mistakes} mistakes in {examples} pictures" in figure.get_suptitle()
-    assert is_picture(tmp_path / "sheet.png")
+    assert is_written(tmp_path / "gallery.png")
 
 
-def test_sheet_names_class_and_probability_surest_first():
-    titles = [axes.get_title() for axes in sheet(100, 30).axes]
+def test_gallery_names_class_and_probability_surest_first():
+    titles = [axes.get_title() for axes in gallery(100, 30).axes]
     assert titles[:12] == [f"bag · {79 - index} %" for index in range(12)]
     assert titles[12:] == ["ankle boot · 90 %"] * 12
 
 
 def test_lengths_must_agree():
     with pytest.raises(ValueError, match="received 1 and 2; pass one index per example"):
-        confusion_matrix([0, 1], [0], LABELS)
+        confusion_matrix([0, 1], [0], NAMES)
     with pytest.raises(ValueError, match="received 3 images, 2 classes and 3 rows"):
-        prediction_sheet(np.zeros((3, 2, 2, 1)), np.zeros(2, int), np.zeros((3, 3)), LABELS)
+        prediction_gallery(np.zeros((3, 2, 2, 1)), np.zeros(2, int), np.zeros((3, 3)), NAMES)
 
 
 def test_samples_of_each_class(tmp_path):

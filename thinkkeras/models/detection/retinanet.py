@@ -57,8 +57,8 @@ def retinanet(
             no anchor by half is not learnt: sizes x scales and ratios span what the objects are.
         scales: Factors on the sizes; each location has an anchor for each scale and ratio.
         aspect_ratios: Width of an anchor by its height.
-        score_threshold: `predict` leaves out less likely boxes, and so does the device.
-        iou_threshold: Of two boxes that overlap more, the likelier one stays, whatever the classes.
+        score_threshold: `predict` leaves out boxes of lower scores, and so does the device.
+        iou_threshold: Of two boxes that overlap more, only the higher-scoring stays, of any class.
         max_detections: Boxes that `predict` gives at most.
         name: Name of the model.
 

@@ -17,7 +17,7 @@ def yolact_tiny(
 ) -> keras.Model:
     """Builds an instance segmenter out of a detector: YOLACT's two branches beside its own.
 
-    One branch draws `prototypes` masks of the whole picture, at the finest level's stride.
+    One branch draws `prototypes` masks of the whole image, at the finest level's stride.
     The other gives each location as many coefficients, of -1 to 1: the logits of an object's mask
     are the prototypes' sum weighted with its coefficients, and the mask is what is above 0 inside
     its box. Neither needs an operator that an edge device lacks, as RoIAlign would. The default

@@ -32,8 +32,8 @@ def yolo_tiny(
 ) -> keras.Model:
     """Builds an anchor-free single-shot detector.
 
-    Every location of three grids answers for itself: how likely an object of each class is here,
-    and where its box lies. A feature pyramid brings what the coarse grid understood to the fine
+    Every location of three grids predicts for itself: how probable an object of each class is here,
+    and where its box lies. A feature pyramid brings what the coarse grid sees to the fine
     ones. Classes and boxes have branches of their own (a decoupled head). The default arguments
     give 245,471 parameters.
 
@@ -54,11 +54,12 @@ def yolo_tiny(
         fine grid first), both 0-1:
 
         - `boxes` `(batch, N, 4)`: y and x of a box's centre, its height and its width, in the
-          location's own square of 16 cells (`thinkkeras.boxes.decode` makes pixels of them).
+          location's own square of 16 cells (`thinkkeras.detection.decode_boxes` makes pixels of
+          them).
           Numbers of 0-1 share one int8 scale without a loss.
         - `scores` `(batch, N, classes)`: the probability of each class.
 
-        `thinkkeras.detector_training.DetectorTrainer` trains it.
+        `thinkkeras.detection.DetectorTrainer` trains it.
 
     Raises:
         ValueError: An argument is out of range, the size of the images no multiple of the deepest

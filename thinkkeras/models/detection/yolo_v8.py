@@ -47,8 +47,8 @@ def yolo_v8(
         stackwise_depth: Residual blocks at each of them.
         fpn_depth: Residual blocks at each level of the pyramid that joins the strides.
         backbone: Another backbone of keras-cv in place of one of these sizes.
-        score_threshold: `predict` leaves out less likely boxes, and so does the device.
-        iou_threshold: Of two boxes that overlap more, the likelier one stays, whatever the classes.
+        score_threshold: `predict` leaves out boxes of lower scores, and so does the device.
+        iou_threshold: Of two boxes that overlap more, only the higher-scoring stays, of any class.
         max_detections: Boxes that `predict` gives at most.
         name: Name of the model.
 

@@ -48,7 +48,7 @@ def deeplab_v3_plus(
         filters: Maps of each dilation, and of all when they are joined.
         projection_filters: Maps that the fine level is reduced to.
         head_filters: Maps from which the classes are told apart.
-        classifier_activation: Activation of the outputs; None gives logits. The likeliest class
+        classifier_activation: Activation of the outputs; None gives logits. The predicted class
             needs no more, and a softmax of every pixel is dear on a device: of a trained model,
             deploy `keras.Model(model.input, model.get_layer("logits").output)`.
         name: Name of the model.

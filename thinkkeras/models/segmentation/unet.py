@@ -58,7 +58,7 @@ def unet(
             needs one for each stride above its deepest; what exceeds that is not used.
         output_stride: Pixels from one prediction to the next, a power of 2: 1 draws the finest
             contours, and 2 takes a quarter of its work.
-        classifier_activation: Activation of the outputs; None gives logits. The likeliest class
+        classifier_activation: Activation of the outputs; None gives logits. The predicted class
             needs no more, and on an Ethos-U55 the softmax of every pixel takes as many cycles as
             all the rest and 12 times the memory: of a trained model, deploy
             `keras.Model(model.input, model.get_layer("logits").output)`.

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.thinkkeras.convolutions import multiply_accumulates
+from tests.thinkkeras.models.convolutions import multiply_accumulates
 from thinkkeras.datasets import load_detection
+from thinkkeras.models import edge_model, retinanet
 from thinkkeras.models.backbones import lite_backbone
-from thinkkeras.models.edge_model import edge_model
-from thinkkeras.models.retinanet import feature_pyramid, retinanet
 
 SMALL = {"filters": 8, "head_depth": 1, "sizes": (8, 24, 64), "score_threshold": 0.01}
 pytestmark = pytest.mark.filterwarnings("ignore:The structure of `inputs`")
@@ -45,28 +44,8 @@ def test_default_size_is_the_documented_one(monkeypatch):
     assert shapes == {"box": (None, 12096, 4), "classification": (None, 12096, 1)}
 
 
-def test_backbone_has_its_documented_size_and_levels():
-    backbone = lite_backbone((64, 96, 3))
-    assert backbone.count_params() == 157_888
-    assert "157,888" in lite_backbone.__doc__
-    levels = backbone.pyramid_level_inputs
-    assert list(levels) == ["P1", "P2", "P3", "P4", "P5"]
-    shapes = [backbone.get_layer(layer).output.shape[1:] for layer in levels.values()]
-    assert shapes == [(32, 48, 16), (16, 24, 16), (8, 12, 24), (4, 6, 48), (2, 3, 96)]
-    assert backbone.output_shape == (None, 2, 3, 96)
-    thin = lite_backbone((64, 96, 3), alpha=0.5)
-    assert thin.output_shape[-1] == 48
-    # Nothing but what every device has.
-    kinds = {type(operation).__name__ for operation in backbone.operations}
-    plain = {"InputLayer", "Rescaling", "ZeroPadding2D", "Conv2D", "DepthwiseConv2D"}
-    assert kinds == plain | {"BatchNormalization", "Activation", "Add"}
-    activations = {x.activation for x in backbone.layers if isinstance(x, keras.layers.Activation)}
-    assert activations == {keras.activations.relu6}
-
-
 def test_pyramid_hands_what_the_deep_level_sees_to_the_fine_ones():
-    backbone = lite_backbone((64, 96, 3))
-    pyramid = feature_pyramid(backbone, (64, 96, 3), 8)
+    pyramid = retinanet((64, 96, 3), 1, **SMALL).feature_pyramid
     maps = {name: np.zeros((1, *x.shape[1:]), "float32") for name, x in pyramid.input.items()}
     assert [x.shape[1:] for x in pyramid.output] == [(8, 12, 8), (4, 6, 8), (2, 3, 8)]
     before = pyramid(maps)
@@ -108,7 +87,7 @@ def test_one_step_on_two_scenes_lowers_the_loss():
 
 def test_edge_model_gives_the_same(detector):
     images = pixels((2, 64, 96, 3))
-    model, description = edge_model(detector)
+    model, config = edge_model(detector)
     assert model.input_shape == (None, 64, 96, 3)
     assert model.output_names == ["boxes", "scores"]
     assert {id(w) for w in model.weights} == {id(w) for w in detector.weights}
@@ -117,8 +96,9 @@ def test_edge_model_gives_the_same(detector):
     assert np.std(boxes) > 0.01 and np.std(scores) > 0.01
     np.testing.assert_allclose(boxes, expected["box"], atol=1e-5)
     np.testing.assert_allclose(scores, expected["classification"], atol=1e-5)
-    anchors = description.pop("anchors")
-    assert description == {
+    anchors = config.pop("anchors")
+    assert config == {
+        "task": "detection",
         "format": "deltas",
         "strides": [8, 16, 32],
         "boxes": "boxes",
@@ -138,32 +118,32 @@ def test_edge_model_gives_the_same(detector):
     }
 
 
-def test_description_decodes_to_the_boxes_of_predict(detector):
-    """The likeliest box, which no other one suppresses, decoded as the description says."""
+def test_config_decodes_to_the_boxes_of_predict(detector):
+    """The highest-scoring box, which no other one suppresses, decoded as the mapping says."""
     images = pixels((1, 64, 96, 3))
-    model, description = edge_model(detector)
+    model, config = edge_model(detector)
     deltas, scores = (output[0] for output in model.predict(images, verbose=0))
     anchors = []
-    for stride, size in zip(description["strides"], description["anchors"]["sizes"], strict=True):
+    for stride, size in zip(config["strides"], config["anchors"]["sizes"], strict=True):
         for row in range(64 // stride):
             for column in range(96 // stride):
                 x, y = (column + 0.5) * stride, (row + 0.5) * stride
-                for scale in description["anchors"]["scales"]:
-                    for ratio in description["anchors"]["aspect_ratios"]:
+                for scale in config["anchors"]["scales"]:
+                    for ratio in config["anchors"]["aspect_ratios"]:
                         width, height = size * scale * ratio**0.5, size * scale / ratio**0.5
                         left, right = np.clip([x - width / 2, x + width / 2], 0, 96)
                         top, bottom = np.clip([y - height / 2, y + height / 2], 0, 64)
                         anchors.append((left, top, right, bottom))
     assert len(anchors) == len(deltas)
-    likeliest = scores.max(axis=-1).argmax()
-    left, top, right, bottom = anchors[likeliest]
-    y, x, height, width = deltas[likeliest] * description["anchors"]["box_variance"]
+    best = scores.max(axis=-1).argmax()
+    left, top, right, bottom = anchors[best]
+    y, x, height, width = deltas[best] * config["anchors"]["box_variance"]
     x, y = (left + right) / 2 + x * (right - left), (top + bottom) / 2 + y * (bottom - top)
     width, height = (right - left) * np.exp(width), (bottom - top) * np.exp(height)
     predicted = detector.predict(images, verbose=0)
-    probability = 1 / (1 + np.exp(-scores[likeliest].max()))
+    probability = 1 / (1 + np.exp(-scores[best].max()))
     assert predicted["confidence"][0, 0] == pytest.approx(probability, abs=1e-5)
-    assert predicted["classes"][0, 0] == scores[likeliest].argmax()
+    assert predicted["classes"][0, 0] == scores[best].argmax()
     expected = [x - width / 2, y - height / 2, x + width / 2, y + height / 2]
     np.testing.assert_allclose(predicted["boxes"][0, 0], expected, rtol=1e-3, atol=1e-2)
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from deploy.runtime.detector import check_detector
-from thinkkeras.models import describe, residual_net, yolact_tiny, yolo_tiny
-from thinkkeras.models.yolo_tiny import STRIDES
+from thinkkeras.models import decoding_config, residual_net, yolact_tiny, yolo_tiny
+from thinkkeras.models.detection.yolo_tiny import STRIDES
 
 
 def branches_by_hand(levels, width, prototypes, filters):
@@ -110,14 +110,15 @@ def test_saved_model_is_the_same(tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
-def test_description_is_what_the_device_takes():
+def test_decoding_config_is_what_the_device_takes():
     model = yolact_tiny((64, 96, 3), 2, detector=small())
-    described = describe(model)
-    names = {name: described[name] for name in ("boxes", "scores", "coefficients", "prototypes")}
+    config = decoding_config(model)
+    assert next(iter(config.items())) == ("task", "instance_segmentation")
+    names = {name: config[name] for name in ("boxes", "scores", "coefficients", "prototypes")}
     assert names == {name: name for name in model.output_names}
     card = [{"shape": [1, *shape[1:]]} for shape in model.output_shape]
     positions = {name: position for position, name in enumerate(names)}
-    check_detector(described | positions, card, (64, 96))
+    check_detector(config | positions, card, (64, 96))
 
 
 OF_TWO_CLASSES = small()

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from deploy.runtime.detector import check_detector
-from thinkkeras.boxes import decode, locations
-from thinkkeras.models import describe, feature_pyramid, residual_net, yolo_tiny
-from thinkkeras.models.yolo_tiny import CELLS, STRIDES
+from thinkkeras.detection import anchor_points, decode_boxes
+from thinkkeras.models import decoding_config, residual_net, yolo_tiny
+from thinkkeras.models.detection.yolo_tiny import CELLS, STRIDES
 
 
 def head_by_hand(width, outputs):
@@ -63,7 +63,7 @@ def test_outputs_and_parameters(input_shape, classes, options, count):
     assert model.input_shape == (None, *input_shape)
     assert model.output_shape == [(None, count, 4), (None, count, classes)]
     strides, width = options.get("strides", STRIDES), options.get("pyramid_filters", 32)
-    assert len(locations(input_shape[:2], strides)) == count
+    assert len(anchor_points(input_shape[:2], strides)) == count
     # The pyramid reaches down to the backbone's end, whatever the coarsest grid.
     widths = {2: 16, 4: 32, 8: 48, 16: 64, 32: 64}
     by_hand = pyramid_by_hand([w for s, w in widths.items() if s >= min(strides)], width)
@@ -73,42 +73,29 @@ def test_outputs_and_parameters(input_shape, classes, options, count):
 
 def test_untrained_boxes_have_three_cells_around_their_location():
     model = yolo_tiny((64, 96, 3), 2, pyramid_filters=8)
-    numbers, scores = model(pixels((2, 64, 96, 3)))
+    encoded, scores = model(pixels((2, 64, 96, 3)))
     assert np.min(scores) > 0 and np.max(scores) < 1
     np.testing.assert_allclose(scores, 0.01, atol=0.004)
-    cells = locations((64, 96), STRIDES)
-    boxes = np.asarray(decode(numbers, cells, CELLS))
-    centre, stride = cells[:, :2], cells[:, 2:]
+    points = anchor_points((64, 96), STRIDES)
+    boxes = np.asarray(decode_boxes(encoded, points, CELLS))
+    centre, stride = points[:, :2], points[:, 2:]
     expected = np.concatenate([centre - 1.5 * stride, centre + 1.5 * stride], axis=1)
     assert np.abs((boxes - expected) / stride).max() < 1.5
     assert np.abs((boxes - expected) / stride).mean() < 0.5
 
 
 def test_rows_are_those_of_the_grids():
-    """What one location of a grid says is at its row of the outputs."""
+    """What one location of a grid predicts is at its row of the outputs."""
     model = yolo_tiny((64, 96, 3), 3, pyramid_filters=8)
     convolved = [model.get_layer(f"scores{stride}_conv").output for stride in STRIDES]
     *maps, scores = keras.Model(model.input, [*convolved, model.outputs[1]])(pixels((1, 64, 96, 3)))
     assert [m.shape[1:3] for m in maps] == [(16, 24), (8, 12), (4, 6)]
     for level, first, row, column in ((0, 0, 5, 17), (1, 384, 2, 11), (2, 480, 3, 2)):
         index, stride = first + row * maps[level].shape[2] + column, STRIDES[level]
-        cell = locations((64, 96), STRIDES)[index]
-        assert tuple(cell) == ((column + 0.5) * stride, (row + 0.5) * stride, stride)
+        point = anchor_points((64, 96), STRIDES)[index]
+        assert tuple(point) == ((column + 0.5) * stride, (row + 0.5) * stride, stride)
         logits = maps[level][0, row, column]
         np.testing.assert_allclose(scores[0, index], 1 / (1 + np.exp(-logits)), rtol=1e-5)
-
-
-def test_each_level_of_the_pyramid_knows_the_coarser_ones():
-    stages = [keras.Input((16 >> level, 24 >> level, 5 + level)) for level in range(3)]
-    levels = feature_pyramid(stages, 4)
-    assert [level.shape[1:] for level in levels] == [(16, 24, 4), (8, 12, 4), (4, 6, 4)]
-    model = keras.Model(stages, levels)
-    maps = [pixels((1, *stage.shape[1:])) for stage in stages]
-    before = model(maps)
-    maps[1] += 50
-    after = model(maps)
-    changed = [bool(np.any(a != b)) for a, b in zip(after, before, strict=True)]
-    assert changed == [True, True, False]
 
 
 @pytest.mark.parametrize("build", [residual_net, mobilenet])
@@ -144,10 +131,11 @@ def test_saved_model_is_the_same(tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
-def test_description_is_what_the_device_takes():
+def test_decoding_config_is_what_the_device_takes():
     model = yolo_tiny((64, 64, 3), 2, strides=(8, 16), pyramid_filters=4)
-    described = describe(model, (8, 16), score_threshold=0.3, iou_threshold=0.7)
-    assert described == {
+    config = decoding_config(model, (8, 16), score_threshold=0.3, iou_threshold=0.7)
+    assert config == {
+        "task": "detection",
         "format": "cells",
         "cells": 16,
         "strides": [8, 16],
@@ -159,7 +147,7 @@ def test_description_is_what_the_device_takes():
         "scores": "scores",
     }
     card = [{"shape": [1, *shape[1:]]} for shape in model.output_shape]
-    check_detector(described | {"boxes": 0, "scores": 1}, card, (64, 64))
+    check_detector(config | {"boxes": 0, "scores": 1}, card, (64, 64))
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.thinkkeras.convolutions import multiply_accumulates
+from tests.thinkkeras.models.convolutions import multiply_accumulates
 from thinkkeras.datasets import load_detection
-from thinkkeras.models.edge_model import edge_model
-from thinkkeras.models.yolo_v8 import yolo_v8
+from thinkkeras.models import edge_model, yolo_v8
 
 SMALL = {"stackwise_channels": (8, 8, 16, 16), "score_threshold": 0.3, "iou_threshold": 0.5}
 
@@ -49,9 +48,9 @@ def test_takes_pixels_and_starts_at_one_percent():
     assert scales == [1 / 255]
 
 
-def without_boxes(batch, pictures):
-    """The batch with the boxes of its first pictures taken away."""
-    empty = (tf.range(2) < pictures)[:, None]
+def without_boxes(batch, count):
+    """The batch with the boxes of its first images taken away."""
+    empty = (tf.range(2) < count)[:, None]
     boxes, classes = batch["bounding_boxes"]["boxes"], batch["bounding_boxes"]["classes"]
     kept = {
         "boxes": tf.where(empty[..., None], -1.0, boxes),
@@ -79,17 +78,17 @@ def test_three_steps_on_two_scenes_lower_the_loss():
     # Four seeds left 77 to 89 % of the first loss.
     assert losses["loss"][3] < 0.95 * losses["loss"][0] < 50
 
-    for pictures in (1, 2):
-        fewer = train.map(lambda batch, n=pictures: without_boxes(batch, n))
+    for count in (1, 2):
+        fewer = train.map(lambda batch, n=count: without_boxes(batch, n))
         losses = model.fit(fewer, verbose=0).history
         assert np.isfinite(losses["loss"][0]) and losses["class_loss"][0] > 0
-        assert (losses["box_loss"][0] > 0) == (pictures == 1)
+        assert (losses["box_loss"][0] > 0) == (count == 1)
     assert all(np.isfinite(weights).all() for weights in model.get_weights())
 
 
 def test_edge_model_gives_the_same(detector):
     images = pixels((2, 64, 96, 3))
-    model, description = edge_model(detector)
+    model, config = edge_model(detector)
     assert model.input_shape == (None, 64, 96, 3)
     assert model.output_names == ["boxes", "scores"]
     assert model.count_params() == detector.count_params()
@@ -99,7 +98,8 @@ def test_edge_model_gives_the_same(detector):
     np.testing.assert_allclose(boxes, expected["boxes"], rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(scores, expected["classes"], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(model(images)[0], boxes, rtol=1e-4, atol=1e-4)
-    assert description == {
+    assert config == {
+        "task": "detection",
         "format": "distances",
         "bins": 16,
         "strides": [8, 16, 32],
@@ -116,25 +116,25 @@ def test_edge_model_gives_the_same(detector):
     assert "Resize" in kinds and "Repeat" not in kinds
 
 
-def test_description_decodes_to_the_boxes_of_predict(detector):
-    """The likeliest box, which no other one suppresses, decoded as the description says."""
+def test_config_decodes_to_the_boxes_of_predict(detector):
+    """The highest-scoring box, which no other one suppresses, decoded as the mapping says."""
     images = pixels((1, 64, 96, 3))
-    model, description = edge_model(detector)
+    model, config = edge_model(detector)
     boxes, scores = (output[0] for output in model.predict(images, verbose=0))
     centres = [
         ((column + 0.5) * stride, (row + 0.5) * stride, stride)
-        for stride in description["strides"]
+        for stride in config["strides"]
         for row in range(64 // stride)
         for column in range(96 // stride)
     ]
-    likeliest = scores.max(axis=-1).argmax()
-    x, y, stride = centres[likeliest]
-    bins = boxes[likeliest].reshape(4, description["bins"])
+    best = scores.max(axis=-1).argmax()
+    x, y, stride = centres[best]
+    bins = boxes[best].reshape(4, config["bins"])
     bins = np.exp(bins - bins.max(axis=-1, keepdims=True))
     left, top, right, bottom = (bins @ np.arange(16) / bins.sum(axis=-1)) * stride
     predicted = detector.predict(images, verbose=0)
-    assert predicted["confidence"][0, 0] == pytest.approx(scores[likeliest].max(), abs=1e-5)
-    assert predicted["classes"][0, 0] == scores[likeliest].argmax()
+    assert predicted["confidence"][0, 0] == pytest.approx(scores[best].max(), abs=1e-5)
+    assert predicted["classes"][0, 0] == scores[best].argmax()
     expected = [x - left, y - top, x + right, y + bottom]
     np.testing.assert_allclose(predicted["boxes"][0, 0], expected, rtol=1e-3, atol=1e-2)
 
@@ -154,10 +154,10 @@ def test_detector_of_any_size_gets_one():
         stackwise_channels=[8, 8, 16, 16], stackwise_depth=[1] * 4, include_rescaling=True
     )
     anywhere = keras_cv.models.YOLOV8Detector(backbone, 2, "xyxy", fpn_depth=1)
-    model, description = edge_model(anywhere, (32, 64, 3))
+    model, config = edge_model(anywhere, (32, 64, 3))
     assert model.input_shape == (None, 32, 64, 3)
     assert [x.shape for x in model.outputs] == [(None, 42, 64), (None, 42, 2)]
-    assert description["score_threshold"] == 0.2  # keras-cv's
+    assert config["score_threshold"] == 0.2  # keras-cv's
     images = pixels((1, 32, 64, 3))
     np.testing.assert_allclose(model(images)[0], anywhere(images)["boxes"], atol=1e-5)
     with pytest.raises(ValueError, match=r"received \(None, None, 3\); give input_shape="):

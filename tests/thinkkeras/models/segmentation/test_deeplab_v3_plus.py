@@ -8,10 +8,9 @@ import keras_cv
 import numpy as np
 import pytest
 
-from tests.thinkkeras.convolutions import multiply_accumulates
+from tests.thinkkeras.models.convolutions import multiply_accumulates
 from thinkkeras.datasets import load_detection
-from thinkkeras.models.backbones import lite_backbone
-from thinkkeras.models.deeplab_v3_plus import deeplab_v3_plus
+from thinkkeras.models import deeplab_v3_plus, lite_backbone
 
 SMALL = {"filters": 8, "projection_filters": 4, "head_filters": 8}
 

@@ -4,10 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from tests.thinkkeras.convolutions import multiply_accumulates
+from tests.thinkkeras.models.convolutions import multiply_accumulates
 from thinkkeras.datasets import load_detection
-from thinkkeras.models import convnet
-from thinkkeras.models.unet import feature_maps, unet
+from thinkkeras.models import convnet, unet
 
 
 def counted_by_hand(channels: int, widths: list[int], classes: int) -> int:
@@ -80,27 +79,6 @@ def test_probabilities_are_those_of_the_logits():
     np.testing.assert_allclose(probabilities, expected, atol=1e-6)
     raw = unet((16, 16, 3), 3, filters=(4, 6), classifier_activation=None)
     assert raw.layers[-1].name == "logits"
-
-
-def test_last_map_of_each_resolution_of_mobilenet():
-    backbone = mobilenet()
-    images = pixels((1, 64, 96, 3))
-    maps = feature_maps(backbone, keras.ops.convert_to_tensor(images))
-    names = {2: "block_1_expand_relu", 4: "block_3_expand_relu", 8: "block_6_expand_relu"}
-    names |= {16: "block_13_expand_relu", 32: "out_relu"}
-    assert list(maps) == list(names)
-    for stride, name in names.items():
-        expected = keras.Model(backbone.input, backbone.get_layer(name).output)(images)
-        assert expected.shape[1:3] == (64 // stride, 96 // stride)
-        np.testing.assert_array_equal(maps[stride], expected)
-
-
-def test_last_map_of_each_resolution_of_a_convnet_and_no_rescaled_pixels():
-    maps = feature_maps(trunk(), keras.Input((32, 48, 3)))
-    shapes = {stride: x.shape[1:] for stride, x in maps.items()}
-    assert shapes == {1: (32, 48, 4), 2: (16, 24, 8), 4: (8, 12, 10)}
-    # Its first convolution halves the image at once.
-    assert 1 not in feature_maps(mobilenet((32, 32, 3)), keras.Input((32, 32, 3)))
 
 
 def test_backbone_for_any_size():
