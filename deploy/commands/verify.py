@@ -18,7 +18,7 @@ from deploy.measure.parity import metric_drop
 from deploy.runtime.card import Accuracy, read_card
 from deploy.runtime.errors import DeployError
 from deploy.runtime.quantization import dequantize
-from deploy.runtime.selftest import read_recorded
+from deploy.runtime.self_test import read_recorded
 from deploy.targets import find_target
 from deploy.tasks import TASKS
 from deploy.tasks.evaluation import TestData, compare, metric_name
