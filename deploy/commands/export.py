@@ -19,7 +19,6 @@ from deploy.bundle.write import check_labels, check_output, write_bundle
 from deploy.commands.accuracy import quantized
 from deploy.commands.options import check_calibration, check_options, check_task
 from deploy.compile import COMPILERS
-from deploy.compile.mediapipe import suppressed
 from deploy.load.inputs import as_inputs, read_npz
 from deploy.load.readers import load as load_source
 from deploy.load.source import Source, digest
@@ -122,8 +121,8 @@ def export(
     arrays, targets, data = _reference(source, examples, test, seed)
     expected = source.predict(arrays)
     facts = understand(source, expected, names, described, task)
-    if row.compiler == "mediapipe":
-        facts |= suppressed(facts)
+    if row.compiler:
+        facts = COMPILERS[row.compiler].adapt(facts)
     before = None
     if targets is not None:
         # Targets that don't fit the outputs are found before the minutes of a conversion.
@@ -142,7 +141,7 @@ def export(
     )
     files = {"model.tflite": content}
     if row.compiler:
-        made, told = COMPILERS[row.compiler](content, card, names)
+        made, told = COMPILERS[row.compiler].compile(content, card, names)
         files, card = files | made, card | told
         content = files["model.tflite"]
         say(f"4 compile    {', '.join(made) or 'nothing to make'}")

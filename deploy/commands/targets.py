@@ -113,7 +113,7 @@ def _judge(
     if row.compiler:
         try:
             card = describe(content, source, row, row.scheme, examples, examples.arrays) | task
-            facts |= COMPILERS[row.compiler](content, card, []).card
+            facts |= COMPILERS[row.compiler].compile(content, card, []).card
         except DeployError as error:
             return Verdict(row.name, False, str(error))
     return _weigh(row, content, facts, board)
