@@ -367,8 +367,8 @@ def test_the_compiler_is_run_where_there_is_one(interrupted, install):
 
 def test_the_card_says_what_the_compiler_said(interrupted, install, exported):
     install(LOG, 0)
-    card = load(exported("convnet", "cpu")).card | compile_model(interrupted, {}, []).card
-    text = card_text(card)
+    card = load(exported("convnet", "cpu")).card | {"target": "coral"}
+    text = card_text(card | compile_model(interrupted, {}, []).card)
     assert "Edge TPU, by its compiler: 1 of 5 operators run on it, 4 on the CPU." in text
     assert (
         "on the Edge TPU: 3.3 kB used, 7864.3 kB remaining, 0.0 kB streamed from outside." in text
@@ -402,7 +402,7 @@ def test_a_compiler_that_hangs_leaves_the_rules_verdict(
 ):
     install("", 0)
     (tmp_path / "edgetpu_compiler").write_text(f"#!{sys.executable}\nimport time\ntime.sleep(60)\n")
-    monkeypatch.setattr("deploy.compilers.edgetpu._TIMEOUT_S", 0.2)
+    monkeypatch.setattr("deploy.compile.edgetpu._TIMEOUT_S", 0.2)
     note = compile_model(interrupted, {}, []).card["coral"]["note"]
     assert note == "not compiled: edgetpu_compiler took more than 0.2 s"
 
