@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from deploy.commands.export import export
     from deploy.commands.targets import fits
     from deploy.commands.verify import verify
-    from deploy.compress.compression import cluster, prune, quantize_aware, strip
+    from deploy.compress.clustering import cluster
+    from deploy.compress.pruning import prune
+    from deploy.compress.quantization_aware import quantize_aware
+    from deploy.compress.wrappers import strip
     from deploy.targets import TARGETS
 
 __all__ = [
@@ -41,10 +44,10 @@ _HOMES = {
     "benchmark": "deploy.commands.benchmark",
     "table": "deploy.bundle.card_text",
     "TARGETS": "deploy.targets",
-    "prune": "deploy.compress.compression",
-    "cluster": "deploy.compress.compression",
-    "quantize_aware": "deploy.compress.compression",
-    "strip": "deploy.compress.compression",
+    "prune": "deploy.compress.pruning",
+    "cluster": "deploy.compress.clustering",
+    "quantize_aware": "deploy.compress.quantization_aware",
+    "strip": "deploy.compress.wrappers",
 }
 
 

@@ -98,10 +98,10 @@ def _open_h5(path: Path, trust: bool) -> Any:
         # Keras 2 wrote arguments that Keras 3 refuses, DepthwiseConv2D(groups=…) among them.
         import tf_keras
 
-        from deploy.compress import compression
+        from deploy.compress import wrappers
 
         try:
-            with compression.scope():
+            with wrappers.scope():
                 return _open(path, tf_keras.models.load_model, trust)
         except DeployError:
             raise keras_3_error from None
@@ -147,16 +147,17 @@ def _open(path: Path, reader: Callable[..., Any], trust: bool) -> Any:
 def _from_keras(model: Any, file: Path | None) -> Source:
     trained_weights = None
     if not isinstance(model, keras.Model) and hasattr(model, "layers"):
-        from deploy.compress import compression
+        from deploy.compress import wrappers
+        from deploy.compress.quantization_aware import trained_weights as stored_weights
 
-        if file is not None and compression.is_clustered(model):
+        if file is not None and wrappers.is_clustered(model):
             raise DeployError(
                 f"expected a model without the wrappers of cluster, received '{file}', whose "
                 "clusters a file does not keep; save deploy.strip(model)"
             )
-        model = compression.strip(model)
-        if compression.is_quantize_aware(model):
-            trained_weights = compression.trained_weights(model)
+        model = wrappers.strip(model)
+        if wrappers.is_quantize_aware(model):
+            trained_weights = stored_weights(model)
     try:
         inputs, outputs = list(model.inputs), list(model.outputs)
     except (AttributeError, TypeError, ValueError):
