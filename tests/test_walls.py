@@ -59,7 +59,7 @@ def test_runtime_files_import_no_tensorflow(path):
         ("deploy.runtime", TENSORFLOW | {"PIL", "thinkkeras", "courses", "matplotlib"}),
         ("deploy.runtime.__main__", TENSORFLOW | {"PIL", "thinkkeras", "courses", "matplotlib"}),
         ("deploy.targets", TENSORFLOW | {"numpy"}),
-        ("deploy.compare", TENSORFLOW),
+        ("deploy.commands.compare", TENSORFLOW),
         ("thinkkeras.models", {"deploy", "courses"}),
     ],
 )

@@ -1,4 +1,4 @@
-"""Pruning: the smallest weights of each kernel are set to zero, and training goes on without them."""
+"""Pruning: the smallest weights of each kernel become zero, and training goes on without them."""
 
 from __future__ import annotations
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deploy.measure.parity import is_share
+from deploy.measure.parity import is_fraction
 
 
 def score(measured: Mapping[str, Any], which: str) -> str:
     """One score of a `quality`, with its unit."""
     value = measured[which]
     known = [measured[key] for key in ("keras", "deployed") if key in measured]
-    return f"{100 * value:.2f} %" if is_share(measured["metric"], *known) else f"{value:.4g}"
+    return f"{100 * value:.2f} %" if is_fraction(measured["metric"], *known) else f"{value:.4g}"
 
 
 def decibels(ratio: float | None) -> str:

@@ -12,7 +12,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from deploy.flatbuffer import Operator, operators
 from deploy.load.layer_names import operator_layers
 from deploy.load.source import Source
-from deploy.measure.parity import decibel_ratio
+from deploy.measure.parity import sqnr_db
 from deploy.runtime.quantization import quantize as to_integers
 
 # Enough to tell a bad layer from a good one.
@@ -58,7 +58,7 @@ def layer_errors(
             energy[index] += (signal**2).sum()
             noise[index] += ((received.output(operator) - signal) ** 2).sum()
     return [
-        {"layer": name, "operator": op.name, "sqnr_db": decibel_ratio(float(s), float(n))}
+        {"layer": name, "operator": op.name, "sqnr_db": sqnr_db(float(s), float(n))}
         for name, op, s, n in zip(operator_layers(found, source), found, energy, noise, strict=True)
     ]
 

@@ -203,7 +203,7 @@ def intersection_over_union(a, b):
 
 
 def decode(boxes, scores):
-    """What is left of (N, 4) boxes (cy, cx, h, w) and (N, classes) scores, the highest-scoring first."""
+    """What is left of (N, 4) boxes (cy, cx, h, w) and (N, classes) scores, best scores first."""
     kept = []
     for index in np.argsort(-scores.max(axis=1), kind="stable"):
         likely = scores[index].max() >= DETECTOR["score_threshold"]
@@ -295,7 +295,7 @@ def test_detections_that_mediapipe_cannot_open_are_described(tmp_path):
 
 
 def between_corners(scores, size):
-    """The highest-scoring class of (h, w, classes) scores, interpolated with the corners aligned."""
+    """The class of each pixel of (h, w, classes) scores, interpolated with the corners aligned."""
     for axis in (0, 1):
         place = np.linspace(0, scores.shape[axis] - 1, size)
         low = np.minimum(place.astype(int), scores.shape[axis] - 2)
