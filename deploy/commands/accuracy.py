@@ -9,6 +9,7 @@ import numpy as np
 
 from deploy.bundle.card_text import kept_list, operator_list
 from deploy.convert.converter import convert
+from deploy.convert.float_form import float_form
 from deploy.load.source import Source
 from deploy.measure.formatting import score
 from deploy.measure.interpreters import Run
@@ -60,10 +61,10 @@ def quantized(
         return None if _loses_more(card, tolerance) else (card, run)
 
     def errors(content: bytes) -> list[dict[str, Any]]:
-        # A quantization-aware model rounds in its float form too: there is nothing to compare with.
-        if package is None or source.trained_weights:
+        if package is None:
             return []
-        return layer_errors(floats, content, card["inputs"], arrays, source)
+        reference = float_form(source) if source.trained_weights else floats
+        return layer_errors(reference, content, card["inputs"], arrays, source)
 
     content, floats, package = convert(source, scheme, examples)
     if mixed and package not in (None, PACKAGE):

@@ -119,6 +119,23 @@ def quantize_aware(model: Any, *, scheme: str = "int8") -> Any:
     return rebuild(model, quantized, quantized_input)
 
 
+def without_fake_quantization(model: Any) -> Any:
+    """A quantization-aware model as the float network that it stands for: its layers with their
+    trained weights, none of which are rounded, and without the ranges of the activations."""
+
+    def plain(layer: Any) -> Any:
+        if not isinstance(layer, tfmot.quantization.keras.QuantizeWrapper):
+            return copy_layer(layer)
+        copy = type(layer.layer).from_config(layer.layer.get_config())
+        weights = {weight.name.split("/")[-1]: weight.numpy() for weight in layer.weights}
+        with tf.name_scope(copy.name):
+            copy.build(layer.input_shape)
+        copy.set_weights([weights[weight.name.split("/")[-1]] for weight in copy.weights])
+        return copy
+
+    return rebuild(model, plain)
+
+
 def trained_weights(model: Any) -> str:
     """How the weights of a quantization-aware model are stored, in words.
 
