@@ -16,7 +16,7 @@ from deploy.measure.interpreters import Run
 from deploy.measure.parity import loss_in_points
 from deploy.quantize.calibration import Calibration
 from deploy.quantize.layer_errors import layer_errors, worst
-from deploy.quantize.mixed_precision import costs, keep_accuracy, mix
+from deploy.quantize.mixed_precision import keep_accuracy, mix, sensitivity
 from deploy.quantize.recipes import PACKAGE
 from deploy.runtime.errors import DeployError
 from deploy.targets import Target
@@ -80,7 +80,7 @@ def quantized(
     if package and _loses_more(card, tolerance):
         # The converter can't quantize a single operator.
         shown = examples if package == PACKAGE else None
-        costly = costs(floats, scheme, shown, source) if shown else worst(layers)
+        costly = sensitivity(floats, scheme, shown, source) if shown else worst(layers)
         costly = costly[:_NAMED]
         say(_costly_text(card, costly, row if shown else None))
         if fix and shown:
@@ -89,7 +89,7 @@ def quantized(
             if found:
                 before = {"deployed": card["quality"]["deployed"], "size_bytes": len(content)}
                 kept = {"operators": found.operators, "before": before}
-                content, (card, run) = found.content, found.judged
+                content, (card, run) = found.content, found.evaluated
                 layers = errors(content)
             say(_kept_text(card, content, kept))
         elif fix:

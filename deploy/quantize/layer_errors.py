@@ -21,7 +21,7 @@ _EXAMPLES = 16
 
 
 def layer_errors(
-    floats: bytes,
+    float_model: bytes,
     content: bytes,
     inputs: Sequence[Mapping[str, Any]],
     arrays: Sequence[np.ndarray],
@@ -31,7 +31,7 @@ def layer_errors(
     from the inputs on: what has piled up at that place.
 
     Args:
-        floats: the flatbuffer before quantization; of a quantization-aware model its
+        float_model: the flatbuffer before quantization; of a quantization-aware model its
             `convert.float_form`, as its own float form rounds, too.
         content: and after it.
         inputs: the card's inputs, which say how to quantize.
@@ -44,14 +44,14 @@ def layer_errors(
         all of them where LiteRT can't run the model with every tensor kept.
     """
     try:
-        expected, received = _Tensors(floats), _Tensors(content)
+        expected, received = _Tensors(float_model), _Tensors(content)
     except RuntimeError:
         # The kernels that keep every tensor refuse scales that XNNPACK can compute with.
         return []
     pair = _pair_by_layer if source.trained_weights else _pair_by_tensor
     pairs = [
         (one, other)
-        for one, other in pair(operators(floats), operators(content), source)
+        for one, other in pair(operators(float_model), operators(content), source)
         if expected.has(one) and received.has(other)
     ]
     energy, noise = np.zeros(len(pairs)), np.zeros(len(pairs))
@@ -72,15 +72,15 @@ def layer_errors(
 
 
 def _pair_by_tensor(
-    floats: Sequence[Operator], quantized: Sequence[Operator], source: Source
+    float_model: Sequence[Operator], quantized: Sequence[Operator], source: Source
 ) -> list[tuple[Operator, Operator]]:
     """Operators whose outputs have one name: the quantizer keeps those of the float model."""
     others = {operator.layer: operator for operator in quantized}
-    return [(one, others[one.layer]) for one in floats if one.layer in others]
+    return [(one, others[one.layer]) for one in float_model if one.layer in others]
 
 
 def _pair_by_layer(
-    floats: Sequence[Operator], quantized: Sequence[Operator], source: Source
+    float_model: Sequence[Operator], quantized: Sequence[Operator], source: Source
 ) -> list[tuple[Operator, Operator]]:
     """The first, second, … operator of a kind in a layer: two conversions name tensors apart. What
     is left of a kind in both, where a name tells no layer, is paired in its order."""
@@ -93,12 +93,12 @@ def _pair_by_layer(
             seen[layer, operator.name] += 1
         return keys
 
-    ones, others = keyed(floats), keyed(quantized)
+    ones, others = keyed(float_model), keyed(quantized)
     rest = [operator for key, operator in others.items() if key not in ones]
     pairs = []
     for key, one in ones.items():
         other = others.get(key) or next((op for op in rest if op.name == one.name), None)
-        if other is not None:
+        if other is not None and other.outputs == one.outputs:
             pairs.append((one, other))
             rest = [operator for operator in rest if operator is not other]
     return pairs

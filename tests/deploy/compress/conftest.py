@@ -60,6 +60,22 @@ def aware(network, tune):
     return train
 
 
+@pytest.fixture(scope="session")
+def deployed(digits, aware, tmp_path_factory):
+    """`deployed(scheme)`: the card and the flatbuffer of the network trained in that scheme."""
+    done = {}
+
+    def get(scheme):
+        if scheme not in done:
+            out = tmp_path_factory.mktemp("aware") / scheme
+            options = {"calibration": digits.train[0], "test": digits.test, "verbose": 0}
+            card = deploy.export(aware(scheme), "cpu", out=out, **options)
+            done[scheme] = card, (out / "model.tflite").read_bytes()
+        return done[scheme]
+
+    return get
+
+
 @pytest.fixture
 def export(digits, tmp_path):
     def exported(model, target="cpu"):

@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 
 import deploy
+from deploy.compress.quantization_aware import without_fake_quantization
 from deploy.load.readers import load
 from deploy.runtime.errors import DeployError
 from tests.deploy.compress.kernels import accuracy, deployed_kernels, kernels, kernels_of_wrappers
 
 
 @pytest.mark.parametrize("scheme", ["int8", "int8-per-tensor", "int4"])
-def test_the_deployed_model_keeps_what_was_trained(scheme, digits, network, aware, export):
-    model = aware(scheme)
-    card, content = export(model)
+def test_the_deployed_model_keeps_what_was_trained(scheme, digits, network, aware, deployed):
+    model, (card, content) = aware(scheme), deployed(scheme)
     assert card["quantization_aware"] and card["parity"]["sqnr_db"] > 30
     assert abs(card["quality"]["deployed"] - card["quality"]["keras"]) < 0.01
     assert card["quality"]["deployed"] > accuracy(network, digits) - 0.02
@@ -40,6 +40,35 @@ def test_the_deployed_model_keeps_what_was_trained(scheme, digits, network, awar
         )
         np.testing.assert_allclose(scales, np.atleast_1d(bounds) / steps, rtol=1e-5)
         assert np.abs(integers.astype(int)).max() == steps
+
+
+def test_every_operator_is_compared_with_the_float_network(deployed):
+    """The layers by the names that they have without the training's wrappers."""
+    card, _ = deployed("int8")
+    assert [(entry["layer"], entry["operator"]) for entry in card["layers"]] == [
+        ("stem", "CONV_2D"),
+        ("block1_depthwise", "DEPTHWISE_CONV_2D"),
+        ("block1_pointwise", "CONV_2D"),
+        ("block2_depthwise", "DEPTHWISE_CONV_2D"),
+        ("block2_pointwise", "CONV_2D"),
+        ("average", "MEAN"),
+        ("classifier", "FULLY_CONNECTED"),
+        ("classifier", "SOFTMAX"),
+    ]
+    # Trained weights are rounded too: more than parity with the model that rounds as well.
+    ratios = [entry["sqnr_db"] for entry in card["layers"]]
+    assert all(20 < ratio < 60 for ratio in ratios)
+    assert min(ratios) < card["parity"]["sqnr_db"]
+
+
+def test_the_float_network_computes_with_unrounded_weights(aware, digits):
+    model = aware("int4")
+    plain = without_fake_quantization(model)
+    assert not any(layer.name.startswith("quant_") for layer in plain.layers)
+    trained = kernels_of_wrappers(model)
+    for name, kernel in trained.items():
+        np.testing.assert_array_equal(plain.get_layer(name).get_weights()[0], kernel)
+    assert abs(accuracy(plain, digits) - accuracy(model, digits)) < 0.03
 
 
 def test_the_order_prune_cluster_quantize_keeps_each(digits, pruned, clustered, tune, export):
