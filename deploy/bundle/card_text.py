@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from deploy.compile import COMPILERS
-from deploy.measure.formatting import decibels, kilobytes, markdown, score
+from deploy.measure.formatting import decibels, kept_list, kilobytes, markdown, operator_list, score
 from deploy.targets import find_target
-from deploy.tasks.outputs import task_lines
+from deploy.tasks import TASKS
 
 
 def table(cards: Sequence[Mapping[str, Any]]) -> str:
@@ -62,7 +62,7 @@ def card_text(card: Mapping[str, Any]) -> str:
         "",
         "real = scale · (integer − zero point)",
         "",
-        *task_lines(card),
+        *TASKS[card["task"]].card_lines(card),
         "## Quality",
         "",
         f"- Keras against deployed over {parity['examples']} examples ({parity['data']}): largest "
@@ -135,19 +135,6 @@ def _quantizer_lines(card: Mapping[str, Any]) -> list[str]:
     if card["costly"]:
         lines.append(f"- The operators that cost the most: {operator_list(card['costly'])}.")
     return lines
-
-
-def kept_list(entries: Sequence[Mapping[str, Any]]) -> str:
-    """These operators with their layers."""
-    return ", ".join(f"{entry['layer']} ({entry['operator']})" for entry in entries)
-
-
-def operator_list(entries: Sequence[Mapping[str, Any]], most: int = 4) -> str:
-    """The first of these operators with their layers and their SQNR."""
-    return ", ".join(
-        f"{entry['layer']} ({entry['operator']}) {decibels(entry['sqnr_db'])}"
-        for entry in entries[:most]
-    )
 
 
 def _target_lines(card: Mapping[str, Any]) -> list[str]:

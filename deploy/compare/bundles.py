@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from deploy.compare.charts import Axis
 from deploy.measure.parity import is_fraction
+from deploy.runtime.bundle import load
 from deploy.runtime.errors import DeployError
-from deploy.runtime.model import load
 
 # What is read of a card beyond what the runtime checks.
 _CARD = ("name", "scheme", "ops", "params", "quality", "parity", "latency_ms", "memory", "tools")

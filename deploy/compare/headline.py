@@ -15,7 +15,7 @@ from deploy.compare.bundles import (
     spaced,
 )
 from deploy.measure.formatting import decibels, score
-from deploy.measure.parity import loss_in_points
+from deploy.measure.parity import metric_drop
 
 # How much a metric may lose against Keras, as in `verify`.
 _TOLERANCE = 0.5
@@ -30,7 +30,7 @@ def headline(bundles: Sequence[Bundle]) -> list[str]:
             sentences.append(_closest(group))
         else:
             sentences.append(_most_accurate(group, metric))
-            within = [b for b in group if loss_in_points(b.card["quality"]) <= _TOLERANCE]
+            within = [b for b in group if metric_drop(b.card["quality"]) <= _TOLERANCE]
         unit = "points" if in_percent(group) else "%"
         limit = f"{_TOLERANCE} {unit} of {spaced(metric or '')} against Keras"
         if not within:
@@ -50,7 +50,7 @@ def headline(bundles: Sequence[Bundle]) -> list[str]:
 
 
 def _most_accurate(bundles: Sequence[Bundle], metric: str) -> str:
-    rises = loss_in_points({"metric": metric, "keras": 1.0, "deployed": 2.0}) < 0
+    rises = metric_drop({"metric": metric, "keras": 1.0, "deployed": 2.0}) < 0
     values = [bundle.card["quality"]["deployed"] for bundle in bundles]
     best = max(values) if rises else min(values)
     names = [b.label for b, value in zip(bundles, values, strict=True) if value == best]

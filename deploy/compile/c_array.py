@@ -61,7 +61,7 @@ const std::size_t g_model_data_size = sizeof(g_model_data);
 """
 
 
-def compile_model(content: bytes, card: dict[str, Any], class_names: Sequence[str]) -> Compiled:
+def compile_model(content: bytes, card: Mapping[str, Any], class_names: Sequence[str]) -> Compiled:
     """The model as a constant C array, with what a firmware needs to run it: the arena's size,
     measured in the LiteRT Micro interpreter, and the operators to register.
 

@@ -32,7 +32,7 @@ class Compiler(NamedTuple):
     as the target will do it: the predictions of the runtime follow it.
     """
 
-    compile: Callable[[bytes, dict[str, Any], Sequence[str]], Compiled]
+    compile: Callable[[bytes, Mapping[str, Any], Sequence[str]], Compiled]
     card_lines: Callable[[Mapping[str, Any]], list[str]]
     adapt: Callable[[Mapping[str, Any]], dict[str, Any]] = _as_they_are
 

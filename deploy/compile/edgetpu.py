@@ -49,7 +49,7 @@ _PARAMETERS: dict[str, Sequence[int]] = {
 }
 
 
-def compile_model(content: bytes, card: dict[str, Any], class_names: Sequence[str]) -> Compiled:
+def compile_model(content: bytes, card: Mapping[str, Any], class_names: Sequence[str]) -> Compiled:
     """What the Edge TPU will run of the model; compiled where `edgetpu_compiler` is on the PATH.
 
     Args:

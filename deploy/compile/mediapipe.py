@@ -34,7 +34,7 @@ _BOX_FORMATS = ("cells", "cycxhw-normalized")
 _IOU_THRESHOLD = 0.3
 
 
-def compile_model(content: bytes, card: dict[str, Any], class_names: Sequence[str]) -> Compiled:
+def compile_model(content: bytes, card: Mapping[str, Any], class_names: Sequence[str]) -> Compiled:
     """The model `with_metadata`, which MediaPipe itself has opened and run.
 
     Args:
@@ -116,7 +116,7 @@ def find_task(card: Mapping[str, Any]) -> tuple[Task | None, str | None]:
     return (task, None) if reason is None else (None, reason)
 
 
-def with_metadata(content: bytes, card: dict[str, Any], class_names: Sequence[str]) -> bytes:
+def with_metadata(content: bytes, card: Mapping[str, Any], class_names: Sequence[str]) -> bytes:
     """The model with what MediaPipe Tasks must know: names, units of pixels, class names, boxes.
 
     The card's `task` says what opens it. MediaPipe resizes the RGB image to the input
@@ -211,14 +211,14 @@ def run_in_child(model: str, task: str, run: str) -> None:
 
 
 def _check_input(entry: dict[str, Any], task: Task) -> None:
-    front_end = entry.get("front_end") or {}
-    if front_end.get("kind") != "image":
+    front_end, scale = entry["front_end"], entry["scale"]
+    black, white = front_end.get("black"), front_end.get("white")
+    if black is None or white is None:
         raise DeployError(
             "expected to know what the model takes for black and white, for MediaPipe's "
             f"{task.name}, received no examples that tell it; give calibration data with values 0 "
             "to 1, -1 to 1 or 0 to 255"
         )
-    black, white, scale = front_end["black"], front_end["white"], entry["scale"]
     if entry["dtype"] == "uint8" and scale:
         ends = [scale * (integer - entry["zero_point"]) for integer in (0, 255)]
         if np.abs(np.subtract(ends, (black, white))).max() > scale / 2:

@@ -13,7 +13,7 @@ from typing import Any
 import flatbuffers
 import numpy as np
 
-from deploy.runtime.boxes.decoding import locations
+from deploy.runtime.boxes.decoding import grid_points
 from deploy.runtime.errors import DeployError
 
 # The file with the class names.
@@ -91,10 +91,10 @@ def describe_nothing(card: Mapping[str, Any], outputs: list[Any]) -> list[Any]:
 
 
 def _input(tables: Any, entry: dict[str, Any]) -> Any:
-    front_end = entry.get("front_end") or {}
-    if front_end.get("kind") != "image":
+    front_end = entry["front_end"]
+    black, white = front_end.get("black"), front_end.get("white")
+    if black is None or white is None:
         return tables.TensorMetadataT(entry["name"])
-    black, white = front_end["black"], front_end["white"]
     # The model gets (pixel − mean) / std.
     std = 255 / (white - black)
     channels, colours = entry["shape"][3], tables.ColorSpaceType
@@ -163,7 +163,7 @@ def _anchors(card: Mapping[str, Any]) -> np.ndarray:
         count = card["outputs"][detector["boxes"]]["shape"][1]
         return np.tile([0.0, 0.0, 1.0, 1.0], (count, 1))
     height, width = card["inputs"][0]["shape"][1:3]
-    centres, strides = locations(tuple(detector["strides"]), (height, width))
+    centres, strides = grid_points(tuple(detector["strides"]), (height, width))
     # A number of one half is the cell's centre, so the anchor's own is that far to the left of it.
     reach = detector["cells"] * strides[:, None] * np.ones(2)
     return np.concatenate([centres - reach / 2, reach], axis=1) / [width, height, width, height]

@@ -43,7 +43,7 @@ _ARENA = f"""\
 _WARNING = re.compile(r"operator: (\S+), ofm: '([^']*)'\s*\nReason: (.+(?:\n.*\S.*)*)")
 
 
-def compile_model(content: bytes, card: dict[str, Any], class_names: Sequence[str]) -> Compiled:
+def compile_model(content: bytes, card: Mapping[str, Any], class_names: Sequence[str]) -> Compiled:
     """The model compiled by Vela, as a flatbuffer and as a C array with what a firmware needs.
 
     Args:

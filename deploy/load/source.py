@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,9 @@ class Source:
     `tf.function`: each trace of it has the shapes of its own arguments, so batch 1 stays static.
     `model` is the Keras or tf_keras model behind it (None for a SavedModel), `file` where it was
     read from (None for a model in memory). `trained_weights` says how the weights of a
-    quantization-aware model are to be stored (None for any other model).
+    quantization-aware model are to be stored (None for any other model). `stateful`: its recurrent
+    layers keep their state from call to call; `state`: pairs of the positions of an output and of
+    the input that takes it at the next call.
     """
 
     name: str
@@ -51,6 +53,18 @@ class Source:
     model: Any = None
     file: Path | None = None
     trained_weights: str | None = None
+    stateful: bool = False
+    state: tuple[tuple[int, int], ...] = ()
+
+    def without_state(self) -> Source:
+        """The same with the inputs and outputs alone that a caller sees."""
+        carried, taken = ({pair[side] for pair in self.state} for side in (0, 1))
+        return replace(
+            self,
+            inputs=tuple(entry for k, entry in enumerate(self.inputs) if k not in taken),
+            outputs=tuple(name for k, name in enumerate(self.outputs) if k not in carried),
+            state=(),
+        )
 
     def predict(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The model's outputs, float32, for `arrays`: one (examples, …) array an input.
@@ -151,3 +165,31 @@ def signature_names(source: Source) -> list[list[str]]:
     letters, digits and underscores, none twice."""
     columns = [entry.name for entry in source.inputs], source.outputs
     return [list(distinct(re.sub(r"\W", "_", name) for name in names)) for names in columns]
+
+
+def with_state(source: Source, state: Mapping[str, str] | None) -> Source:
+    """The source with the state that `export` is told of.
+
+    Args:
+        source: the model.
+        state: the name of the input that takes each output at the next call.
+
+    Raises:
+        DeployError: no such input or output, one that is taken twice, another shape, or no input
+            but the state.
+    """
+    inputs = [entry.name for entry in source.inputs]
+    pairs = []
+    for output, taken in (state or {}).items():
+        if output not in source.outputs or taken not in inputs:
+            raise DeployError(
+                f"expected the state by the names of outputs ({', '.join(source.outputs)}) and the "
+                f"inputs ({', '.join(inputs)}) that take them, received '{output}' and '{taken}'"
+            )
+        pairs.append((source.outputs.index(output), inputs.index(taken)))
+    if len({taken for _, taken in pairs}) < len(pairs) or len(pairs) == len(inputs):
+        raise DeployError(
+            f"expected an input of its own for each output of the state, and one that is no state, "
+            f"received {dict(state or {})} for the inputs {', '.join(inputs)}"
+        )
+    return replace(source, state=tuple(pairs))

@@ -37,3 +37,16 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
 def plain(cell: str) -> str:
     """One line of Markdown, without what it takes for a column's end or for HTML in a name."""
     return " ".join(cell.split()).replace("|", "\\|").replace("<", "\\<")
+
+
+def kept_list(entries: Sequence[Mapping[str, Any]]) -> str:
+    """These operators with their layers."""
+    return ", ".join(f"{entry['layer']} ({entry['operator']})" for entry in entries)
+
+
+def operator_list(entries: Sequence[Mapping[str, Any]], most: int = 4) -> str:
+    """The first of these operators with their layers and their SQNR."""
+    return ", ".join(
+        f"{entry['layer']} ({entry['operator']}) {decibels(entry['sqnr_db'])}"
+        for entry in entries[:most]
+    )

@@ -13,7 +13,8 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from deploy.flatbuffer import Operator, operators
 from deploy.load.layer_names import operator_layers
 from deploy.load.source import Source
-from deploy.measure.parity import sqnr_db
+from deploy.measure.parity import sqnr_db_of
+from deploy.runtime.card import LayerError
 from deploy.runtime.quantization import quantize as to_integers
 
 # Enough to tell a bad layer from a good one.
@@ -26,7 +27,7 @@ def layer_errors(
     inputs: Sequence[Mapping[str, Any]],
     arrays: Sequence[np.ndarray],
     source: Source,
-) -> list[dict[str, Any]]:
+) -> list[LayerError]:
     """The SQNR of every operator's output in the quantized model against the float model, both run
     from the inputs on: what has piled up at that place.
 
@@ -66,7 +67,7 @@ def layer_errors(
             noise[index] += ((received.output(other) - signal) ** 2).sum()
     named = [one for one, _ in pairs]
     return [
-        {"layer": name, "operator": op.name, "sqnr_db": sqnr_db(float(s), float(n))}
+        {"layer": name, "operator": op.name, "sqnr_db": sqnr_db_of(float(s), float(n))}
         for name, op, s, n in zip(operator_layers(named, source), named, energy, noise, strict=True)
     ]
 
@@ -104,10 +105,10 @@ def _pair_by_layer(
     return pairs
 
 
-def worst(errors: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def worst(errors: Sequence[LayerError]) -> list[LayerError]:
     """The entries (of `layer_errors`, say) that have an error, the largest error first."""
-    noisy = [dict(entry) for entry in errors if entry["sqnr_db"] is not None]
-    return sorted(noisy, key=lambda entry: entry["sqnr_db"])
+    noisy = [entry for entry in errors if entry["sqnr_db"] is not None]
+    return sorted(noisy, key=lambda entry: entry["sqnr_db"] or 0.0)
 
 
 class _Tensors:

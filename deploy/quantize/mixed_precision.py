@@ -15,6 +15,7 @@ from deploy.measure.parity import parity
 from deploy.quantize.calibration import Calibration
 from deploy.quantize.layer_errors import worst
 from deploy.quantize.recipes import find_ranges, knows, quantize
+from deploy.runtime.card import LayerError
 from deploy.runtime.errors import DeployError
 
 # Enough to tell a sensitive operator from another.
@@ -25,17 +26,15 @@ _COUNTS = (1, 2, 4, 8)
 
 
 class Mixed(NamedTuple):
-    """`content`: the flatbuffer; `operators`: those with a `scheme` of their own; `evaluated`:
-    what the caller found of it."""
+    """`content`: the flatbuffer; `operators`: those with a `scheme` of their own."""
 
     content: bytes
-    operators: list[dict[str, Any]]
-    evaluated: Any
+    operators: list[LayerError]
 
 
 def sensitivity(
     float_model: bytes, scheme: str, calibration: Calibration, source: Source
-) -> list[dict[str, Any]]:
+) -> list[LayerError]:
     """How much the quantization of each operator alone hurts: the SQNR of the model's outputs where
     nothing else is quantized, on calibration examples.
 
@@ -53,15 +52,21 @@ def sensitivity(
     ranges = find_ranges(float_model, _by_name(calibration, source))
     shown = [array[:_EXAMPLES] for array in calibration.arrays]
     reference = run_litert(float_model, shown).outputs
-    entries = []
+    entries: list[LayerError] = []
     for operator, layer in zip(found, operator_layers(found, source), strict=True):
         if knows(operator):
             tensor = operator.results[0].name
             alone = quantize(float_model, "float32", ranges, {tensor: scheme})
             outputs = run_litert(alone, shown).outputs
             ratio = parity([""] * len(reference), reference, outputs)["sqnr_db"]
-            entry = {"layer": layer, "operator": operator.name, "tensor": tensor}
-            entries.append(entry | {"sqnr_db": ratio})
+            entries.append(
+                {
+                    "layer": layer,
+                    "operator": operator.name,
+                    "tensor": tensor,
+                    "sqnr_db": ratio,
+                }
+            )
     return worst(entries)
 
 
@@ -105,13 +110,12 @@ def keep_accuracy(
     float_model: bytes,
     scheme: str,
     others: Sequence[str],
-    sensitive: Sequence[Mapping[str, Any]],
+    sensitive: Sequence[LayerError],
     calibration: Calibration,
     source: Source,
-    evaluate: Callable[[bytes], Any],
+    good_enough: Callable[[bytes], bool],
 ) -> Mixed | None:
-    """The model in `scheme` but for as few of the `sensitive` operators as `evaluate` asks
-    for.
+    """The model in `scheme` but for as few of the `sensitive` operators as are needed.
 
     Args:
         float_model: the flatbuffer before quantization.
@@ -120,7 +124,7 @@ def keep_accuracy(
         sensitive: of `sensitivity`.
         calibration: the examples.
         source: the model.
-        evaluate: what is to be known of a flatbuffer; None where it is not good enough.
+        good_enough: whether a flatbuffer is.
 
     Returns:
         None where no combination is good enough.
@@ -131,9 +135,8 @@ def keep_accuracy(
             chosen = sensitive[:count]
             exceptions = {entry["tensor"]: other for entry in chosen}
             content = _quantized(float_model, scheme, ranges, exceptions, source)
-            evaluated = evaluate(content)
-            if evaluated is not None:
-                return Mixed(content, [dict(e) | {"scheme": other} for e in chosen], evaluated)
+            if good_enough(content):
+                return Mixed(content, [{**entry, "scheme": other} for entry in chosen])
     return None
 
 
