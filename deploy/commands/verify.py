@@ -95,10 +95,10 @@ def report_text(report: dict[str, Any]) -> str:
         for entry in errors["outputs"]
     ]
     if report["agreement"]:
-        shares = [
+        classes = [
             f"{name} {100 * row['agreement']:.1f} %" for name, row in report["agreement"].items()
         ]
-        lines.append(f"agreement   {', '.join(shares)}")
+        lines.append(f"agreement   {', '.join(classes)}")
     if measured:
         lines.append(
             f"quality     {measured['metric']} {score(measured, 'keras')} in Keras, "
