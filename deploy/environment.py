@@ -52,7 +52,8 @@ _TOOLS = (
 )
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """The versions of the installed packages that make a bundle."""
     found = {}
     for tool in _TOOLS:
         # Not every tool exists for every computer.

@@ -18,7 +18,7 @@ class Target:
 
     `schemes` are keys of `step3_convert.SCHEMES`, the one that is used unless another is asked for
     first; `runtime` is one of `interpreters.RUNTIMES`, on which every exported model is run and
-    compared with the Keras model; `compiler` one of `step4_compile.COMPILERS` (None: the device
+    compared with the Keras model; `compiler` one of `compile.COMPILERS` (None: the device
     loads `model.tflite` itself). `exceptions` are the schemes that single operators may have which
     cost too much accuracy in the model's own, the preferred first.
     """

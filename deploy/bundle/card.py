@@ -1,20 +1,27 @@
-"""The card of a bundle: what is known of the converted model before it runs."""
+"""The sections of a bundle's card that the converted model and its source tell."""
 
 from __future__ import annotations
 
 import datetime
+import hashlib
 import platform
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
-import numpy as np
-
-from deploy.environment import _versions
+from deploy.environment import versions
 from deploy.flatbuffer import compressed_size, count_operators, macs
-from deploy.load.inputs import first_scaling
 from deploy.load.source import Source
 from deploy.quantize.calibration import Calibration
 from deploy.runtime import Model
+from deploy.runtime.card import (
+    Cost,
+    Description,
+    Latency,
+    Origin,
+    Provenance,
+    SelfTest,
+    Storage,
+)
 from deploy.schemes import SCHEMES
 from deploy.targets import Target
 
@@ -22,57 +29,90 @@ from deploy.targets import Target
 def describe(
     content: bytes,
     source: Source,
-    row: Target,
-    scheme: str,
-    examples: Calibration | None,
-    shown: Sequence[np.ndarray] | None,
-) -> dict[str, Any]:
-    """What is known of the converted model before it runs; `shown` are examples of the user's own
-    for each input, None where there are none."""
+    target: Target,
+    task: Mapping[str, Any],
+    front_ends: Sequence[Mapping[str, Any]],
+) -> Description:
+    """What the converted model is, and how its inputs and outputs are read.
+
+    Args:
+        content: the flatbuffer.
+        source: the Keras model; its inputs and outputs have their names from it.
+        target: what it is for.
+        task: of `tasks.infer_task`.
+        front_ends: one for each input.
+    """
     tensors = Model(content, {}, []).card
-    for kind, names in (
-        ("inputs", [entry.name for entry in source.inputs]),
-        ("outputs", source.outputs),
-    ):
-        tensors[kind] = [
-            tensor | {"name": name} for tensor, name in zip(tensors[kind], names, strict=True)
-        ]
-    for index, entry in enumerate(source.inputs):
-        if len(entry.shape) == 3 and entry.shape[2] in (1, 3):
-            tensors["inputs"][index]["pixels"] = _pixels(
-                source, None if shown is None else shown[index]
-            )
-    return {
+    description: dict[str, Any] = {
         "name": source.name,
-        "target": row.name,
-        "hardware": row.hardware,
+        "target": target.name,
+        "hardware": target.hardware,
+        **task,
+        "inputs": [
+            tensor | {"name": entry.name, "front_end": dict(front_end)}
+            for tensor, entry, front_end in zip(
+                tensors["inputs"], source.inputs, front_ends, strict=True
+            )
+        ],
+        "outputs": [
+            tensor | {"name": name}
+            for tensor, name in zip(tensors["outputs"], source.outputs, strict=True)
+        ],
+        "state": {"variables": source.stateful, "tensors": [list(pair) for pair in source.state]}
+        if source.stateful or source.state
+        else None,
+    }
+    return cast(Description, description)
+
+
+def storage(
+    source: Source,
+    scheme: str,
+    quantizer: str | None,
+    mixed: Mapping[str, str],
+    examples: Calibration | None,
+) -> Storage:
+    """How the numbers are stored.
+
+    Args:
+        source: the Keras model, which may have been trained quantization-aware.
+        scheme: a key of `SCHEMES`.
+        quantizer: the package that quantized, if any.
+        mixed: layers with a scheme of their own.
+        examples: what the activations' ranges come from, if any.
+    """
+    return {
         "scheme": scheme,
         "weights": source.trained_weights or SCHEMES[scheme].weights,
         "activations": SCHEMES[scheme].activations,
         "quantization_aware": source.trained_weights is not None,
-        "inputs": tensors["inputs"],
-        "outputs": tensors["outputs"],
-        "params": source.params,
-        "macs": macs(content),
-        "ops": count_operators(content),
-        "compressed_bytes": compressed_size(content),
-        "memory": None,
-        "npu": None,
-        "calibration": examples and {"examples": examples.examples, "ranges": examples.ranges},
-        "tools": {"python": platform.python_version()} | _versions(),
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "quantizer": quantizer,
+        "mixed": dict(mixed),
+        "calibration": None
+        if examples is None
+        else {"examples": examples.examples, "ranges": [list(pair) for pair in examples.ranges]},
     }
 
 
-def _pixels(source: Source, shown: np.ndarray | None) -> tuple[int, int] | None:
-    # Black and white in the model's units, so that the runtime can feed it a picture file; None
-    # where the examples are no pixels, or there are none.
-    if first_scaling(source):
-        return 0, 255
-    if shown is None:
-        return None
-    low, high = float(shown.min()), float(shown.max())
-    for black, white in ((0, 1), (-1, 1), (0, 255)):
-        if black <= low and high <= white:
-            return black, white
-    return None
+def cost(content: bytes, source: Source, latency: Latency) -> Cost:
+    """What the flatbuffer `content` takes on any device."""
+    return {
+        "size_bytes": len(content),
+        "compressed_bytes": compressed_size(content),
+        "params": source.params,
+        "macs": macs(content),
+        "ops": count_operators(content),
+        "latency_ms": latency,
+    }
+
+
+def provenance(source: Origin, selftest: SelfTest, content: bytes, seed: int) -> Provenance:
+    """Where the flatbuffer `content` comes from, and how it is checked."""
+    return {
+        "source": source,
+        "selftest": selftest,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "tools": {"python": platform.python_version()} | versions(),
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "seed": seed,
+    }

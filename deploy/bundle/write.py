@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from deploy.bundle.card_text import card_text
+from deploy.runtime.bundle import read_lines
+from deploy.runtime.card import Card
 from deploy.runtime.errors import DeployError
-from deploy.runtime.model import read_lines
 
 
 def check_output(out: Path, overwrite: bool, model: Any) -> None:
@@ -41,17 +42,17 @@ def check_output(out: Path, overwrite: bool, model: Any) -> None:
         )
 
 
-def check_labels(labels: Sequence[str] | str | Path | None) -> list[str]:
+def check_class_names(class_names: Sequence[str] | str | Path | None) -> list[str]:
     """Class names from a list, or from a text file with one a line.
 
     Raises:
         DeployError: no such file, no text, or a name with a line break or twice.
     """
-    if isinstance(labels, str | Path):
-        path, labels = labels, read_lines(Path(labels))
-        if not labels:
+    if isinstance(class_names, str | Path):
+        path, class_names = class_names, read_lines(Path(class_names))
+        if not class_names:
             raise DeployError(f"expected one label a line, received '{path}', which is empty")
-    names = [str(label).strip() for label in labels or ()]
+    names = [str(name).strip() for name in class_names or ()]
     doubtful = [name for name in names if not name or "\n" in name or names.count(name) > 1]
     if doubtful:
         raise DeployError(
@@ -62,25 +63,53 @@ def check_labels(labels: Sequence[str] | str | Path | None) -> list[str]:
 
 
 def write_bundle(
-    out: Path, card: dict[str, Any], labels: Sequence[str], files: Mapping[str, bytes]
+    out: Path, card: Card, class_names: Sequence[str], files: Mapping[str, bytes]
 ) -> None:
-    """Write `card.json`, `card.md`, `labels.txt` (where there are labels) and `files` into `out`.
+    """Write `card.json`, `card.md`, `labels.txt` (where there are class names) and `files` into
+    `out`.
 
     Raises:
         DeployError: the folder can't be written; nothing of it remains then.
     """
+    write_folder(out, _contents(card, class_names, files), "the bundle")
+
+
+def write_bundles(
+    out: Path, bundles: Mapping[str, tuple[Card, Sequence[str], Mapping[str, bytes]]]
+) -> None:
+    """Write a bundle of several models: each as a bundle in the folder of its name.
+
+    Args:
+        out: the folder.
+        bundles: by name the card, the class names and the files of each.
+
+    Raises:
+        DeployError: the folder can't be written; nothing of it remains then.
+    """
+    contents = {
+        f"{name}/{file}": content
+        for name, bundle in bundles.items()
+        for file, content in _contents(*bundle).items()
+    }
+    models = json.dumps({"models": list(bundles)}, indent=2, ensure_ascii=False) + "\n"
+    write_folder(out, contents | {"card.json": models.encode()}, "the bundle")
+
+
+def _contents(
+    card: Card, class_names: Sequence[str], files: Mapping[str, bytes]
+) -> dict[str, bytes]:
     texts = {
         "card.json": json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
         "card.md": card_text(card),
     }
-    if labels:
-        texts["labels.txt"] = "\n".join(labels) + "\n"
-    contents = {name: text.encode() for name, text in texts.items()} | dict(files)
-    write_folder(out, contents, "the bundle")
+    if class_names:
+        texts["labels.txt"] = "\n".join(class_names) + "\n"
+    return {name: text.encode() for name, text in texts.items()} | dict(files)
 
 
 def write_folder(out: Path, contents: Mapping[str, bytes], what: str) -> None:
-    """Write the files `contents` as the folder `out`, in place of the one that is there.
+    """Write the files `contents`, by their paths in it, as the folder `out`, in place of the one
+    that is there.
 
     Raises:
         DeployError: the folder can't be written; nothing of it remains then.
@@ -91,6 +120,7 @@ def write_folder(out: Path, contents: Mapping[str, bytes], what: str) -> None:
             new, old = Path(folder, "new"), Path(folder, "old")
             new.mkdir()
             for name, content in contents.items():
+                (new / name).parent.mkdir(exist_ok=True)
                 (new / name).write_bytes(content)
             if out.exists():
                 out.rename(old)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from deploy.measure.latency import latency
-from deploy.runtime.model import load
-from deploy.runtime.selftest import read_recorded
+from deploy.runtime.bundle import load
+from deploy.runtime.card import Latency
+from deploy.runtime.self_test import read_recorded
 from deploy.targets import find_target
 
 
-def benchmark(bundle: str | Path, threads: int = 1) -> dict[str, Any]:
+def benchmark(bundle: str | Path, threads: int = 1) -> Latency:
     """The `latency` of the bundle on its recorded inputs, on its target's runtime.
 
     Raises:

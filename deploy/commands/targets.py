@@ -1,8 +1,10 @@
-"""Which targets a model fits, and what stops it where it does not."""
+"""`deploy.check_targets`: which targets a model fits, and what stops it where it does not."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +14,23 @@ from deploy.boards import Board, find_board
 from deploy.bundle.card import describe
 from deploy.compile import COMPILERS
 from deploy.compile.compiled import cpu_text
-from deploy.convert.converter import convert
+from deploy.convert.converter import Conversions
+from deploy.load.inputs import find_front_ends
 from deploy.load.readers import load as load_source
 from deploy.load.source import Source
-from deploy.quantize.calibration import Calibration, calibrate, random_examples
+from deploy.quantize.calibration import calibrate, random_examples
 from deploy.runtime.errors import DeployError
 from deploy.targets import TARGETS, Target
-from deploy.tasks.infer import understand
+from deploy.tasks import infer_task
 
 # What a firmware takes beside the model: stack, buffers and drivers in RAM; the program with LiteRT
 # Micro and its kernels in flash. An allowance for a small program, not a measurement.
 FIRMWARE_RAM = 32 * 2**10
 FIRMWARE_STORE = 128 * 2**10
 
-_UNJUDGED = "calibrated on random inputs: sizes, memory and operators hold, accuracy isn't judged"
+_UNMEASURED = (
+    "calibrated on random inputs: sizes, memory and operators hold, accuracy is not measured"
+)
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class Verdict:
     store: int | None = None
 
 
-def fits(
+def check_targets(
     model: keras.Model | str | Path,
     *,
     board: str | None = None,
@@ -59,7 +64,7 @@ def fits(
             counts, `FIRMWARE_RAM` and `FIRMWARE_STORE` of which go to the firmware. None: every
             target is tried, and what it needs is said without a limit.
         calibration: as for `deploy.export`; without it the model is calibrated on random inputs,
-            by which its accuracy can't be judged.
+            by which its accuracy can't be measured.
         seed: draws the calibration examples.
         trust: as for `deploy.export`.
         verbose: 1 prints a line a target as soon as it is known, 0 nothing.
@@ -74,52 +79,54 @@ def fits(
     else:
         examples = calibrate(calibration, source, seed)
     arrays = list(examples.arrays)
-    task = understand(source, source.predict(arrays), [])
-    rows = [row for row in TARGETS.values() if found is None or found.runs(row)]
+    task = infer_task(source, source.predict(arrays), [], None)
+    front_ends = find_front_ends(source, None, arrays)
+    targets = [target for target in TARGETS.values() if found is None or found.runs(target)]
     if verbose:
         print(_heading(source, found, calibration is None), flush=True)
-    width = max(len(row.name) for row in rows)
-    converted: dict[str, bytes | DeployError] = {}
-    verdicts = []
-    for row in rows:
-        verdict = _judge(row, source, examples, task, found, converted)
+    width = max(len(target.name) for target in targets)
+    conversions, verdicts = Conversions(source, examples), []
+
+    @cache
+    def converted(scheme: str) -> bytes | DeployError:
+        try:
+            return conversions.to(scheme).content
+        except DeployError as error:
+            return error
+
+    for target in targets:
+        verdict = _check(target, source, converted, task, front_ends, found)
         verdicts.append(verdict)
         if verbose:
             print(
-                f"{row.name:{width}}  {'yes' if verdict.fits else 'no ':3}  {verdict.text}",
+                f"{target.name:{width}}  {'yes' if verdict.fits else 'no ':3}  {verdict.text}",
                 flush=True,
             )
     return verdicts
 
 
-def _judge(
-    row: Target,
+def _check(
+    target: Target,
     source: Source,
-    examples: Calibration,
+    converted: Callable[[str], bytes | DeployError],
     task: dict[str, Any],
+    front_ends: list[dict[str, Any]],
     board: Board | None,
-    converted: dict[str, bytes | DeployError],
 ) -> Verdict:
-    # `converted` holds what each scheme gave so far: several targets share one.
-    if row.scheme not in converted:
-        try:
-            converted[row.scheme] = convert(source, row.scheme, examples).content
-        except DeployError as error:
-            converted[row.scheme] = error
-    content = converted[row.scheme]
+    content = converted(target.scheme)
     if isinstance(content, DeployError):
-        return Verdict(row.name, False, str(content))
+        return Verdict(target.name, False, str(content))
     facts: dict[str, Any] = {"npu": None, "memory": None}
-    if row.compiler:
+    if target.compiler:
         try:
-            card = describe(content, source, row, row.scheme, examples, examples.arrays) | task
-            facts |= COMPILERS[row.compiler](content, card, []).card
+            description = describe(content, source, target, task, front_ends)
+            facts |= COMPILERS[target.compiler].compile(content, description, []).card
         except DeployError as error:
-            return Verdict(row.name, False, str(error))
-    return _weigh(row, content, facts, board)
+            return Verdict(target.name, False, str(error))
+    return _weigh(target, content, facts, board)
 
 
-def _weigh(row: Target, content: bytes, facts: dict[str, Any], board: Board | None) -> Verdict:
+def _weigh(target: Target, content: bytes, facts: dict[str, Any], board: Board | None) -> Verdict:
     """The verdict from what the compiler says of the model, and the board's memory."""
     npu, memory = facts["npu"], facts["memory"]
     if npu and npu["dram_bytes"]:
@@ -146,7 +153,7 @@ def _weigh(row: Target, content: bytes, facts: dict[str, Any], board: Board | No
         stops.append(f"LiteRT Micro lacks {missing}, which is left on the CPU (Linux has it)")
     stops += _exceeded(names, ram, store, board) if board else []
     text = "; ".join([*(stops or [", ".join(needs)]), *([cpu_text(left)] if left else [])])
-    return Verdict(row.name, not stops, text, ram, store)
+    return Verdict(target.name, not stops, text, ram, store)
 
 
 def _exceeded(names: tuple[str, str], ram: int | None, store: int, board: Board) -> list[str]:
@@ -185,7 +192,7 @@ def _heading(source: Source, board: Board | None, random: bool) -> str:
             f"{_size(FIRMWARE_STORE)} are counted for the firmware"
         )
     if random:
-        lines.append(_UNJUDGED)
+        lines.append(_UNMEASURED)
     return "\n".join(lines)
 
 

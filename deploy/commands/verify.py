@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +14,21 @@ from deploy.load.readers import load
 from deploy.load.source import digest
 from deploy.measure.formatting import decibels, score
 from deploy.measure.interpreters import run_deployed
-from deploy.measure.parity import loss_in_points
+from deploy.measure.parity import metric_drop
+from deploy.runtime.card import Accuracy, read_card
 from deploy.runtime.errors import DeployError
-from deploy.runtime.model import read_card
 from deploy.runtime.quantization import dequantize
-from deploy.runtime.selftest import read_recorded
+from deploy.runtime.self_test import read_recorded
 from deploy.targets import find_target
-from deploy.tasks.answers import UNMEASURED, Metric, compare, metric_name
+from deploy.tasks import TASKS
+from deploy.tasks.evaluation import TestData, compare, metric_name
 
 
 def verify(
     bundle: str | Path,
-    data: str | Path | tuple[Any, Any] | None = None,
+    data: TestData | tuple[Any, Any] | str | Path | None = None,
     *,
     model: keras.Model | str | Path | None = None,
-    metric: Metric | None = None,
     tolerance: float = 0.5,
     min_sqnr: float | None = None,
     trust: bool = False,
@@ -36,10 +37,10 @@ def verify(
 
     Args:
         bundle: the folder that `export` wrote.
-        data: the path of an `.npz` with `x` and, for the metric, `y`; or `(x, y)` (y may be None).
-            Of a detector or segmenter the `y` of a file counts only with `metric`.
+        data: the path of an `.npz` with `x` and, for the metric, `y`; `(x, y)` (y may be None); or
+            `TestData`, by which alone a detector or segmenter has a metric (without one the `y` of
+            a file does not count there).
         model: the Keras model; by default the one that the card names.
-        metric: `metric(y, answers)`, as for `export`; a detector or segmenter has no other.
         tolerance: how much the metric may lose, in points (of a metric from 0 to 1) or percent (of
             an error or any other metric).
         min_sqnr: the least signal to quantization noise ratio of every output, in decibel.
@@ -50,15 +51,12 @@ def verify(
         for each tolerance that is broken) and `passed`.
 
     Raises:
-        DeployError: a damaged bundle, a Keras model that is missing or another one, or bad data.
+        DeployError: a damaged bundle or one of several models, a Keras model that is missing or
+            another one, or bad data.
     """
     folder, card = Path(bundle), read_card(bundle)
     if data is None and model is not None:
         raise DeployError("expected data to compare the Keras model on, received none; add --data")
-    if metric is not None:
-        metric_name(metric)
-        if data is None or (isinstance(data, tuple) and data[1] is None):
-            raise DeployError("expected data with x and y for the metric, received none; add them")
     report: dict[str, Any] = {"selftest": runtime.selftest(folder), "loss": None}
     failures = [
         f"output '{result['name']}' is {result['max_difference']:.3g} from its recorded value, "
@@ -67,11 +65,11 @@ def verify(
         if not result["passed"]
     ]
     if data is None:
-        report |= _compare_recorded(folder, card)
+        report |= _compare_recorded(folder)
     else:
-        report |= _compare_on(folder, card, model, data, metric, trust)
+        report |= _compare_on(folder, card, model, data, trust)
     if report["quality"]:
-        report["loss"] = loss_in_points(report["quality"])
+        report["loss"] = metric_drop(report["quality"])
         if not report["loss"] <= tolerance:
             failures.append(
                 f"{report['quality']['metric']} loses {report['loss']:.2f}, more than {tolerance:g}"
@@ -97,10 +95,10 @@ def report_text(report: dict[str, Any]) -> str:
         for entry in errors["outputs"]
     ]
     if report["agreement"]:
-        shares = [
+        classes = [
             f"{name} {100 * row['agreement']:.1f} %" for name, row in report["agreement"].items()
         ]
-        lines.append(f"agreement   {', '.join(shares)}")
+        lines.append(f"agreement   {', '.join(classes)}")
     if measured:
         lines.append(
             f"quality     {measured['metric']} {score(measured, 'keras')} in Keras, "
@@ -110,7 +108,7 @@ def report_text(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _compare_recorded(folder: Path, card: dict[str, Any]) -> dict[str, Any]:
+def _compare_recorded(folder: Path) -> Accuracy:
     model = runtime.load(folder)
     arrays, outputs = read_recorded(folder, model), list(enumerate(model.card["outputs"]))
     expected = [arrays[f"keras_{index}"] for index, _ in outputs]
@@ -120,17 +118,34 @@ def _compare_recorded(folder: Path, card: dict[str, Any]) -> dict[str, Any]:
 
 
 def _compare_on(
-    folder: Path, card: dict[str, Any], model: Any, data: Any, metric: Metric | None, trust: bool
-) -> dict[str, Any]:
+    folder: Path,
+    card: dict[str, Any],
+    model: Any,
+    data: TestData | tuple[Any, Any] | str | Path,
+    trust: bool,
+) -> Accuracy:
+    if isinstance(data, tuple):
+        data = TestData(*data)
+    elif not isinstance(data, TestData):
+        data = TestData(data)
+    if data.metric is not None:
+        metric_name(data.metric)
+        if data.y is None and not isinstance(data.x, str | Path):
+            raise DeployError("expected data with x and y for the metric, received no y; add it")
     source = load(model if model is not None else _find_model(folder, card), trust)
-    x, y = data if isinstance(data, tuple) else read_npz(Path(data), source)
-    if metric is None and not isinstance(data, tuple) and card["task"] in UNMEASURED:
-        y = None
-    arrays, bundled = as_inputs(x, source, "test"), runtime.load(folder)
+    bundled = runtime.load(folder)
+    pairs = (bundled.card["state"] or {}).get("tensors", ())
+    source = replace(source, state=tuple((output, taken) for output, taken in pairs))
+    x, y = data.x, data.y
+    if isinstance(x, str | Path):
+        x, y = read_npz(Path(x), source)
+        if TASKS[card["task"]].metric is None and data.metric is None:
+            y = None
+    arrays = as_inputs(x, source, "test")
     content, target = (folder / "model.tflite").read_bytes(), find_target(card["target"])
     received, _ = run_deployed(content, bundled.card, target.runtime, arrays)
-    expected = source.predict(arrays)
-    return compare(bundled.card, source.outputs, expected, received, y, bundled.labels, metric)
+    expected, names = source.predict(arrays), source.outputs
+    return compare(bundled.card, names, expected, received, y, bundled.labels, data.metric)
 
 
 def _find_model(folder: Path, card: dict[str, Any]) -> Path:

@@ -1,19 +1,14 @@
-"""Step 4: the files that the target's own toolchain wants, and what it says of the model."""
+"""The targets' own toolchains, one module each: the files that a device wants beside the model,
+what the toolchain says of it, and its lines on the card."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from deploy.compile import c_array, edgetpu, mediapipe, vela
+from deploy.compile.compiled import Compiler
 
-from deploy.compile.c_array import c_array
-from deploy.compile.compiled import Compiled
-from deploy.compile.edgetpu import edgetpu
-from deploy.compile.mediapipe import mediapipe_tasks
-from deploy.compile.vela import vela
-
-COMPILERS: dict[str, Callable[[bytes, dict[str, Any], Sequence[str]], Compiled]] = {
-    "c-array": c_array,
-    "edgetpu": edgetpu,
-    "mediapipe": mediapipe_tasks,
-    "vela": vela,
+COMPILERS = {
+    "c-array": Compiler(c_array.compile_model, c_array.card_lines),
+    "edgetpu": Compiler(edgetpu.compile_model, edgetpu.card_lines),
+    "mediapipe": Compiler(mediapipe.compile_model, mediapipe.card_lines, mediapipe.adapt),
+    "vela": Compiler(vela.compile_model, vela.card_lines),
 }

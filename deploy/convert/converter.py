@@ -193,3 +193,16 @@ def _of_tf_keras(source: Source, unroll: bool = False) -> Source:
 
     rebuilt = load(to_tf_keras(source.model, batch_size=1, unroll=unroll))
     return replace(rebuilt, name=source.name, inputs=source.inputs, outputs=source.outputs)
+
+
+class Conversions:
+    """TEMP"""
+
+    def __init__(self, source: Source, calibration: Calibration | None):
+        self._source, self._calibration = source, calibration
+        self._made: dict[str, Converted] = {}
+
+    def to(self, scheme: str) -> Converted:
+        if scheme not in self._made:
+            self._made[scheme] = convert(self._source, scheme, self._calibration)
+        return self._made[scheme]

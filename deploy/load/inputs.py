@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +10,22 @@ import numpy as np
 
 from deploy.load.source import Input, Source
 from deploy.runtime.errors import DeployError
+from deploy.runtime.inputs import find_front_end
+from deploy.runtime.inputs.image import is_image_shape
 
 
 def as_inputs(data: Any, source: Source, what: str) -> list[np.ndarray]:
     """`data` as one (examples, …) array an input, in the dtype of the model's input.
 
+    Of a model with state as inputs the data are one sequence without it; the state that the Keras
+    model carries along it is added.
+
     Raises:
         DeployError: a missing or surplus input, the wrong shape or dtype, no example, unequal
             numbers of examples, or values that are not finite.
     """
-    names = [entry.name for entry in source.inputs]
+    seen = source.without_state()
+    names = [entry.name for entry in seen.inputs]
     if isinstance(data, dict):
         if set(data) != set(names):
             raise DeployError(
@@ -33,15 +40,13 @@ def as_inputs(data: Any, source: Source, what: str) -> list[np.ndarray]:
         raise DeployError(
             f"expected {len(names)} {what} arrays, for the inputs {names}, received {count}"
         )
-    arrays = [
-        _checked(array, entry, what) for array, entry in zip(data, source.inputs, strict=True)
-    ]
+    arrays = [_checked(array, entry, what) for array, entry in zip(data, seen.inputs, strict=True)]
     if len({len(array) for array in arrays}) > 1:
         raise DeployError(
             f"expected as many examples for each of the inputs {names}, received "
             f"{[len(array) for array in arrays]} in the {what} data"
         )
-    return arrays
+    return _with_state(arrays, source) if source.state else arrays
 
 
 def read_npz(path: Path, source: Source) -> tuple[Any, np.ndarray | None]:
@@ -125,3 +130,81 @@ def first_scaling(source: Source) -> tuple[Any, Any] | None:
         else:
             return None
     return None
+
+
+def find_front_ends(
+    source: Source, given: Any, arrays: Sequence[np.ndarray] | None
+) -> list[dict[str, Any]]:
+    """How an example becomes the numbers of each input, `runtime.inputs` says what that is.
+
+    Args:
+        source: the model.
+        given: what `export` is told: one front end, or a list of one for each input that is no
+            state; None: images where shape and values allow it.
+        arrays: examples of the user's own, by which black and white are known; None: there are
+            none.
+
+    Raises:
+        DeployError: not one front end for each input, an unknown kind, or parameters that don't
+            fit.
+    """
+    taken = {pair[1] for pair in source.state}
+    told = [given] if isinstance(given, Mapping) else list(given or ())
+    if told and len(told) != len(source.inputs) - len(taken):
+        raise DeployError(
+            f"expected a front end for each of {len(source.inputs) - len(taken)} inputs, received "
+            f"{len(told)}"
+        )
+    front_ends = []
+    for index, entry in enumerate(source.inputs):
+        found = _guess(source, entry, None if arrays is None else arrays[index])
+        if index in taken:
+            found = {"kind": "array"}
+        elif told:
+            found |= told.pop(0)
+        find_front_end({"name": entry.name, "front_end": found}).check(found, entry.shape)
+        front_ends.append(found)
+    return front_ends
+
+
+def _guess(source: Source, entry: Input, shown: np.ndarray | None) -> dict[str, Any]:
+    if not is_image_shape(entry.shape):
+        return {"kind": "array"}
+    height, width, channels = entry.shape
+    black, white = _black_and_white(source, shown)
+    size = [int(height), int(width)]
+    return {"kind": "image", "size": size, "channels": channels, "black": black, "white": white}
+
+
+def _black_and_white(
+    source: Source, shown: np.ndarray | None
+) -> tuple[int, int] | tuple[None, None]:
+    # In the model's units, so that the runtime can feed it an image file; None where the examples
+    # are no pixels, or there are none.
+    if first_scaling(source):
+        return 0, 255
+    if shown is None:
+        return None, None
+    low, high = float(shown.min()), float(shown.max())
+    for black, white in ((0, 1), (-1, 1), (0, 255)):
+        if black <= low and high <= white:
+            return black, white
+    return None, None
+
+
+def _with_state(arrays: Sequence[np.ndarray], source: Source) -> list[np.ndarray]:
+    taken = {pair[1] for pair in source.state}
+    given = iter(arrays)
+    inputs = [None if k in taken else next(given) for k in range(len(source.inputs))]
+    carried = {k: np.zeros((1, *source.inputs[k].shape), np.float32) for k in taken}
+    steps: list[list[np.ndarray]] = []
+    for step in range(len(arrays[0])):
+        steps.append(
+            [
+                carried[k] if array is None else array[step : step + 1]
+                for k, array in enumerate(inputs)
+            ]
+        )
+        outputs = source.predict(steps[-1])
+        carried = {k: outputs[position] for position, k in source.state}
+    return [np.concatenate(column) for column in zip(*steps, strict=True)]

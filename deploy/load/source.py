@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,8 @@ import tensorflow as tf
 from deploy.runtime.errors import DeployError
 
 # As many numbers enter the model at once: it keeps what all its layers compute, which of hundreds
-# of large pictures would fill the memory.
+# of large images would fill the memory.
 _BATCH_NUMBERS = 2**21
-
 
 DTYPES = ("float16", "float32", "uint8", "int8", "int16", "int32", "int64", "bool")
 
@@ -40,7 +39,9 @@ class Source:
     `tf.function`: each trace of it has the shapes of its own arguments, so batch 1 stays static.
     `model` is the Keras or tf_keras model behind it (None for a SavedModel), `file` where it was
     read from (None for a model in memory). `trained_weights` says how the weights of a
-    quantization-aware model are to be stored (None for any other model).
+    quantization-aware model are to be stored (None for any other model). `stateful`: its recurrent
+    layers keep their state from call to call; `state`: pairs of the positions of an output and of
+    the input that takes it at the next call.
     """
 
     name: str
@@ -52,6 +53,18 @@ class Source:
     model: Any = None
     file: Path | None = None
     trained_weights: str | None = None
+    stateful: bool = False
+    state: tuple[tuple[int, int], ...] = ()
+
+    def without_state(self) -> Source:
+        """The same with the inputs and outputs alone that a caller sees."""
+        carried, taken = ({pair[side] for pair in self.state} for side in (0, 1))
+        return replace(
+            self,
+            inputs=tuple(entry for k, entry in enumerate(self.inputs) if k not in taken),
+            outputs=tuple(name for k, name in enumerate(self.outputs) if k not in carried),
+            state=(),
+        )
 
     def predict(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The model's outputs, float32, for `arrays`: one (examples, …) array an input.
@@ -72,7 +85,7 @@ class Source:
             except tf.errors.OpError as error:
                 raise DeployError(
                     "expected examples that the Keras model can compute, received some on which "
-                    f"it fails: {_one_line(error.message)}; check their values (an index into an "
+                    f"it fails: {one_line(error.message)}; check their values (an index into an "
                     "Embedding, say)"
                 ) from error
             batches.append([np.asarray(output, np.float32) for output in computed])
@@ -113,14 +126,20 @@ def functional(model: Any, inputs: Any, outputs: Any) -> Any:
     return tf_keras.Model(inputs, outputs)
 
 
-def _one_line(error: Any) -> str:
+def one_line(error: Any) -> str:
+    """What an error says, shortened, without line breaks."""
     # TensorFlow colours what it says for a terminal.
     plain = re.sub(r"\x1b\[\d*m", "", str(error))
     text = " ".join(plain.split()) or type(error).__name__
     return text if len(text) <= 400 else text[:400] + "…"
 
 
-def _input(name: str, shape: Sequence[int | None], dtype: str) -> Input:
+def static_input(name: str, shape: Sequence[int | None], dtype: str) -> Input:
+    """The input of that name, `shape` with the batch axis.
+
+    Raises:
+        DeployError: a batch of another size than 1, an axis of no size, a dtype no device takes.
+    """
     if shape[0] not in (None, 1):
         raise DeployError(
             f"expected a batch axis of None or 1, received {tuple(shape)} for input '{name}'; "
@@ -146,3 +165,31 @@ def signature_names(source: Source) -> list[list[str]]:
     letters, digits and underscores, none twice."""
     columns = [entry.name for entry in source.inputs], source.outputs
     return [list(distinct(re.sub(r"\W", "_", name) for name in names)) for names in columns]
+
+
+def with_state(source: Source, state: Mapping[str, str] | None) -> Source:
+    """The source with the state that `export` is told of.
+
+    Args:
+        source: the model.
+        state: the name of the input that takes each output at the next call.
+
+    Raises:
+        DeployError: no such input or output, one that is taken twice, another shape, or no input
+            but the state.
+    """
+    inputs = [entry.name for entry in source.inputs]
+    pairs = []
+    for output, taken in (state or {}).items():
+        if output not in source.outputs or taken not in inputs:
+            raise DeployError(
+                f"expected the state by the names of outputs ({', '.join(source.outputs)}) and the "
+                f"inputs ({', '.join(inputs)}) that take them, received '{output}' and '{taken}'"
+            )
+        pairs.append((source.outputs.index(output), inputs.index(taken)))
+    if len({taken for _, taken in pairs}) < len(pairs) or len(pairs) == len(inputs):
+        raise DeployError(
+            f"expected an input of its own for each output of the state, and one that is no state, "
+            f"received {dict(state or {})} for the inputs {', '.join(inputs)}"
+        )
+    return replace(source, state=tuple(pairs))

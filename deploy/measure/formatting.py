@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deploy.measure.parity import is_share
+from deploy.measure.parity import is_fraction
 
 
 def score(measured: Mapping[str, Any], which: str) -> str:
     """One score of a `quality`, with its unit."""
     value = measured[which]
     known = [measured[key] for key in ("keras", "deployed") if key in measured]
-    return f"{100 * value:.2f} %" if is_share(measured["metric"], *known) else f"{value:.4g}"
+    return f"{100 * value:.2f} %" if is_fraction(measured["metric"], *known) else f"{value:.4g}"
 
 
 def decibels(ratio: float | None) -> str:
@@ -37,3 +37,16 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
 def plain(cell: str) -> str:
     """One line of Markdown, without what it takes for a column's end or for HTML in a name."""
     return " ".join(cell.split()).replace("|", "\\|").replace("<", "\\<")
+
+
+def kept_list(entries: Sequence[Mapping[str, Any]]) -> str:
+    """These operators with their layers."""
+    return ", ".join(f"{entry['layer']} ({entry['operator']})" for entry in entries)
+
+
+def operator_list(entries: Sequence[Mapping[str, Any]], most: int = 4) -> str:
+    """The first of these operators with their layers and their SQNR."""
+    return ", ".join(
+        f"{entry['layer']} ({entry['operator']}) {decibels(entry['sqnr_db'])}"
+        for entry in entries[:most]
+    )

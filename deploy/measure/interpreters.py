@@ -7,7 +7,7 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -205,7 +205,7 @@ def _explain(error: worker.WorkerError) -> DeployError:
 
 
 def run_deployed(
-    content: bytes, card: dict[str, Any], on: str, arrays: Sequence[np.ndarray]
+    content: bytes, card: Mapping[str, Any], on: str, arrays: Sequence[np.ndarray]
 ) -> tuple[list[np.ndarray], Run]:
     """The deployed model's outputs in real numbers, and the run they come from.
 

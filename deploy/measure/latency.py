@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Any
 
 import numpy as np
 
 from deploy.environment import cpu_name
 from deploy.measure.interpreters import RUNTIMES
+from deploy.runtime.card import Latency
 
 _WARM_UP, _RUNS, _BUDGET_MS = 10, 200, 4000.0
 
@@ -19,7 +19,7 @@ _PACKAGES = {"litert": "ai-edge-litert", "tflite-micro": "tflite-micro"}
 
 def latency(
     content: bytes, runtime: str, examples: Sequence[np.ndarray], threads: int = 1
-) -> dict[str, Any]:
+) -> Latency:
     """Milliseconds of one inference, after a warm-up, over up to 200 runs.
 
     Args:

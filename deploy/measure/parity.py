@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from deploy.runtime.card import OutputParity, Parity
 from deploy.runtime.errors import DeployError
 
 # The one metric of which less is better.
@@ -15,7 +16,7 @@ _ERROR = "mean_absolute_error"
 
 def parity(
     names: Sequence[str], keras: Sequence[np.ndarray], deployed: Sequence[np.ndarray]
-) -> dict[str, Any]:
+) -> Parity:
     """Errors of the deployed outputs against Keras's.
 
     Returns:
@@ -26,7 +27,7 @@ def parity(
     Raises:
         DeployError: the deployed model gives NaN or infinity.
     """
-    outputs: list[dict[str, Any]] = []
+    outputs: list[OutputParity] = []
     for name, expected, received in zip(names, keras, deployed, strict=True):
         signal = expected.astype(np.float64)
         error = received.astype(np.float64) - signal
@@ -41,7 +42,7 @@ def parity(
                 "name": name,
                 "max_abs_error": float(np.abs(error).max()),
                 "mean_abs_error": float(np.abs(error).mean()),
-                "sqnr_db": decibel_ratio(energy, noise),
+                "sqnr_db": sqnr_db_of(energy, noise),
             }
         )
     ratios = [entry["sqnr_db"] for entry in outputs if entry["sqnr_db"] is not None]
@@ -56,23 +57,23 @@ def parity(
     }
 
 
-def decibel_ratio(energy: float, noise: float) -> float | None:
+def sqnr_db_of(energy: float, noise: float) -> float | None:
     """10 log10 of the energy over the noise's; None where there is no noise at all."""
     # A signal of nothing but zeros still has a ratio, if a very bad one.
     return 10 * float(np.log10(max(energy, 1e-30) / noise)) if noise else None
 
 
-def loss_in_points(measured: Mapping[str, Any]) -> float:
+def metric_drop(measured: Mapping[str, Any]) -> float:
     """What deployment costs: points of accuracy or of another metric from 0 to 1; percent more mean
     absolute error; or percent less of any other metric."""
     keras, deployed = measured["keras"], measured["deployed"]
     if measured["metric"] == _ERROR:
         return 100 * (deployed - keras) / max(keras, 1e-12)
-    if is_share(measured["metric"], keras, deployed):
+    if is_fraction(measured["metric"], keras, deployed):
         return 100 * (keras - deployed)
     return 100 * (keras - deployed) / max(abs(keras), 1e-12)
 
 
-def is_share(metric: str, *values: float) -> bool:
-    """Whether these scores of the metric are shares, 0 to 1, which are shown in percent."""
+def is_fraction(metric: str, *values: float) -> bool:
+    """Whether these scores of the metric are fractions, 0 to 1, which are shown in percent."""
     return metric != _ERROR and all(0 <= value <= 1 for value in values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,18 +13,18 @@ import tensorflow as tf
 from deploy.load.inputs import as_inputs, first_scaling, read_npz
 from deploy.load.source import Source, functional
 from deploy.runtime.errors import DeployError
+from deploy.runtime.inputs import default_front_end, find_front_end
+from deploy.runtime.inputs.image import is_image_shape
+from deploy.schemes import SCHEMES
+from deploy.targets import Target
 
 EXAMPLES = 256
 
-
 _RANDOM_EXAMPLES = 32
-
 
 # Values beyond these after the model's own Rescaling or Normalization are nothing that the model
 # has been trained on: pixels divided by 255 before the model, or never divided at all.
 _SMALLEST_SPREAD = 0.05
-
-
 _LARGEST_MAGNITUDE = 20.0
 
 
@@ -40,7 +40,9 @@ class Calibration:
         return len(self.arrays[0])
 
 
-def calibrate(data: Any, source: Source, seed: int = 0) -> Calibration:
+def calibrate(
+    data: Any, source: Source, seed: int = 0, front_end: Mapping[str, Any] | None = None
+) -> Calibration:
     """At most `EXAMPLES` examples of `data`, checked against the model's inputs.
 
     Args:
@@ -49,18 +51,21 @@ def calibrate(data: Any, source: Source, seed: int = 0) -> Calibration:
             one array under each input's name), or the name of a TFDS data set, whose training
             split is read.
         source: the model.
-        seed: draws the examples from an array.
+        seed: draws the examples from an array; of a model with state the first ones are taken, in
+            their order.
+        front_end: how an image of a TFDS data set becomes the numbers of the input; by default it
+            is resized and keeps its 0–255.
 
     Raises:
         DeployError: data that can't be read, is empty, has the wrong shape or dtype, NaN, or a
             range that the model was not trained on (0–1 where it takes 0–255).
     """
     if isinstance(data, str | Path):
-        data = _read(data, source, seed)
+        data = _read(data, source, seed, front_end)
     if isinstance(data, tf.data.Dataset):
         arrays = _take(data, source)
     else:
-        arrays = _draw(as_inputs(data, source, "calibration"), seed)
+        arrays = _draw(as_inputs(data, source, "calibration"), source, seed)
     _check_values(arrays, source)
     return Calibration(
         arrays=tuple(arrays),
@@ -80,9 +85,11 @@ def random_examples(source: Source, seed: int = 0) -> Calibration:
     return Calibration(arrays, tuple((float(a.min()), float(a.max())) for a in arrays))
 
 
-def _draw(arrays: list[np.ndarray], seed: int) -> list[np.ndarray]:
-    count = len(arrays[0])
-    chosen = np.random.default_rng(seed).permutation(count)[:EXAMPLES]
+def _draw(arrays: list[np.ndarray], source: Source, seed: int) -> list[np.ndarray]:
+    order = np.arange(len(arrays[0]))
+    if not source.stateful and not source.state:
+        order = np.random.default_rng(seed).permutation(order)
+    chosen = order[:EXAMPLES]
     return [array[chosen] for array in arrays]
 
 
@@ -105,7 +112,7 @@ def _take(dataset: tf.data.Dataset, source: Source) -> list[np.ndarray]:
     return [np.concatenate(arrays)[:EXAMPLES] for arrays in zip(*parts, strict=True)]
 
 
-def _read(data: str | Path, source: Source, seed: int) -> Any:
+def _read(data: str | Path, source: Source, seed: int, front_end: Mapping[str, Any] | None) -> Any:
     path = Path(data)
     if path.suffix in (".npz", ".npy") or path.exists():
         return read_npz(path, source)[0]
@@ -127,10 +134,13 @@ def _read(data: str | Path, source: Source, seed: int) -> Any:
             f"expected an .npz file or the name of a TFDS data set that is prepared in "
             f"TFDS_DATA_DIR or can be downloaded, received '{data}': {reason}"
         ) from error
+    dataset = dataset.shuffle(10 * EXAMPLES, seed=seed).take(EXAMPLES)
     shape = source.inputs[0].shape
-    if len(shape) == 3:
-        dataset = dataset.map(lambda image, _: tf.image.resize(image, shape[:2]))
-    return dataset.shuffle(10 * EXAMPLES, seed=seed).take(EXAMPLES)
+    if not is_image_shape(shape):
+        return dataset
+    front_end = front_end or default_front_end(shape)
+    to_array = find_front_end({"name": source.inputs[0].name, "front_end": front_end}).to_array
+    return np.stack([to_array(image, front_end, shape) for image, _ in dataset.as_numpy_iterator()])
 
 
 def _check_values(arrays: Sequence[np.ndarray], source: Source) -> None:
@@ -153,4 +163,20 @@ def _check_values(arrays: Sequence[np.ndarray], source: Source) -> None:
             f"the model's layer '{layer.name}' ({type(layer).__name__}) makes {low:.3g} to "
             f"{high:.3g}; give what the model was trained on, 0 to 255 for pixels: the model "
             "rescales them itself"
+        )
+
+
+def check_calibration(
+    target: Target, schemes: Sequence[str], source: Source, calibration: Any
+) -> None:
+    """Whether there is calibration data where one of the schemes needs it.
+
+    Raises:
+        DeployError: there is none.
+    """
+    calibrated = [scheme for scheme in schemes if SCHEMES[scheme].calibrated]
+    if calibrated and not source.trained_weights and calibration is None:
+        raise DeployError(
+            f"expected calibration data for the target '{target.name}', which is quantized to "
+            f"{calibrated[0]}, received none; give a few hundred training examples"
         )

@@ -1,4 +1,4 @@
-"""Masks at the picture's size: the class of each pixel, or one mask for each object."""
+"""Masks at the image's size: the class of each pixel, or one mask for each object."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import numpy as np
 Size = tuple[int, int]
 
 
-def class_map(scores: np.ndarray, activation: str | None, picture_size: Size) -> np.ndarray:
-    """The class of each pixel, (height, width) of the picture; uint8 up to 256 classes, else int32.
+def label_map(scores: np.ndarray, activation: str | None, image_size: Size) -> np.ndarray:
+    """The class of each pixel, (height, width) of the image; uint8 up to 256 classes, else int32.
 
     The scores are interpolated between their places, then the largest counts.
 
@@ -16,47 +16,47 @@ def class_map(scores: np.ndarray, activation: str | None, picture_size: Size) ->
         scores: (h, w, classes), probabilities or logits; (h, w, 1): those of the second of two
             classes, which a pixel belongs to above one half (a logit: above zero).
         activation: what the model ends in, "softmax", "sigmoid" or "linear" (logits).
-        picture_size: height and width.
+        image_size: height and width.
     """
     scores = np.asarray(scores, np.float32)
     classes = scores.shape[2]
     if classes == 1:
         border = 0.0 if activation == "linear" else 0.5
-        return (resize(scores[..., 0], picture_size) > border).astype(np.uint8)
+        return (resize(scores[..., 0], image_size) > border).astype(np.uint8)
     # One class after the other: all at once fill a device's memory.
     # A copy: where nothing is resized, the scores themselves would change.
-    best = resize(scores[..., 0], picture_size).copy()
-    answer = np.zeros(picture_size, np.uint8 if classes <= 256 else np.int32)
+    best = resize(scores[..., 0], image_size).copy()
+    labels = np.zeros(image_size, np.uint8 if classes <= 256 else np.int32)
     for index in range(1, classes):
-        score = resize(scores[..., index], picture_size)
-        answer[score > best] = index
+        score = resize(scores[..., index], image_size)
+        labels[score > best] = index
         np.maximum(best, score, out=best)
-    return answer
+    return labels
 
 
 def instance_masks(
-    prototypes: np.ndarray, coefficients: np.ndarray, boxes: np.ndarray, picture_size: Size
+    prototypes: np.ndarray, coefficients: np.ndarray, boxes: np.ndarray, image_size: Size
 ) -> np.ndarray:
-    """Which pixels belong to which object, bool (n, height, width) of the picture.
+    """Which pixels belong to which object, bool (n, height, width) of the image.
 
     A mask's logits are a sum of prototypes, weighted by the object's coefficients; they are
     interpolated, and the pixels of the box (their centres lie in it) with a logit above zero
     belong to the object.
 
     Args:
-        prototypes: (h, w, K), over the whole picture.
+        prototypes: (h, w, K), over the whole image.
         coefficients: (n, K).
-        boxes: (n, 4) left, top, right, bottom in pixels of the picture.
-        picture_size: height and width.
+        boxes: (n, 4) left, top, right, bottom in pixels of the image.
+        image_size: height and width.
 
     Source: Bolya et al. 2019, "YOLACT: Real-time Instance Segmentation".
     """
-    masks = np.zeros((len(boxes), *picture_size), bool)
+    masks = np.zeros((len(boxes), *image_size), bool)
     low, high = (np.ceil(boxes[:, side] - 0.5).astype(int) for side in (slice(2), slice(2, 4)))
     flat = prototypes.reshape(-1, prototypes.shape[2]).T
     logits = (np.asarray(coefficients, np.float32) @ flat).reshape(-1, *prototypes.shape[:2])
     for mask, logit, (left, top), (right, bottom) in zip(masks, logits, low, high, strict=True):
-        part = resize(logit, picture_size, slice(top, bottom), slice(left, right))
+        part = resize(logit, image_size, slice(top, bottom), slice(left, right))
         np.greater(part, 0, out=mask[top:bottom, left:right])
     return masks
 
@@ -70,11 +70,11 @@ def resize(
     """
     if values.shape == tuple(size):
         return values[rows, columns]
-    left, right, share = _neighbours(values.shape[1], size[1], columns)
+    left, right, fraction = _neighbours(values.shape[1], size[1], columns)
     top, bottom, weight = _neighbours(values.shape[0], size[0], rows)
     first = int(top[0]) if len(top) else 0
     part = values[first : int(bottom[-1]) + 1 if len(bottom) else 0]
-    part = part[:, left] + (part[:, right] - part[:, left]) * share
+    part = part[:, left] + (part[:, right] - part[:, left]) * fraction
     upper = part[top - first]
     return upper + (part[bottom - first] - upper) * weight[:, None]
 

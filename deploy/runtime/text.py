@@ -1,36 +1,15 @@
-"""Answers in words: what was found, and how much of it."""
+"""Predictions in words: names, counts and fractions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-# So many classes of a map are told, the largest.
-_TOLD = 5
 
-
-def in_words(answer: Any, classes: Sequence[str]) -> str:
-    """The answer of `Model.predict` in one line, and of a detector one more for each object.
-
-    `classes` are the names of all classes of a detector or a segmenter.
-    """
-    if isinstance(answer, np.ndarray):
-        shares = shares_of(answer, len(classes))
-        largest = np.argsort(-shares, kind="stable")[:_TOLD]
-        return ", ".join(
-            f"{classes[index]} {percent(shares[index])}" for index in largest if shares[index]
-        )
-    if "boxes" in answer:
-        lines = map(_line, answer["names"], answer["scores"], answer["boxes"])
-        return "\n".join([count_in_words(answer["names"], classes), *lines])
-    if "label" in answer:
-        return f"{answer['label']} ({percent(answer['probabilities'][answer['index']])})"
-    return "; ".join(
-        f"{name} = {np.array2string(output, precision=4, threshold=12)}"
-        for name, output in answer["outputs"].items()
-    )
+def class_name(labels: Sequence[str], index: int) -> str:
+    """The name of class `index`, or its number where it has none."""
+    return labels[index] if index < len(labels) else str(index)
 
 
 def count_in_words(names: Sequence[str], classes: Sequence[str]) -> str:
@@ -53,16 +32,11 @@ def plural(noun: str) -> str:
     return f"{noun}s"
 
 
-def shares_of(classes: np.ndarray, count: int) -> np.ndarray:
-    """The share of the pixels of each of `count` classes in a map of them."""
-    return np.bincount(classes.ravel(), minlength=count) / max(1, classes.size)
+def fractions_of(label_map: np.ndarray, count: int) -> np.ndarray:
+    """The fraction of the pixels of each of `count` classes in a map of class ids."""
+    return np.bincount(label_map.ravel(), minlength=count) / max(1, label_map.size)
 
 
-def percent(share: float) -> str:
-    """A share with one place after the decimal point."""
-    return f"{100 * float(share):.1f} %"
-
-
-def _line(name: str, score: float, box: np.ndarray) -> str:
-    left, top, right, bottom = (f"{side:.1f}" for side in box)
-    return f"  {name} ({percent(score)}): left {left}, top {top}, right {right}, bottom {bottom}"
+def percent(fraction: float) -> str:
+    """A fraction with one place after the decimal point."""
+    return f"{100 * float(fraction):.1f} %"

@@ -1,1 +1,1 @@
-"""TODO."""
+"""What a detector's outputs become: boxes decoded, overlapping ones suppressed."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from deploy.runtime.boxes.decoding import FORMATS, Size, locations
+from deploy.runtime.boxes.decoding import FORMATS, Size, grid_points
 from deploy.runtime.errors import DeployError
 
-# Of these formats a box belongs to a location of a grid, and of it to so many boxes.
+# Of these formats a box belongs to a grid point of a grid, and of it to so many boxes.
 _ON_GRIDS = ("cells", "distances", "deltas")
 _ANCHORS = ("sizes", "scales", "aspect_ratios", "box_variance", "clip_boxes")
 
 
-def check_detector(
+def check_decoding_config(
     detector: Any, outputs: Sequence[Mapping[str, Any]], input_shape: Sequence[int]
 ) -> None:
     """Whether `detections` can serve a model of these outputs with this description.
@@ -24,19 +24,21 @@ def check_detector(
             - `format`: what the numbers of a box are.
 
               "cells": centre y, centre x, height, width, each 0 to 1, in a square of `cells`
-              strides around the location's centre.
-              "distances": those of the left, top, right and bottom side from the location's centre
-              in strides, each as logits of a distribution over 0, 1, … (keras-cv's YOLOV8Detector).
+              strides around the grid point's centre.
+              "distances": those of the left, top, right and bottom side from the grid point's
+              centre in strides, each as logits of a distribution over 0, 1, … (keras-cv's
+              YOLOV8Detector).
               "deltas": y, x, height, width, relative to anchors (keras-cv's RetinaNet): `anchors`
               has `sizes` (one a level), `scales`, `aspect_ratios`, `clip_boxes` (those of its
               AnchorGenerator) and `box_variance`.
-              "cycxhw-normalized": centre y, centre x, height, width as shares of the picture.
-              "xyxy": left, top, right, bottom as shares of the picture.
+              "cycxhw-normalized": centre y, centre x, height, width as fractions of the image.
+              "xyxy": left, top, right, bottom as fractions of the image.
             - `boxes` and `scores`: the positions of these outputs, (1, N, 4) (of "distances"
               (1, N, 4 · bins)) and (1, N, classes).
             - `activation`: "sigmoid" where the scores are probabilities, "linear" for logits.
-            - `strides`, of the first three formats: pixels from one location to the next, of each
-              level; a level has ceil(height / stride) x ceil(width / stride) locations, row by row.
+            - `strides`, of the first three formats: pixels from one grid point to the next, of
+              each level; a level has ceil(height / stride) x ceil(width / stride) grid points, row
+              by row.
             - `score_threshold` and `iou_threshold`, 0 to 1, and `max_detections`.
             - `class_agnostic`, false unless given: whether boxes suppress those of other classes.
             - `coefficients` and `prototypes`, of an instance segmenter: the positions of the
@@ -109,7 +111,7 @@ def _check_grids(detector: Mapping[str, Any], count: int, input_size: Size) -> N
         _check(detector, "cells", lambda v: _is_number(v) and v > 0, "strides a box can reach")
     if detector["format"] == "deltas":
         each = _check_anchors(detector, len(strides))
-    expected = each * len(locations(tuple(strides), input_size)[0])
+    expected = each * len(grid_points(tuple(strides), input_size)[0])
     if expected != count:
         raise _error(
             f"{expected} boxes of an input of {input_size[0]}x{input_size[1]} and the strides "
@@ -119,7 +121,7 @@ def _check_grids(detector: Mapping[str, Any], count: int, input_size: Size) -> N
 
 
 def _check_anchors(detector: Mapping[str, Any], levels: int) -> int:
-    """The number of anchors at a location."""
+    """The number of anchors at a grid point."""
     _check(
         detector,
         "anchors",

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Predictions drawn on their images, and where the drawings go."""
