@@ -1,1 +1,1 @@
-"""TODO."""
+"""How numbers are stored: calibration, recipes, mixed precision, the errors layer by layer."""
