@@ -1,1 +1,1 @@
-"""How numbers are stored: calibration, recipes, mixed precision, the errors layer by layer."""
+"""Calibration data, the schemes' recipes, layers' errors, and mixed precision."""

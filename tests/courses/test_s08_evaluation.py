@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
+from deploy.runtime.detection import detections
 
 from courses.s08_detection_and_segmentation import evaluation, pictures, recipe
-from deploy.runtime.detection import detections
 from thinkkeras.datasets import load_detection
 from thinkkeras.models import describe, yolact_tiny, yolo_tiny
 

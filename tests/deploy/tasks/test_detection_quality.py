@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
+from deploy.tasks.answers import agreement_of_detections, answers, compare, measure
+from deploy.tasks.infer import read_detector
+from deploy.tasks.quality import agreement
 
 import deploy
 from deploy.bundle.card_text import table
 from deploy.measure.formatting import score
 from deploy.measure.parity import is_fraction, loss_in_points
-from deploy.tasks.answers import agreement_of_detections, answers, compare, measure
-from deploy.tasks.infer import read_detector
-from deploy.tasks.quality import agreement
 
 DETECTOR = {
     "format": "xyxy",
