@@ -1,23 +1,46 @@
-"""Session 1's tables: rows of text, the header first."""
+"""What session 1 measures, in tables: rows of text, the header first."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
+from sklearn.datasets import load_breast_cancer
 
-from courses.s01_introduction.from_scratch import Step, largest_difference
+from courses.s01_introduction.references import Step, largest_difference
 from deploy.report import score
+from thinkkeras.datasets import as_arrays, load
+
+# The names of `breast_cancer`'s features.
+MEASURES = list(map(str, load_breast_cancer().feature_names))
 
 
-def agreement(twins: Mapping[str, tuple[Sequence[Step], Sequence[Step]]]) -> list[list[str]]:
+def standardised_measures(chosen: Sequence[str], seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Some measures of the training split of `breast_cancer`, each of mean 0 and deviation 1.
+
+    Args:
+        chosen: names of measures, as scikit-learn has them.
+        seed: orders the examples.
+
+    Returns:
+        (x, y): `x` float64 of shape (examples, measures), `y` 0 for malignant and 1 for benign.
+    """
+    (train, _, _), _ = load("breast_cancer", seed=seed)
+    table, y = as_arrays(train)
+    x = table[:, [MEASURES.index(name) for name in chosen]].astype(np.float64)
+    return (x - x.mean(axis=0)) / x.std(axis=0), y
+
+
+def agreement_table(
+    counterparts: Mapping[str, tuple[Sequence[Step], Sequence[Step]]],
+) -> list[list[str]]:
     """The same training in NumPy and in Keras.
 
     Args:
-        twins: by network, NumPy's steps (one more) and Keras's.
+        counterparts: by network, NumPy's steps (one more) and Keras's.
     """
     rows = [["network", "steps", "last loss, NumPy", "Keras", "losses differ by", "weights by"]]
-    for name, (ours, theirs) in twins.items():
+    for name, (ours, theirs) in counterparts.items():
         loss, weight = largest_difference(ours, theirs)
         last = len(theirs) - 1
         losses = f"{ours[last].loss:.7f}", f"{theirs[last].loss:.7f}"
@@ -25,13 +48,13 @@ def agreement(twins: Mapping[str, tuple[Sequence[Step], Sequence[Step]]]) -> lis
     return rows
 
 
-def decisions(
-    sought: np.ndarray, probability: np.ndarray, cost: float, thresholds: Sequence[float]
+def decision_table(
+    positive: np.ndarray, probability: np.ndarray, cost: float, thresholds: Sequence[float]
 ) -> list[list[str]]:
     """What thresholds find, miss and cost.
 
     Args:
-        sought: (examples,), whether an example is of the class to be found.
+        positive: (examples,), whether an example is of the class to be found.
         probability: (examples,), of that class.
         cost: of a miss, in false alarms.
         thresholds: to compare.
@@ -39,22 +62,22 @@ def decisions(
     rows = [["threshold", "found", "missed", "false alarms", "sensitivity", "specificity", "cost"]]
     for threshold in thresholds:
         alarm = probability >= threshold
-        missed, false_alarms = np.sum(sought & ~alarm), np.sum(~sought & alarm)
+        missed, false_alarms = np.sum(positive & ~alarm), np.sum(~positive & alarm)
         rows.append(
             [
                 f"{threshold:.2f}",
-                f"{np.sum(sought & alarm):,} of {sought.sum():,}",
+                f"{np.sum(positive & alarm):,} of {positive.sum():,}",
                 f"{missed:,}",
                 f"{false_alarms:,}",
-                f"{100 * alarm[sought].mean():.1f} %",
-                f"{100 * (~alarm[~sought]).mean():.1f} %",
+                f"{100 * alarm[positive].mean():.1f} %",
+                f"{100 * (~alarm[~positive]).mean():.1f} %",
                 f"{cost * missed + false_alarms:,.0f}",
             ]
         )
     return rows
 
 
-def networks(
+def network_table(
     runs: Mapping[str, tuple[keras.Model, keras.callbacks.History]],
 ) -> list[list[str]]:
     """What trained networks reached at their end, on training and on validation data; the
@@ -77,7 +100,7 @@ def networks(
     return rows
 
 
-def float_layers(cards: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+def float_layer_table(cards: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     """What integers throughout would have cost, and what the bundles hold.
 
     Args:

@@ -27,7 +27,7 @@ def cross_entropy(z: np.ndarray, y: np.ndarray) -> float:
     return float(np.mean(np.logaddexp(0, z) - y * z))
 
 
-def logistic_regression(
+def train_logistic_regression(
     x: np.ndarray,
     y: np.ndarray,
     weights: np.ndarray,
@@ -46,17 +46,17 @@ def logistic_regression(
         learning_rate: the length of a step, in gradients.
         steps: how many.
     """
-    passed = []
+    steps_taken = []
     for _ in range(steps + 1):
         z = x @ weights + bias
-        passed.append(Step((weights, np.array([bias])), cross_entropy(z, y)))
+        steps_taken.append(Step((weights, np.array([bias])), cross_entropy(z, y)))
         error = (sigmoid(z) - y) / len(x)  # dL/dz of each example
         weights = weights - learning_rate * x.T @ error
         bias = bias - learning_rate * error.sum()
-    return passed
+    return steps_taken
 
 
-def one_hidden_layer(
+def train_one_hidden_layer(
     x: np.ndarray,
     y: np.ndarray,
     kernel: np.ndarray,
@@ -76,11 +76,11 @@ def one_hidden_layer(
         steps: how many.
     """
     bias, offset = np.zeros(kernel.shape[1]), 0.0
-    passed = []
+    steps_taken = []
     for _ in range(steps + 1):
         a = np.tanh(x @ kernel + bias)
         z = a @ weights + offset
-        passed.append(Step((kernel, bias, weights, np.array([offset])), cross_entropy(z, y)))
+        steps_taken.append(Step((kernel, bias, weights, np.array([offset])), cross_entropy(z, y)))
         error = (sigmoid(z) - y) / len(x)
         # Backwards: through the output's weights, then through tanh, whose slope is 1 - a².
         hidden_error = np.outer(error, weights) * (1 - a**2)
@@ -90,11 +90,12 @@ def one_hidden_layer(
         )
         kernel = kernel - learning_rate * x.T @ hidden_error
         bias = bias - learning_rate * hidden_error.sum(axis=0)
-    return passed
+    return steps_taken
 
 
-def answers(step: Step) -> Callable[[np.ndarray], np.ndarray]:
-    """What a network says at that moment: (points, features) to (points,) probabilities."""
+def predictor(step: Step) -> Callable[[np.ndarray], np.ndarray]:
+    """A network at one moment of its training, as a function from points (points, features) to
+    probabilities of class 1, (points,)."""
 
     def predict(points: np.ndarray) -> np.ndarray:
         a, parameters = points, step.parameters
@@ -105,7 +106,7 @@ def answers(step: Step) -> Callable[[np.ndarray], np.ndarray]:
     return predict
 
 
-def in_keras(
+def train_in_keras(
     x: np.ndarray, y: np.ndarray, start: Step, *, learning_rate: float, steps: int
 ) -> list[Step]:
     """The same training by `fit`: the same start, plain SGD, all examples in one batch.
@@ -113,7 +114,7 @@ def in_keras(
     Args:
         x: (examples, features).
         y: (examples,), classes 0 and 1.
-        start: of `logistic_regression` or `one_hidden_layer`.
+        start: of `train_logistic_regression` or `train_one_hidden_layer`.
         learning_rate: as there.
         steps: how many.
 
@@ -128,23 +129,23 @@ def in_keras(
         optimizer=keras.optimizers.SGD(learning_rate),
         loss=keras.losses.BinaryCrossentropy(from_logits=True),
     )
-    passed = []
+    steps_taken = []
     keep = keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, logs: passed.append(
+        on_epoch_end=lambda epoch, logs: steps_taken.append(
             Step(tuple(model.get_weights()), logs["loss"])
         )
     )
     # One batch holds all, so that an epoch is a step.
     model.fit(x, y, batch_size=len(x), epochs=steps, shuffle=False, callbacks=[keep], verbose=0)
-    return passed
+    return steps_taken
 
 
 def largest_difference(ours: Sequence[Step], keras_steps: Sequence[Step]) -> tuple[float, float]:
     """How far NumPy and Keras are apart at most: in a loss, and in a parameter.
 
     Args:
-        ours: of `logistic_regression` or `one_hidden_layer`, one `Step` more than Keras has.
-        keras_steps: of `in_keras`.
+        ours: NumPy's steps, of one of the functions above, one `Step` more than Keras has.
+        keras_steps: of `train_in_keras`.
     """
     losses = [abs(a.loss - b.loss) for a, b in zip(ours, keras_steps, strict=False)]
     parameters = [

@@ -24,7 +24,7 @@ STARTS = ("too small", "Glorot", "He", "too large")
 def as_rows(
     images: np.ndarray, classes: np.ndarray, count: int, limit: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures and classes as the NumPy networks take them.
+    """Images and classes as the NumPy networks take them.
 
     Args:
         images: (examples, height, width, channels), pixels of 0-255.

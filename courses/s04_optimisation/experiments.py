@@ -57,7 +57,7 @@ def best_rate(
         model: compiled, at its first weights.
         rates: to try, each from those weights.
         train: arguments of `fit`: `x`, `y`, `epochs` …
-        validation: pictures and classes.
+        validation: images and classes.
         seed: of the order of the examples.
     """
     weights, losses = model.get_weights(), []

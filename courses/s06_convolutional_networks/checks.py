@@ -1,6 +1,6 @@
 """Session 6, checks: what each exercise must compute (graded by `courses.grading`).
 
-The layers are compared with Keras's own, on pictures that are not square, with several channels
+The layers are compared with Keras's own, on images that are not square, with several channels
 and kernels that are neither symmetric nor of odd size only.
 """
 
@@ -129,7 +129,7 @@ def check_receptive_field(answers: Any) -> None:
 
 
 def check_edge_kernel(answers: Any) -> None:
-    """The kernel's answer to four pictures that tell every wrong one apart."""
+    """The kernel's answer to four images that tell every wrong one apart."""
     ramp = np.tile(np.arange(6.0), (5, 1))
     for name, picture, answer in (
         ("ramp brighter to the right", ramp, 1.0),
@@ -233,7 +233,7 @@ def _expect_probabilities(model: keras.Model, input_shape: tuple[int, ...]) -> N
     """A softmax at the end, and something that is not linear before it."""
     first, second = np.random.default_rng(SEED).integers(0, 2, (2, *input_shape))
     pictures = np.stack([first, second, (first + second) / 2])
-    # A network that forgot to rescale saturates on bright pictures: look at darker ones then.
+    # A network that forgot to rescale saturates on bright images: look at darker ones then.
     for brightness in (255, 16, 1):
         batch = (brightness * pictures).astype(np.float32)
         probabilities = keras.ops.convert_to_numpy(model(batch)).astype(np.float64)
@@ -247,7 +247,7 @@ def _expect_probabilities(model: keras.Model, input_shape: tuple[int, ...]) -> N
         if probabilities.min() > 1e-30:
             break
     # Up to a constant of the softmax's own, a network without activations is affine: halfway
-    # between two pictures its logits lie halfway between theirs.
+    # between two images its logits lie halfway between theirs.
     logits = np.log(np.maximum(probabilities, 1e-30))
     logits -= logits.mean(axis=1, keepdims=True)
     bend = np.abs(logits[2] - (logits[0] + logits[1]) / 2).max()

@@ -107,7 +107,7 @@ def kernel_responses(
     names: Sequence[str],
     path: PathLike | None = None,
 ) -> Figure:
-    """Draws a picture, the kernels laid over it and the feature map that each one makes.
+    """Draws an image, the kernels laid over it and the feature map that each one makes.
 
     Args:
         image: (height, width), pixels of 0-255.
@@ -139,11 +139,11 @@ def kernel_responses(
 def receptive_fields(
     stack: Sequence[Window], input_size: int, path: PathLike | None = None
 ) -> Figure:
-    """Draws how the receptive field grows from layer to layer, against the picture's width.
+    """Draws how the receptive field grows from layer to layer, against the image's width.
 
     Args:
         stack: the layers, as `windows` returns them.
-        input_size: width of the picture in pixels.
+        input_size: width of the image in pixels.
         path: where to save the figure.
     """
     figure = Figure(figsize=(10, 0.5 * len(stack) + 1.4), layout="constrained")
@@ -203,7 +203,7 @@ def feature_maps(
     *,
     maps: int = 10,
 ) -> Figure:
-    """Draws what the stages of a network make of one picture, the strongest maps first.
+    """Draws what the stages of a network make of one image, the strongest maps first.
 
     Args:
         image: (height, width, channels), pixels of 0-255.

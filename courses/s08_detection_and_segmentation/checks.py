@@ -210,7 +210,7 @@ def check_roi_align(answers: Any) -> None:
 
 
 def check_assemble_masks(answers: Any) -> None:
-    """Cell by cell, on boxes that stand out of the picture or hold no cell's centre."""
+    """Cell by cell, on boxes that stand out of the image or hold no cell's centre."""
     random = np.random.default_rng(SEED)
     for (height, width, maps), count, stride in (
         ((6, 9, 4), 5, 4),

@@ -1,4 +1,4 @@
-"""Session 8's figures of masks: four tasks on one picture, YOLACT's mixture, semantic maps.
+"""Session 8's figures of masks: four tasks on one image, YOLACT's mixture, semantic maps.
 
 Every function returns a matplotlib `Figure` and, where `path` is given, saves it as PNG.
 """
@@ -24,7 +24,7 @@ def four_tasks(
     labels: Sequence[str],
     path: PathLike | None = None,
 ) -> Figure:
-    """Draws one picture four times, with the answers to four questions about it.
+    """Draws one image four times, with the answers to four questions about it.
 
     Args:
         image: uint8 (height, width, 3).
@@ -105,7 +105,7 @@ def prototypes(
         (cut, box),
     ):
         size = (right - left, below - above)
-        # White around black is seen on any picture.
+        # White around black is seen on any image.
         for colour, line in (("white", 3.0), ("black", 1.5)):
             corner = (left - 0.5, above - 0.5)
             axes.add_patch(Rectangle(corner, *size, fill=False, ec=colour, lw=line))
@@ -119,11 +119,11 @@ def semantic_maps(
     labels: Sequence[str],
     path: PathLike | None = None,
 ) -> Figure:
-    """Draws up to 6 pictures, what each pixel is, and what was predicted, with the IoU.
+    """Draws up to 6 images, what each pixel is, and what was predicted, with the IoU.
 
     Args:
-        images: (pictures, height, width, 3), pixels of 0-255.
-        true: (pictures, height, width), 0 for the background, then 1 + the class.
+        images: (images, height, width, 3), pixels of 0-255.
+        true: (images, height, width), 0 for the background, then 1 + the class.
         predicted: of the same shape.
         labels: the classes' names, without a background.
         path: where to save the figure.
@@ -149,7 +149,7 @@ def semantic_maps(
 
 
 def tinted(image: np.ndarray, classes_map: np.ndarray, classes: int) -> np.ndarray:
-    """The picture in pale grey, and the pixels of each class, or object, in a colour of its own.
+    """The image in pale grey, and the pixels of each class, or object, in a colour of its own.
 
     Args:
         image: (height, width, 3), pixels of 0-255.
@@ -183,7 +183,7 @@ def _colour(index: int) -> np.ndarray:
 
 
 def _counted(found: np.ndarray, labels: Sequence[str]) -> str:
-    """What was found, in words that fit above a picture."""
+    """What was found, in words that fit above an image."""
     if len(labels) == 1:
         return f"{len(found)} {labels[0]}{'s' * (len(found) != 1)}"
     counts = [(int((found == index).sum()), name) for index, name in enumerate(labels)]

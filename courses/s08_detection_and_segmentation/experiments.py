@@ -1,4 +1,4 @@
-"""What the session measures: the truths of a data set, and a Keras model's answers to its pictures.
+"""What the session measures: the truths of a data set, and a Keras model's answers to its images.
 
 A Keras model's outputs are read by the very code that reads them on the device, so that both are
 judged alike.
@@ -24,11 +24,11 @@ IOU_THRESHOLDS = (0.5, 0.55, 0.6, 0.65)
 
 
 class Pictures(NamedTuple):
-    """The pictures of a data set's split, with all that is true of them."""
+    """The images of a data set's split, with all that is true of them."""
 
-    images: np.ndarray  # uint8 (pictures, height, width, 3)
+    images: np.ndarray  # uint8 (images, height, width, 3)
     truths: list[dict[str, np.ndarray]]  # boxes, labels (and masks), as `thinkkeras.metrics` has it
-    maps: np.ndarray | None  # class ids, int32 (pictures, height, width); None without masks
+    maps: np.ndarray | None  # class ids, int32 (images, height, width); None without masks
 
 
 def gather(batches: tf.data.Dataset, masks: bool = True) -> Pictures:
@@ -61,7 +61,7 @@ def answers(
 
     Args:
         model: With the outputs that `detector` names.
-        images: Pixels in 0-255, `(pictures, height, width, 3)`.
+        images: Pixels in 0-255, `(images, height, width, 3)`.
         detector: How its outputs become boxes, as `deploy.export` takes it.
         score_threshold: The lowest score of a detection.
     """
@@ -69,7 +69,7 @@ def answers(
 
 
 def predict(model: keras.Model, images: np.ndarray) -> dict[str, np.ndarray]:
-    """A Keras detector's outputs for pictures in 0-255, `(pictures, ...)` each, by their names."""
+    """A Keras detector's outputs for images in 0-255, `(images, ...)` each, by their names."""
     outputs = model.predict(images, batch_size=8, verbose=0)
     return dict(zip(model.output_names, outputs, strict=True))
 
@@ -80,7 +80,7 @@ def read(
     detector: Mapping[str, Any],
     score_threshold: float = LEAST_SCORE,
 ) -> list[dict[str, np.ndarray]]:
-    """The answers that outputs of pictures of the `size` (height, width) stand for: `answers`."""
+    """The answers that outputs of images of the `size` (height, width) stand for: `answers`."""
     names = list(outputs)
     kinds = ("boxes", "scores", "coefficients", "prototypes")
     places = {kind: names.index(detector[kind]) for kind in kinds if kind in detector}
@@ -129,7 +129,7 @@ def mean_iou(maps: np.ndarray, answers: Sequence[np.ndarray]) -> float:
 def quarters(
     images: np.ndarray, truths: Sequence[Mapping[str, np.ndarray]], label: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The four quarters of each picture, and whether an object of the class `label` is in each.
+    """The four quarters of each image, and whether an object of the class `label` is in each.
 
     It is in where at least half of its box lies; quarters that hold less than half of a box, but
     some of it, are left out: nobody would know what to say of them.
@@ -154,7 +154,7 @@ def quarters(
 
 
 def most_uncertain_class(truths: Sequence[Mapping[str, np.ndarray]], classes: int) -> int:
-    """The class that is in as many pictures as not, as nearly as any."""
+    """The class that is in as many images as not, as nearly as any."""
     shares = [np.mean([label in truth["labels"] for truth in truths]) for label in range(classes)]
     return int(np.argmin(np.abs(np.array(shares) - 0.5)))
 
@@ -212,7 +212,7 @@ def table_of_results(
     """What the Keras networks reach on test data, a row each, the header first.
 
     Args:
-        truths: Of the test pictures.
+        truths: Of the test images.
         found: The detections in them, at all scores.
         labels: The classes' names.
         threshold: The score that the detections to count reach, chosen on validation data.

@@ -40,7 +40,7 @@ def of_detection(
         folder: Where the PNG files go.
         network: The detector.
         described: How its outputs become boxes.
-        tested: The test pictures.
+        tested: The test images.
         found: Its answers to them, at all scores.
         labels: The classes' names.
     """
@@ -92,16 +92,16 @@ def of_masks(
     maps: np.ndarray,
     labels: Sequence[str],
 ) -> None:
-    """Four answers to one picture, maps of classes, and how a mask is mixed.
+    """Four answers to one image, maps of classes, and how a mask is mixed.
 
     Args:
         folder: Where the PNG files go.
-        classifier: Of quarters of pictures.
+        classifier: Of quarters of images.
         network: The instance segmenter.
         described: How its outputs become boxes and masks.
-        tested: The test pictures.
+        tested: The test images.
         found: Its answers to them, at all scores.
-        maps: The semantic segmenter's class ids, (pictures, height, width).
+        maps: The semantic segmenter's class ids, (images, height, width).
         labels: The classes' names.
     """
     threshold = described["score_threshold"]
@@ -128,7 +128,7 @@ def of_masks(
 
 
 def telling(tested: Pictures, found: Sequence[Mapping[str, np.ndarray]], threshold: float) -> int:
-    """A picture with 7 objects, or as near to that as there is, all counted where there is one."""
+    """An image with 7 objects, or as near to that as there is, all counted where there is one."""
     true, counted = metrics.counts(tested.truths, found, threshold)
     return int(np.argmin(np.abs(true - 7) + 3 * np.abs(true - counted)))
 

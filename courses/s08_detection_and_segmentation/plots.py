@@ -74,7 +74,7 @@ def assignment(
     Args:
         image: (height, width, 3), pixels of 0-255.
         cells: what `thinkkeras.boxes.locations` returns, (N, 3).
-        weights: how well each location suits each object, (M, N): one picture's
+        weights: how well each location suits each object, (M, N): one image's
             `thinkkeras.assignment.Assignment.weights`. The larger the dot, the larger the weight.
         boxes: of the objects, (M, 4) in pixels; those without area are empty places.
         path: where to save the figure.
@@ -86,7 +86,7 @@ def assignment(
     largest = sizes.max(initial=1e-12)
     panels = figure.subplots(1, len(strides), squeeze=False)[0]
     for axes, stride in zip(panels, strides, strict=True):
-        # A pale picture leaves the colours to the objects.
+        # A pale image leaves the colours to the objects.
         show_picture(axes, 255 - (255 - image.astype("float32")) * 0.45)
         here = cells[:, 2] == stride
         axes.scatter(*cells[here, :2].T - 0.5, s=1.5, color="0.4", linewidths=0)
@@ -208,5 +208,5 @@ def _iou(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def _tall(width: float, image: np.ndarray) -> float:
-    """Inches of height for a picture of `width` inches."""
+    """Inches of height for an image of `width` inches."""
     return width * image.shape[0] / image.shape[1]

@@ -77,7 +77,7 @@ def anchors(locations: np.ndarray, stride: int, cells: int) -> tuple[np.ndarray,
 
 
 def detected_pictures(seed: int) -> Iterator[tuple[str, list[np.ndarray], list[Detections]]]:
-    """What the case is, true boxes of each picture, and detections of each."""
+    """What the case is, true boxes of each image, and detections of each."""
     random = np.random.default_rng(seed)
     nothing, no_scores = np.zeros((0, 4)), np.zeros(0)
     pair = np.array([[0, 0, 10, 10], [2, 0, 12, 10]], float)
@@ -100,7 +100,7 @@ def detected_pictures(seed: int) -> Iterator[tuple[str, list[np.ndarray], list[D
 
 
 def counted_pictures(seed: int) -> Iterator[tuple[str, np.ndarray, list[np.ndarray]]]:
-    """What the case is, the number of objects in each picture, and the detections' scores."""
+    """What the case is, the number of objects in each image, and the detections' scores."""
     cases: list[tuple[list[int], list[list[float]]]] = [
         ([1, 2], [[0.9, 0.3], [0.5, 0.6, 0.2]]),
         ([0, 0, 1], [[0.75], [0.5, 0.25], []]),  # to count nothing is best

@@ -64,7 +64,7 @@ def decode_boxes(numbers: np.ndarray, locations: np.ndarray, stride: int, cells:
 def average_precision(
     truths: list[np.ndarray], predictions: list[tuple[np.ndarray, np.ndarray]], iou_threshold: float
 ) -> float:
-    """COCO's average precision of one class at one IoU, over several pictures."""
+    """COCO's average precision of one class at one IoU, over several images."""
     objects = sum(len(boxes) for boxes in truths)
     if not objects:
         return float("nan")
@@ -152,7 +152,7 @@ def detector_levels(
 
 
 def counting_threshold(counts: np.ndarray, scores: list[np.ndarray]) -> float:
-    """The score threshold that counts best: chosen on validation pictures."""
+    """The score threshold that counts best: chosen on validation images."""
     candidates = np.unique(np.concatenate([*scores, [np.inf]]))[::-1]  # the highest first
     counted = np.array([[np.sum(found >= score) for found in scores] for score in candidates])
     return float(candidates[np.abs(counted - counts).mean(axis=1).argmin()])
@@ -163,7 +163,7 @@ def _areas(boxes: np.ndarray) -> np.ndarray:
 
 
 def _hits(overlaps: np.ndarray, scores: np.ndarray, iou_threshold: float) -> np.ndarray:
-    """Whether each detection of a picture takes a truth; overlaps are (detections, truths)."""
+    """Whether each detection of an image takes a truth; overlaps are (detections, truths)."""
     hits = np.zeros(len(scores), bool)
     free = np.ones(overlaps.shape[1], bool)
     for index in np.argsort(-scores, kind="stable"):

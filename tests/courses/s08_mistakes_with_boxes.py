@@ -232,7 +232,7 @@ def threshold_with(reach=np.greater_equal, error=None, first="highest", candidat
 
 
 def sum_of_errors(difference):
-    """Too many and too few cancel out over the pictures."""
+    """Too many and too few cancel out over the images."""
     return np.abs(difference.sum(axis=1))
 
 

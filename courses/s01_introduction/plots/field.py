@@ -1,4 +1,4 @@
-"""Session 1's view of the field: its dates, the sizes of its networks, the course's own plan.
+"""The field: its dates, the sizes of its networks, the course's own plan.
 
 The data stand here with their sources; every function returns a matplotlib `Figure` and, where
 `path` is given, saves it as PNG.

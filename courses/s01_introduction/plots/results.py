@@ -1,4 +1,4 @@
-"""Session 1's figures of the run: the data, the weights, the threshold, the int8 step.
+"""The figures of the run: the data, the weights, the threshold, the int8 step.
 
 Every function returns a matplotlib `Figure` and, where `path` is given, saves it as PNG.
 """
@@ -7,37 +7,21 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
-from sklearn.datasets import load_breast_cancer
 
-from courses.s01_introduction.drawings import COLOURS
-from thinkkeras.datasets import DatasetInfo, as_arrays, load
+from courses.s01_introduction.experiments import MEASURES
+from courses.s01_introduction.plots.theory import COLOURS
+from thinkkeras.datasets import DatasetInfo
 from thinkkeras.plots import BLUE, GREY, RED, PathLike, class_samples, save, show_picture
 
-_MEASURES = list(map(str, load_breast_cancer().feature_names))
 # Radius, texture, smoothness and concave points, of the mean cell and of the worst ones.
-_EIGHT = [0, 1, 4, 7, 20, 21, 24, 27]
-
-
-def standardised_measures(chosen: Sequence[str], seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Some measures of the training split of `breast_cancer`, each of mean 0 and deviation 1.
-
-    Args:
-        chosen: names of measures, as scikit-learn has them.
-        seed: orders the examples.
-
-    Returns:
-        (x, y): `x` float64 of shape (examples, measures), `y` 0 for malignant and 1 for benign.
-    """
-    (train, _, _), _ = load("breast_cancer", seed=seed)
-    table, y = as_arrays(train)
-    x = table[:, [_MEASURES.index(name) for name in chosen]].astype(np.float64)
-    return (x - x.mean(axis=0)) / x.std(axis=0), y
+SHOWN_MEASURES = [0, 1, 4, 7, 20, 21, 24, 27]
 
 
 def show_data(x: np.ndarray, y: np.ndarray, info: DatasetInfo, path: PathLike) -> None:
-    """Draws eight measures of a table, or some pictures of each class."""
+    """Draws eight measures of a table, or some images of each class."""
     if len(info.input_shape) == 1:
-        measures(x[:, _EIGHT], y, [_MEASURES[index] for index in _EIGHT], info.labels, path)
+        names = [MEASURES[index] for index in SHOWN_MEASURES]
+        measures(x[:, SHOWN_MEASURES], y, names, info.labels, path)
     else:
         class_samples(x, y, info.labels, path)
 
@@ -45,7 +29,7 @@ def show_data(x: np.ndarray, y: np.ndarray, info: DatasetInfo, path: PathLike) -
 def show_weights(
     kernel: np.ndarray, x: np.ndarray, y: np.ndarray, info: DatasetInfo, path: PathLike
 ) -> None:
-    """Draws the weights of a table's measures, or those of pixels as pictures.
+    """Draws the weights of a table's measures, or those of pixels as images.
 
     Args:
         kernel: (features, classes).
@@ -55,16 +39,16 @@ def show_weights(
         path: where to save the figure.
     """
     if len(info.input_shape) == 1:
-        weight_bars(kernel[:, 1], _MEASURES, info.labels, path)
+        weight_bars(kernel[:, 1], MEASURES, info.labels, path)
     else:
-        weight_pictures(kernel, x, y, info.labels, path)
+        weight_images(kernel, x, y, info.labels, path)
 
 
 def measures(
     x: np.ndarray,
     y: np.ndarray,
     names: Sequence[str],
-    labels: Sequence[str],
+    class_names: Sequence[str],
     path: PathLike | None = None,
 ) -> Figure:
     """Draws how each measure is spread in the two classes, eight measures at most.
@@ -73,7 +57,7 @@ def measures(
         x: (examples, features), in the table's own units.
         y: (examples,), classes 0 and 1.
         names: of the features.
-        labels: of the classes.
+        class_names: of the classes.
         path: where to save the figure.
     """
     figure = Figure(figsize=(11, 4.4), layout="constrained")
@@ -81,7 +65,7 @@ def measures(
     for axes, name, column in zip(panels.flat, names, x.T, strict=False):
         edges = np.linspace(column.min(), column.max(), 30)
         for label, colour in enumerate(COLOURS):
-            axes.hist(column[y == label], edges, color=colour, alpha=0.55, label=labels[label])
+            axes.hist(column[y == label], edges, color=colour, alpha=0.55, label=class_names[label])
         axes.set_title(name, fontsize=10)
         axes.set_yticks([])
         axes.spines[["top", "right", "left"]].set_visible(False)
@@ -91,14 +75,17 @@ def measures(
 
 
 def weight_bars(
-    weights: np.ndarray, names: Sequence[str], labels: Sequence[str], path: PathLike | None = None
+    weights: np.ndarray,
+    names: Sequence[str],
+    class_names: Sequence[str],
+    path: PathLike | None = None,
 ) -> Figure:
     """Draws a logistic regression's weights on standardised measures, the strongest first.
 
     Args:
         weights: (features,).
         names: of the features.
-        labels: of class 0, for which negative weights speak, and class 1.
+        class_names: of class 0, for which negative weights speak, and class 1.
         path: where to save the figure.
     """
     order = np.argsort(-np.abs(weights))
@@ -109,32 +96,32 @@ def weight_bars(
     axes.set_yticks(range(len(order)), [names[index] for index in order], fontsize=8)
     axes.invert_yaxis()
     axes.axvline(0, color="0.3", linewidth=1)
-    axes.set_xlabel(f"← speaks for {labels[0]}      weight      speaks for {labels[1]} →")
+    axes.set_xlabel(f"← speaks for {class_names[0]}      weight      speaks for {class_names[1]} →")
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
     return save(figure, path)
 
 
-def weight_pictures(
+def weight_images(
     kernel: np.ndarray,
     images: np.ndarray,
     classes: np.ndarray,
-    labels: Sequence[str],
+    class_names: Sequence[str],
     path: PathLike | None = None,
     *,
     most: int = 10,
 ) -> Figure:
-    """Draws each class's mean picture above its weights, blue for "speaks against".
+    """Draws each class's mean image above its weights, blue for "speaks against".
 
     Args:
         kernel: (pixels x channels, classes) of a softmax regression; channels are averaged.
         images: (examples, height, width, channels), pixels of 0-255.
-        classes: (examples,), the class of each picture.
-        labels: of the classes.
+        classes: (examples,), the class of each image.
+        class_names: of the classes.
         path: where to save the figure.
         most: classes that are shown.
     """
-    shape, shown = images.shape[1:], min(most, len(labels))
+    shape, shown = images.shape[1:], min(most, len(class_names))
     figure = Figure(figsize=(1.15 * shown, 2.7), layout="constrained")
     panels = figure.subplots(2, shown, squeeze=False)
     reach = np.percentile(np.abs(kernel), 99)
@@ -142,7 +129,7 @@ def weight_pictures(
         upper, lower = panels[:, label]
         if (classes == label).any():
             show_picture(upper, images[classes == label].mean(axis=0))
-        upper.set_title(labels[label], fontsize=9)
+        upper.set_title(class_names[label], fontsize=9)
         weights = kernel[:, label].reshape(shape).mean(axis=-1)
         lower.imshow(weights, cmap="RdBu_r", vmin=-reach, vmax=reach)
         for axes in (upper, lower):
@@ -151,35 +138,37 @@ def weight_pictures(
 
 
 def thresholds(
-    truth: np.ndarray,
+    positive: np.ndarray,
     probabilities: np.ndarray,
     chosen: float,
-    label: str,
+    class_name: str,
     path: PathLike | None = None,
 ) -> Figure:
-    """Draws what share of a class is found, and what share of the rest is left alone, over the
-    threshold.
+    """Draws which fraction of a class is found, and which fraction of the rest is left alone, over
+    the threshold.
 
     Args:
-        truth: (examples,), whether an example is of the class.
+        positive: (examples,), whether an example is of the class.
         probabilities: (examples,), of the class.
         chosen: the threshold that was picked.
-        label: the class's name.
+        class_name: its name.
         path: where to save the figure.
     """
     figure = Figure(figsize=(11, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     edges = np.linspace(0, 1, 26)
-    for kind, colour, name in ((~truth, BLUE, f"not {label}"), (truth, RED, label)):
+    for kind, colour, name in ((~positive, BLUE, f"not {class_name}"), (positive, RED, class_name)):
         left.hist(probabilities[kind], edges, color=colour, alpha=0.55, label=name)
     left.set_yscale("log")
     left.set_ylim(bottom=0.5)
-    left.set_xlabel(f"probability of “{label}”")
+    left.set_xlabel(f"probability of “{class_name}”")
     left.set_ylabel("examples")
     steps = np.linspace(0, 1, 501)
     taken = probabilities[:, None] >= steps
-    right.plot(steps, taken[truth].mean(axis=0), color=RED, linewidth=2, label="sensitivity")
-    right.plot(steps, (~taken[~truth]).mean(axis=0), color=BLUE, linewidth=2, label="specificity")
+    right.plot(steps, taken[positive].mean(axis=0), color=RED, linewidth=2, label="sensitivity")
+    right.plot(
+        steps, (~taken[~positive]).mean(axis=0), color=BLUE, linewidth=2, label="specificity"
+    )
     right.set_xlabel("threshold")
     right.set_ylim(0.5, 1.01)
     for axes in (left, right):
@@ -201,7 +190,7 @@ def one_scale(spreads: np.ndarray, step: float, path: PathLike | None = None) ->
     """
     order = np.argsort(spreads)
     spreads = np.maximum(spreads[order], step / 1e5)
-    few = len(spreads) == len(_MEASURES)
+    few = len(spreads) == len(MEASURES)
     figure = Figure(figsize=(8, 0.2 * len(spreads) + 0.9 if few else 4), layout="constrained")
     axes = figure.add_subplot()
     colours = [RED if spread < step else BLUE for spread in spreads]
@@ -214,7 +203,7 @@ def one_scale(spreads: np.ndarray, step: float, path: PathLike | None = None) ->
     axes.set_xlim(max(spreads.min() / 2, step / 1e5), 2 * max(spreads.max(), step))
     axes.set_xlabel("standard deviation over the training examples")
     if few:
-        axes.set_yticks(range(len(order)), [_MEASURES[index] for index in order], fontsize=8)
+        axes.set_yticks(range(len(order)), [MEASURES[index] for index in order], fontsize=8)
     else:
         axes.set_ylabel("pixels, by their spread")
     axes.spines[["top", "right"]].set_visible(False)

@@ -1,4 +1,4 @@
-"""Session 1's figures of the theory: a neuron, its loss, its boundary, a hidden layer.
+"""The figures of the theory: a neuron, its loss, its boundary, a hidden layer.
 
 Every function returns a matplotlib `Figure` and, where `path` is given, saves it as PNG.
 """
@@ -10,12 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 
-from courses.s01_introduction.from_scratch import Step, answers, cross_entropy, sigmoid
+from courses.s01_introduction.references import Step, cross_entropy, predictor, sigmoid
 from thinkkeras.plots import BLUE, GREY, RED, PathLike, plain, save
 
-# Class 0 and class 1, as points and as ground.
+# Class 0 and class 1, as points and as background.
 COLOURS = (RED, BLUE)
-_GROUND = ListedColormap(["#f6d5d5", "#d3e3f5"])
+_BACKGROUND = ListedColormap(["#f6d5d5", "#d3e3f5"])
 
 # (points, 2) to (points,) probabilities of class 1
 Predict = Callable[[np.ndarray], np.ndarray]
@@ -109,7 +109,7 @@ def descent(
     Args:
         x: (examples, 2).
         y: (examples,), classes 0 and 1.
-        runs: of `from_scratch.logistic_regression`, by learning rate.
+        runs: of `references.train_logistic_regression`, by learning rate.
         lowest: at the end of a long training; its bias is that of the slice that is drawn.
         names: of the two features.
         path: where to save the figure.
@@ -145,7 +145,7 @@ def boundaries(
     names: Sequence[str],
     path: PathLike | None = None,
 ) -> Figure:
-    """Draws what a network answers everywhere in the plane, frame by frame.
+    """Draws what a network predicts everywhere in the plane, frame by frame.
 
     Args:
         x: (examples, 2).
@@ -162,12 +162,12 @@ def boundaries(
     low, high = x.min(axis=0), x.max(axis=0)
     low, high = low - 0.08 * (high - low), high + 0.08 * (high - low)
     for axes, (title, step) in zip(panels.flat, frames.items(), strict=False):
-        predict = answers(step)
-        show_answers(axes, predict, low, high)
+        predict = predictor(step)
+        show_predictions(axes, predict, low, high)
         for label, colour in enumerate(COLOURS):
             axes.plot(*x[y == label].T, ".", color=colour, markersize=3, alpha=0.7)
-        share = np.mean((predict(x) > 0.5) == y)
-        axes.set_title(f"{title}\n{100 * share:.1f} % right", fontsize=10)
+        accuracy = np.mean((predict(x) > 0.5) == y)
+        axes.set_title(f"{title}\n{100 * accuracy:.1f} % right", fontsize=10)
     if len(step.parameters) == 4:
         _show_lines(axes, *step.parameters[:2], low, high)
     for axes in panels[-1]:
@@ -222,18 +222,18 @@ def xor(
     return save(figure, path)
 
 
-def agreement(
-    twins: Mapping[str, tuple[Sequence[Step], Sequence[Step]]], path: PathLike | None = None
+def keras_agreement(
+    counterparts: Mapping[str, tuple[Sequence[Step], Sequence[Step]]], path: PathLike | None = None
 ) -> Figure:
     """Draws the same training twice, in NumPy and in Keras, and how far the two are apart.
 
     Args:
-        twins: by network, NumPy's steps (one more) and Keras's.
+        counterparts: by network, NumPy's steps (one more) and Keras's.
         path: where to save the figure.
     """
     figure = Figure(figsize=(9, 3.4), layout="constrained")
     left, right = figure.subplots(1, 2)
-    for (name, both), colour in zip(twins.items(), (BLUE, RED), strict=False):
+    for (name, both), colour in zip(counterparts.items(), (BLUE, RED), strict=False):
         count = len(both[1])
         ours, theirs = (np.array([step.loss for step in run[:count]]) for run in both)
         steps = np.arange(1, count + 1)
@@ -256,11 +256,11 @@ def agreement(
     return save(figure, path)
 
 
-def show_answers(axes: Axes, predict: Predict, low: np.ndarray, high: np.ndarray) -> None:
-    """Fills the plane with the class that `predict` answers, and draws the boundary."""
+def show_predictions(axes: Axes, predict: Predict, low: np.ndarray, high: np.ndarray) -> None:
+    """Fills the plane with the predicted class, and draws the boundary."""
     grid, first, second = _grid(low, high, 150)
     shown = predict(grid).reshape(first.shape)
-    axes.contourf(first, second, shown, [-1, 0.5, 2], cmap=_GROUND)
+    axes.contourf(first, second, shown, [-1, 0.5, 2], cmap=_BACKGROUND)
     if shown.min() < 0.5 < shown.max():
         axes.contour(first, second, shown, [0.5], colors="black", linewidths=1.5)
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.polynomial import chebyshev
 
-SPREAD = 3.0  # how fast the random features change with the picture
+SPREAD = 3.0  # how fast the random features change with the image
 # Random features for each example: close together around the peak of double descent.
 FEATURE_SHARES = (0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 3, 5, 10, 20)
 NOISE = 0.3  # standard deviation of the noise on the curve's examples
@@ -64,13 +64,13 @@ def feature_selection_leak(
 
 
 def duplicates_leak(images: np.ndarray, classes: np.ndarray, seed: int, *, copies: int = 4) -> Leak:
-    """Splits noisy copies of the same pictures one by one, and picture by picture.
+    """Splits noisy copies of the same images one by one, and image by image.
 
     Args:
         images: `(examples, height, width, channels)`, pixels of 0-255.
         classes: `(examples,)`.
         seed: seeds copies and splits.
-        copies: of each picture, as frames of one film are copies.
+        copies: of each image, as frames of one film are copies.
     """
     random = np.random.default_rng(seed)
     x = np.repeat(images.reshape(len(images), -1).astype(float), copies, axis=0)
@@ -94,14 +94,14 @@ def choice_leak(
     test_size: int = 50,
     repetitions: int = 20,
 ) -> Leak:
-    """Chooses the best of many equal models on a small test set, and judges it on fresh pictures.
+    """Chooses the best of many equal models on a small test set, and judges it on fresh images.
 
     Args:
         train: `(images, classes)` that the models learn from; they differ in random features.
         fresh: `(images, classes)` from which each repetition's test set is drawn.
         seed: seeds models and draws.
         models: among which to choose.
-        test_size: pictures on which the choice is made.
+        test_size: images on which the choice is made.
         repetitions: draws of a test set.
     """
     random = np.random.default_rng(seed)

@@ -34,7 +34,7 @@ def networks(
 
     Args:
         count: number of networks.
-        input_shape: `(height, width, channels)` of a picture, pixels in 0-255.
+        input_shape: `(height, width, channels)` of an image, pixels in 0-255.
         classes: number of classes.
         units: units of each hidden layer.
         kernel_regularizer: penalty on every layer's weights.
@@ -92,15 +92,15 @@ def batches(
     augment: bool = False,
     seed: int = 0,
 ) -> tf.data.Dataset:
-    """Batches for `networks`: each network's own pictures, in a new order each epoch.
+    """Batches for `networks`: each network's own images, in a new order each epoch.
 
     Args:
-        x: pictures to draw from, `(examples, height, width, channels)`.
+        x: images to draw from, `(examples, height, width, channels)`.
         y: their targets, `(examples, classes)`.
         draws: `(examples in an epoch, networks)`, as `draw` returns them.
         info: of the data set.
-        batch_size: pictures of each network in a batch.
-        augment: whether pictures are shifted and mirrored at random.
+        batch_size: images of each network in a batch.
+        augment: whether images are shifted and mirrored at random.
         seed: seeds order and augmentation.
 
     Returns:
@@ -127,7 +127,7 @@ class Watch(keras.callbacks.Callback):
     """Keeps each network's validation loss and accuracy after each epoch.
 
     Args:
-        x: validation pictures.
+        x: validation images.
         classes: theirs.
     """
 
@@ -196,11 +196,11 @@ def fit(
 
 
 def probabilities(model: keras.Model, x: np.ndarray) -> np.ndarray:
-    """What each of the networks says to the same pictures.
+    """What each of the networks says to the same images.
 
     Args:
         model: as `networks` builds it.
-        x: pictures, `(examples, height, width, channels)`.
+        x: images, `(examples, height, width, channels)`.
 
     Returns:
         Probabilities of shape `(networks, examples, classes)`.
@@ -215,7 +215,7 @@ def accuracies(
 
     Args:
         model: as `networks` builds it.
-        x: pictures, `(examples, height, width, channels)`.
+        x: images, `(examples, height, width, channels)`.
         classes: theirs, `(examples,)`.
         draws: which of them each network is shown, `(shown, networks)`; by default all of them.
 

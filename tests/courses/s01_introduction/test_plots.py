@@ -4,23 +4,26 @@ import numpy as np
 import pytest
 
 from courses import SESSIONS
-from courses.s01_introduction import drawings, from_scratch, history, results, solutions, tables
+from courses.s01_introduction import experiments, plots, references, solutions
+from courses.s01_introduction.plots import field, results
 from thinkkeras.datasets import DatasetInfo
 
 RANDOM = np.random.default_rng(0)
 X, Y = RANDOM.normal(size=(30, 2)), RANDOM.integers(0, 2, 30)
-NEURON = from_scratch.logistic_regression(
+NEURON = references.train_logistic_regression(
     X, Y, np.array([1.0, -1.0]), 0.0, learning_rate=0.5, steps=4
 )
-HIDDEN = from_scratch.one_hidden_layer(
+HIDDEN = references.train_one_hidden_layer(
     X, Y, RANDOM.normal(size=(2, 3)), RANDOM.normal(size=3), learning_rate=0.5, steps=4
 )
 MEASURES = DatasetInfo("breast_cancer", (30,), 2, ["malignant", "benign"], {})
-PICTURES = DatasetInfo("any", (4, 4, 1), 3, ["a", "b", "c"], {})
+IMAGES = DatasetInfo("any", (4, 4, 1), 3, ["a", "b", "c"], {})
 
 
 def test_the_neuron_learns_as_the_exercise_does():
-    trained = from_scratch.logistic_regression(X, Y, np.zeros(2), 0.0, learning_rate=0.5, steps=20)
+    trained = references.train_logistic_regression(
+        X, Y, np.zeros(2), 0.0, learning_rate=0.5, steps=20
+    )
     weights, bias, losses = solutions.fit_logistic_regression(X, Y, learning_rate=0.5, steps=20)
     assert trained[-1].parameters[0] == pytest.approx(weights)
     assert trained[-1].parameters[1] == pytest.approx(bias)
@@ -32,7 +35,7 @@ def test_back_propagation_is_the_slope_of_the_loss():
 
     def loss(parameters):
         kernel, bias, weights, offset = parameters
-        return from_scratch.cross_entropy(np.tanh(X @ kernel + bias) @ weights + offset, Y)
+        return references.cross_entropy(np.tanh(X @ kernel + bias) @ weights + offset, Y)
 
     assert loss(before.parameters) == pytest.approx(before.loss)
     for index, own in enumerate(before.parameters):
@@ -50,27 +53,27 @@ def test_back_propagation_is_the_slope_of_the_loss():
 
 @pytest.mark.parametrize("ours", [NEURON, HIDDEN])
 def test_keras_computes_the_same_numbers(ours):
-    theirs = from_scratch.in_keras(X, Y, ours[0], learning_rate=0.5, steps=4)
-    loss, parameter = from_scratch.largest_difference(ours, theirs)
+    theirs = references.train_in_keras(X, Y, ours[0], learning_rate=0.5, steps=4)
+    loss, parameter = references.largest_difference(ours, theirs)
     assert 0 < parameter < 1e-6 and loss < 1e-6
-    other = from_scratch.in_keras(X, Y, ours[0], learning_rate=0.6, steps=4)
-    assert min(from_scratch.largest_difference(ours, other)) > 1e-3
+    other = references.train_in_keras(X, Y, ours[0], learning_rate=0.6, steps=4)
+    assert min(references.largest_difference(ours, other)) > 1e-3
 
 
-def test_answers_are_probabilities_of_class_1():
+def test_predictions_are_probabilities_of_class_1():
     points = np.array([[0.5, -1.0], [2.0, 0.0]])
     weights, bias = NEURON[2].parameters
     expected = solutions.neuron(points, weights, bias[0])
-    assert from_scratch.answers(NEURON[2])(points) == pytest.approx(expected)
+    assert references.predictor(NEURON[2])(points) == pytest.approx(expected)
     kernel, bias, weights, offset = HIDDEN[2].parameters
     logits = np.tanh(points @ kernel + bias) @ weights + offset
-    assert from_scratch.answers(HIDDEN[2])(points) == pytest.approx(1 / (1 + np.exp(-logits)))
+    assert references.predictor(HIDDEN[2])(points) == pytest.approx(1 / (1 + np.exp(-logits)))
 
 
 def test_decisions_count_and_cost():
-    sought = np.array([True, True, True, False, False])
+    positive = np.array([True, True, True, False, False])
     probability = np.array([0.9, 0.5, 0.2, 0.3, 0.05])
-    rows = tables.decisions(sought, probability, 9, (0.5, 0.1))
+    rows = experiments.decision_table(positive, probability, 9, (0.5, 0.1))
     assert rows[1] == ["0.50", "2 of 3", "1", "0", "66.7 %", "100.0 %", "9"]
     assert rows[2] == ["0.10", "3 of 3", "0", "1", "100.0 %", "50.0 %", "1"]
 
@@ -84,19 +87,19 @@ def test_float_layers_show_the_loss_before():
         "memory": {"arena_bytes": 2096},
     }
     row = ["cortex-m", "nothing", "98.00 %", "97.00 %", "2,544", "2,096"]
-    assert tables.float_layers([card])[1:] == [row]
+    assert experiments.float_layer_table([card])[1:] == [row]
     kept = {
         "operators": [{"layer": "normalization"}, {"layer": "normalization"}],
         "before": {"deployed": 0.63, "size_bytes": 2224},
     }
-    assert tables.float_layers([card | {"kept": kept, "memory": None}])[1:] == [
+    assert experiments.float_layer_table([card | {"kept": kept, "memory": None}])[1:] == [
         ["cortex-m", "nothing", "98.00 %", "63.00 %", "2,224", "–"],
         ["cortex-m", "normalization", "98.00 %", "97.00 %", "2,544", "–"],
     ]
 
 
 def test_standardised_measures_have_mean_0_and_deviation_1():
-    x, y = results.standardised_measures(["worst radius", "worst texture"], seed=0)
+    x, y = experiments.standardised_measures(["worst radius", "worst texture"], seed=0)
     assert x.shape == (398, 2) and y.shape == (398,)
     assert x.mean(axis=0) == pytest.approx(0, abs=1e-12)
     assert x.std(axis=0) == pytest.approx(1)
@@ -105,47 +108,47 @@ def test_standardised_measures_have_mean_0_and_deviation_1():
 
 
 def test_the_data_of_the_field_are_whole():
-    assert list(history.EVENTS) == sorted(history.EVENTS, key=lambda event: event.year)
-    assert all(all(event) and event.kind in history.KINDS for event in history.EVENTS)
-    assert all(network.source and network.parameters > 0 for network in history.NETWORKS)
-    assert list(history.QUESTIONS) == list(SESSIONS)
-    for key, (_, needs) in history.QUESTIONS.items():
+    assert list(field.EVENTS) == sorted(field.EVENTS, key=lambda event: event.year)
+    assert all(all(event) and event.kind in field.KINDS for event in field.EVENTS)
+    assert all(network.source and network.parameters > 0 for network in field.NETWORKS)
+    assert list(field.QUESTIONS) == list(SESSIONS)
+    for key, (_, needs) in field.QUESTIONS.items():
         assert all(need < key for need in needs)
 
 
 def test_the_neuron_shows_its_sum():
-    figure = drawings.neuron(np.array([1.0, 2.0]), np.array([0.5, -1.0]), 0.25, "ab", "c")
+    figure = plots.neuron(np.array([1.0, 2.0]), np.array([0.5, -1.0]), 0.25, "ab", "c")
     shown = [text.get_text() for text in figure.axes[0].texts]
     assert "z = −1.25" in shown and f"σ(z) = {1 / (1 + np.exp(1.25)):.2f}" in shown
 
 
 def test_one_scale_counts_what_is_lost():
-    figure = results.one_scale(np.geomspace(0.01, 1000, 30), step=10.0)
+    figure = plots.one_scale(np.geomspace(0.01, 1000, 30), step=10.0)
     assert "one int8 step, 10: 18 of 30 spread less" in figure.axes[0].get_title(loc="left")
 
 
 @pytest.mark.parametrize(
     ("draw", "arguments"),
     [
-        (history.timeline, (history.EVENTS,)),
-        (history.network_sizes, (31,)),
-        (history.course_map, ()),
-        (drawings.losses, ()),
-        (drawings.descent, (X, Y, {0.5: NEURON, 2: NEURON}, NEURON[-1], ["a", "b"])),
-        (drawings.boundaries, (X, Y, {"0": NEURON[0], "4": NEURON[4]}, ["a", "b"])),
-        (drawings.boundaries, (X, Y, {str(i): HIDDEN[i % 5] for i in range(6)}, ["a", "b"])),
+        (plots.timeline, (field.EVENTS,)),
+        (plots.network_sizes, (31,)),
+        (plots.course_map, ()),
+        (plots.losses, ()),
+        (plots.descent, (X, Y, {0.5: NEURON, 2: NEURON}, NEURON[-1], ["a", "b"])),
+        (plots.boundaries, (X, Y, {"0": NEURON[0], "4": NEURON[4]}, ["a", "b"])),
+        (plots.boundaries, (X, Y, {str(i): HIDDEN[i % 5] for i in range(6)}, ["a", "b"])),
         (
-            drawings.xor,
+            plots.xor,
             (
-                from_scratch.answers(NEURON[-1]),
+                references.predictor(NEURON[-1]),
                 np.ones((2, 2)),
                 np.array([-0.5, -1.5]),
                 (np.array([1.0, -1.0]), -0.5),
             ),
         ),
-        (drawings.agreement, ({"neuron": (NEURON, NEURON[:4])},)),
-        (results.thresholds, (Y == 1, RANDOM.uniform(size=30), 0.1, "ill")),
-        (results.one_scale, (np.geomspace(1e-3, 100, 784), 1.0)),
+        (plots.keras_agreement, ({"neuron": (NEURON, NEURON[:4])},)),
+        (plots.thresholds, (Y == 1, RANDOM.uniform(size=30), 0.1, "ill")),
+        (plots.one_scale, (np.geomspace(1e-3, 100, 784), 1.0)),
         (results.weight_bars, (RANDOM.normal(size=30), [str(i) for i in range(30)], ["a", "b"])),
     ],
 )
@@ -160,11 +163,11 @@ def test_figures_are_drawn(draw, arguments, tmp_path):
     ("info", "x", "kernel"),
     [
         (MEASURES, RANDOM.uniform(size=(12, 30)), RANDOM.normal(size=(30, 2))),
-        (PICTURES, RANDOM.integers(0, 256, (12, 4, 4, 1)), RANDOM.normal(size=(16, 3))),
+        (IMAGES, RANDOM.integers(0, 256, (12, 4, 4, 1)), RANDOM.normal(size=(16, 3))),
     ],
 )
-def test_tables_and_pictures_have_figures_of_the_same_names(info, x, kernel, tmp_path):
+def test_tables_and_images_have_figures_of_the_same_names(info, x, kernel, tmp_path):
     y = np.arange(12) % info.classes
-    results.show_data(x, y, info, tmp_path / "data.png")
-    results.show_weights(kernel, x, y, info, tmp_path / "weights.png")
+    plots.show_data(x, y, info, tmp_path / "data.png")
+    plots.show_weights(kernel, x, y, info, tmp_path / "weights.png")
     assert {path.name for path in tmp_path.iterdir()} == {"data.png", "weights.png"}

@@ -1,4 +1,4 @@
-"""What the session measures, on scenes and pictures small enough to work out by hand."""
+"""What the session measures, on scenes and images small enough to work out by hand."""
 
 from types import SimpleNamespace
 
@@ -142,7 +142,7 @@ def test_quarters_leave_out_the_doubtful_ones_alone():
 def test_most_uncertain_class():
     labels = [[0, 0, 1], [0, 2], [0, 1], [0]]
     truths = [truth(np.zeros((len(one), 4)), one) for one in labels]
-    # In 4, 2, 1 and 0 of 4 pictures.
+    # In 4, 2, 1 and 0 of 4 images.
     assert evaluation.most_uncertain_class(truths, 4) == 1
     assert evaluation.most_uncertain_class([truths[1], truths[3]], 3) == 2
 

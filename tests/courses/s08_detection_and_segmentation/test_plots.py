@@ -128,7 +128,7 @@ def test_prototypes_are_weighed_and_summed():
     np.testing.assert_allclose(_pixels(summed), maps @ coefficients)
     largest = np.abs((maps @ coefficients)[2:6, 1:5]).max()
     np.testing.assert_allclose(summed.images[0].get_clim(), (-largest, largest))
-    # A quarter of the picture's pixels on each axis.
+    # A quarter of the image's pixels on each axis.
     np.testing.assert_allclose(_spans(summed)[0], [0.5, 1.5, 4.5, 5.5])
 
 
