@@ -179,7 +179,7 @@ drawings.decomposition(widths, bias, variance, path, label="hidden units")
 
 # %%
 few = min(small, 300)
-features = [max(2, round(few * share)) for share in experiments.FEATURE_SHARES]
+features = [max(2, round(few * factor)) for factor in experiments.FEATURES_PER_EXAMPLE]
 descent = experiments.double_descent(
     (x[:few], y[:few]), (validation_x[:1000], validation_y[:1000]), features, settings.seed
 )

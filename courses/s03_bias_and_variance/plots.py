@@ -100,7 +100,7 @@ def data_sizes(
 
     Args:
         sizes: examples in the training sets.
-        train: share of mistakes, `(sizes, repetitions)`.
+        train: fraction of mistakes, `(sizes, repetitions)`.
         validation: the same on validation data.
         path: where to save the figure.
     """
@@ -262,9 +262,9 @@ def weight_sizes(found: Mapping[str, np.ndarray], path: PathLike | None = None) 
     axes, bins = figure.add_subplot(), np.geomspace(1e-5, 2, 60).tolist()
     for (name, weights), colour in zip(found.items(), (GREY, BLUE, RED), strict=False):
         sizes = np.clip(np.abs(weights).ravel().astype(float), bins[0], bins[-1])
-        share = np.full(len(sizes), 1 / len(sizes))
+        fraction = np.full(len(sizes), 1 / len(sizes))
         axes.hist(
-            sizes, bins, weights=share, histtype="step", linewidth=2, color=colour, label=name
+            sizes, bins, weights=fraction, histtype="step", linewidth=2, color=colour, label=name
         )
     axes.set_xscale("log")
     axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %", decimals=0))

@@ -43,7 +43,7 @@ def fit_one(
         early_stopping: whether to stop `remedies.PATIENCE` epochs after the smallest validation
             loss, and to go back to its weights.
         augment: whether images are shifted and mirrored at random.
-        label_smoothing: share of each target that is spread over all classes.
+        label_smoothing: fraction of each target that is spread over all classes.
         **recipe: what `thinkkeras.models.mlp` takes.
 
     Returns:

@@ -122,7 +122,7 @@ def check_encode_boxes(answers: Any) -> None:
 
 
 def check_decode_boxes(answers: Any) -> None:
-    """A cell's anchor is a square of `cells` strides about its centre; y and x are shares of it."""
+    """A cell's anchor is a square of `cells` strides about its centre; y and x are fractions of it."""
     random = np.random.default_rng(SEED)
     for boxes, locations, stride, cells in located_boxes(SEED):
         numbers = random.random((len(boxes), 4))

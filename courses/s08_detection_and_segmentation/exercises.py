@@ -128,7 +128,7 @@ def average_precision(
        the one it overlaps most. If their IoU is at least `iou_threshold` it is right, and the
        truth is gone; otherwise it is wrong and takes none.
     2. Order the detections of all images by score, highest first. After each, precision is
-       the share of right ones so far, and recall the right ones so far over all truths.
+       the fraction of right ones so far, and recall the right ones so far over all truths.
     3. Raise each precision to the largest at its own or any later place (the envelope).
     4. Average the envelope at recalls of 0, 0.01, 0.02 ... 1 (101 points): at each, its value at
        the first place where recall is at least that much, and 0 where recall never gets there.

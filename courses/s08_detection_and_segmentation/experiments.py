@@ -146,17 +146,17 @@ def quarters(
         for top, left in np.ndindex(2, 2):
             low = np.array([left * width, top * height])
             sides = np.minimum(boxes[:, 2:], low + (width, height)) - np.maximum(boxes[:, :2], low)
-            shares = np.prod(sides.clip(0), axis=1) / areas
-            if shares.max(initial=0) >= 0.5 or not shares.any():
+            fractions = np.prod(sides.clip(0), axis=1) / areas
+            if fractions.max(initial=0) >= 0.5 or not fractions.any():
                 parts.append(image[low[1] :, low[0] :][:height, :width])
-                present.append(int(shares.max(initial=0) >= 0.5))
+                present.append(int(fractions.max(initial=0) >= 0.5))
     return np.stack(parts), np.array(present)
 
 
 def most_uncertain_class(truths: Sequence[Mapping[str, np.ndarray]], classes: int) -> int:
     """The class that is in as many images as not, as nearly as any."""
-    shares = [np.mean([label in truth["labels"] for truth in truths]) for label in range(classes)]
-    return int(np.argmin(np.abs(np.array(shares) - 0.5)))
+    fractions = [np.mean([label in truth["labels"] for truth in truths]) for label in range(classes)]
+    return int(np.argmin(np.abs(np.array(fractions) - 0.5)))
 
 
 def mapped(batch: Mapping[str, Any]) -> tuple[tf.Tensor, tf.Tensor]:

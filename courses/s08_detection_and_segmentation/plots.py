@@ -16,7 +16,7 @@ from thinkkeras.boxes import pairwise_iou
 from thinkkeras.detection_plots import COLOURS
 from thinkkeras.plots import BLUE, GREY, RED, PathLike, save, show_picture
 
-# Equal squares, moved by these shares of their side to the right and down: IoUs of 1/7, 1/2, 9/10.
+# Equal squares, moved by these fractions of their side to the right and down: IoUs of 1/7, 1/2, 9/10.
 SHIFTS = {
     "beside it: not found": (0.5, 0.5),
     "just found at 0.5": (0.1835, 0.1835),
@@ -96,9 +96,9 @@ def assignment(
             colour = np.array(COLOURS[place % len(COLOURS)]) * 0.85
             learns = here & (owners == place) & (sizes > 0)
             _outline(axes, box, colour, 1.8 if learns.any() else 0.8)
-            share = sizes[learns] / largest
-            faces = np.column_stack([np.tile(colour, (len(share), 1)), 0.4 + 0.6 * share])
-            axes.scatter(*cells[learns, :2].T - 0.5, s=6 + 34 * share, c=faces, linewidths=0)
+            fraction = sizes[learns] / largest
+            faces = np.column_stack([np.tile(colour, (len(fraction), 1)), 0.4 + 0.6 * fraction])
+            axes.scatter(*cells[learns, :2].T - 0.5, s=6 + 34 * fraction, c=faces, linewidths=0)
         count = int((here & (sizes > 0)).sum())
         axes.set_title(f"stride {stride:.0f}: {count} of {here.sum()} learn", fontsize=10)
     return save(figure, path)

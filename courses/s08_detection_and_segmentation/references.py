@@ -92,7 +92,7 @@ def detected_pictures(seed: int) -> Iterator[tuple[str, list[np.ndarray], list[D
     )
     near = np.array([[0, 0, 10, 10], [0.5, 0, 10.5, 10], [0.25, 0, 10.25, 10]])
     yield "neighbours, one found three times", [pair], [(near, np.array([0.9, 0.8, 0.7]))]
-    # Numbers of truths whose shares are no hundredths: no rounding decides about a recall.
+    # Numbers of truths whose fractions are no hundredths: no rounding decides about a recall.
     for truths, levels in (((3, 4), 1000), ((5, 0, 8), 1000), ((6, 9, 4, 0, 4), 12)):
         boxes = [random_boxes(random, count, (60, 90)) for count in truths]
         found = [_detections(random, own, levels) for own in boxes]

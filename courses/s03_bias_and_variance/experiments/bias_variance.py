@@ -11,7 +11,7 @@ from numpy.polynomial import chebyshev
 
 SPREAD = 3.0  # how fast the random features change with the image
 # Random features for each example: close together around the peak of double descent.
-FEATURE_SHARES = (0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 3, 5, 10, 20)
+FEATURES_PER_EXAMPLE = (0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 3, 5, 10, 20)
 NOISE = 0.3  # standard deviation of the noise on the curve's examples
 
 

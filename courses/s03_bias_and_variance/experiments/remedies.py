@@ -28,7 +28,7 @@ REMEDIES: dict[str, dict[str, Any]] = {
 class Measured(NamedTuple):
     """One number for each network, and the weights of their first layers."""
 
-    train: np.ndarray  # share of right answers
+    train: np.ndarray  # fraction of right answers
     validation: np.ndarray
     loss: np.ndarray  # validation's cross-entropy, without penalty or smoothing
     weights: np.ndarray

@@ -1,6 +1,6 @@
 """Many small networks trained at once, side by side, for figures that need repeated training.
 
-The networks share nothing: each has its own first weights, its own training examples and its own
+The networks fraction nothing: each has its own first weights, its own training examples and its own
 batches. One `fit` trains them all in about the time that one of them would take.
 """
 
@@ -39,7 +39,7 @@ def networks(
         units: units of each hidden layer.
         kernel_regularizer: penalty on every layer's weights.
         batch_normalization: whether hidden layers normalize before they activate.
-        dropout: share of each hidden layer's activations dropped in training.
+        dropout: fraction of each hidden layer's activations dropped in training.
 
     Returns:
         A model from `(batch, count, height, width, channels)` to `(batch, count, classes)`.
@@ -168,7 +168,7 @@ def fit(
         epochs: passes through the draws.
         learning_rate: the first one.
         watch: keeps what validation says after each epoch.
-        label_smoothing: share of each target that is spread over all classes.
+        label_smoothing: fraction of each target that is spread over all classes.
         **regularisation: what `networks` takes.
 
     Returns:
@@ -211,7 +211,7 @@ def probabilities(model: keras.Model, x: np.ndarray) -> np.ndarray:
 def accuracies(
     model: keras.Model, x: np.ndarray, classes: np.ndarray, draws: np.ndarray | None = None
 ) -> np.ndarray:
-    """Each network's share of right answers.
+    """Each network's fraction of right answers.
 
     Args:
         model: as `networks` builds it.

@@ -30,10 +30,10 @@ def test_examples_in_the_docstrings_are_right():
     assert (weights.tolist(), bias, losses) == ([1.0], 0.5, [pytest.approx(LN2)])
     line = solutions.boundary(np.array([1.0, 2.0]), -4.0, np.array([0.0, 2.0]))
     assert line.tolist() == [2.0, 1.0]
-    shares = solutions.sensitivity_and_specificity(
+    fractions = solutions.sensitivity_and_specificity(
         np.array([1, 1, 0, 0, 0]), np.array([0.9, 0.4, 0.5, 0.2, 0.1])
     )
-    assert shares == pytest.approx((1 / 2, 2 / 3))
+    assert fractions == pytest.approx((1 / 2, 2 / 3))
     logits = solutions.one_hidden_layer(
         np.array([[1.0, 2.0]]),
         np.array([[1.0, -1.0], [1.0, 1.0]]),

@@ -87,7 +87,7 @@ def _without_penalty_in_losses(x, labels, *, learning_rate, steps, penalty=0.0):
     return weights, bias, losses
 
 
-def _shares(sensitivity, specificity):
+def _fractions(sensitivity, specificity):
     def sensitivity_and_specificity(labels, probabilities, threshold=0.5):
         alarm, ill = probabilities >= threshold, labels == 1
         with np.errstate(all="ignore"):
@@ -132,7 +132,7 @@ WRONG = {
         "over the examples": _softmax(axis=0),
         "over everything": _softmax(axis=None),
         "sigmoids": lambda z: solutions._activated(z, "sigmoid"),
-        "shares of the logits": lambda z: z / z.sum(axis=1, keepdims=True),
+        "fractions of the logits": lambda z: z / z.sum(axis=1, keepdims=True),
     },
     "binary_cross_entropy": {
         "from probabilities": _entropy_of_probabilities(0.0),
@@ -190,11 +190,11 @@ WRONG = {
         ),
     },
     "sensitivity_and_specificity": {
-        "precision": _shares(lambda alarm, ill: np.sum(alarm & ill) / np.sum(alarm), _left_alone),
-        "false alarms, not specificity": _shares(_found, lambda alarm, ill: alarm[~ill].mean()),
-        "order swapped": _shares(_left_alone, _found),
-        "accuracy": _shares(lambda alarm, ill: np.mean(alarm == ill), _left_alone),
-        "shares of all examples": _shares(
+        "precision": _fractions(lambda alarm, ill: np.sum(alarm & ill) / np.sum(alarm), _left_alone),
+        "false alarms, not specificity": _fractions(_found, lambda alarm, ill: alarm[~ill].mean()),
+        "order swapped": _fractions(_left_alone, _found),
+        "accuracy": _fractions(lambda alarm, ill: np.mean(alarm == ill), _left_alone),
+        "fractions of all examples": _fractions(
             lambda alarm, ill: np.mean(alarm & ill), lambda alarm, ill: np.mean(~alarm & ~ill)
         ),
         "above the threshold alone": lambda y, p, threshold=0.5: (

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from courses.s02_deep_neural_networks import reference, solutions
+from courses.s02_deep_neural_networks import references, solutions
 from tests.courses.conftest import grade
 
 
@@ -40,17 +40,17 @@ def test_backward_propagation_agrees_with_keras_and_finite_differences(layers, o
     x, y = random.normal(size=(6, 4)), np.eye(3)[random.integers(3, size=6)]
     passes = solutions.forward(x, parameters, "tanh", output)
     gradients = solutions.backward(y, parameters, *passes, "tanh")
-    by_keras = reference.keras_gradients(x, y, parameters, "tanh", output)
-    assert reference.largest_error(gradients, by_keras) < 1e-12
-    cost = reference.cost(x, y, "tanh", output)
+    by_keras = references.keras_gradients(x, y, parameters, "tanh", output)
+    assert references.largest_error(gradients, by_keras) < 1e-12
+    cost = references.cost(x, y, "tanh", output)
     assert (
-        reference.largest_error(gradients, solutions.numerical_gradients(cost, parameters)) < 1e-6
+        references.largest_error(gradients, solutions.numerical_gradients(cost, parameters)) < 1e-6
     )
 
 
 def test_relative_error_sees_small_arrays():
-    assert reference.relative_error(np.array([1e-9]), np.array([2e-9])) == pytest.approx(1 / 3)
-    assert reference.relative_error(np.zeros(3), np.zeros(3)) == 0
+    assert references.relative_error(np.array([1e-9]), np.array([2e-9])) == pytest.approx(1 / 3)
+    assert references.relative_error(np.zeros(3), np.zeros(3)) == 0
 
 
 def _with(**changed):

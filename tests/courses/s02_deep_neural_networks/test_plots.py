@@ -4,23 +4,16 @@ import keras
 import numpy as np
 import pytest
 
-from courses.s02_deep_neural_networks import (
-    depth,
-    drawings,
-    drawings_of_depth,
-    experiments,
-    reference,
-    solutions,
-)
+from courses.s02_deep_neural_networks import experiments, plots, references, solutions
 
 FEW = np.random.default_rng(0).normal(size=(40, 5)), np.eye(3)[np.arange(40) % 3]
 
 
 @pytest.mark.parametrize("folds", [1, 2, 3, 6])
 def test_folding_doubles_the_pieces_and_adds_six_parameters(folds):
-    network = depth.sawtooth_network(folds)
+    network = experiments.sawtooth_network(folds)
     assert sum(w.size + b.size for w, b in network) == 6 * folds + 1
-    assert depth.linear_pieces(network, np.zeros(1), np.ones(1)) == 2**folds
+    assert experiments.linear_pieces(network, np.zeros(1), np.ones(1)) == 2**folds
     corners = np.arange(2**folds + 1)
     _, a = solutions.forward(corners[:, None] / 2**folds, network, output="linear")
     np.testing.assert_allclose(a[-1][:, 0], corners % 2, atol=1e-12)
@@ -28,9 +21,9 @@ def test_folding_doubles_the_pieces_and_adds_six_parameters(folds):
 
 @pytest.mark.parametrize("folds", [1, 2, 4])
 def test_the_shallow_network_has_the_same_parameters_and_the_first_teeth(folds):
-    network = depth.first_teeth_network(folds)
+    network = experiments.first_teeth_network(folds)
     assert sum(w.size + b.size for w, b in network) == 6 * folds + 1
-    assert depth.linear_pieces(network, np.zeros(1), np.ones(1)) == 2 * folds
+    assert experiments.linear_pieces(network, np.zeros(1), np.ones(1)) == 2 * folds
     corners = np.arange(2 * folds)
     _, a = solutions.forward(corners[:, None] / 2**folds, network, output="linear")
     np.testing.assert_allclose(a[-1][:, 0], corners % 2, atol=1e-12)
@@ -40,23 +33,23 @@ def test_pieces_are_counted_along_a_line_of_the_plane():
     # |x| + |y| by four units: along y = 0.1 only x = 0 is a corner, along a diagonal both are.
     first = np.array([[1.0, -1.0, 0.0, 0.0], [0.0, 0.0, 1.0, -1.0]])
     network = [(first, np.zeros(4)), (np.ones((4, 1)), np.zeros(1))]
-    assert depth.linear_pieces(network, np.array([-1, 0.1]), np.array([1, 0.1])) == 2
-    assert depth.linear_pieces(network, np.array([-1, -0.7]), np.array([1, 0.8])) == 3
+    assert experiments.linear_pieces(network, np.array([-1, 0.1]), np.array([1, 0.1])) == 2
+    assert experiments.linear_pieces(network, np.array([-1, -0.7]), np.array([1, 0.8])) == 3
 
 
 def test_spirals_are_two_classes_of_equal_weight():
-    x, y = depth.spirals(4000, 3)
+    x, y = experiments.spirals(4000, 3)
     assert x.shape == (4000, 2) and y.sum(axis=0) == pytest.approx([2000, 2000], abs=150)
     radius = np.linalg.norm(x, axis=1)
     turns = np.arctan2(x[:, 1], x[:, 0]) - 3 * 2 * np.pi * radius - np.pi * y[:, 1]
     assert np.median(np.cos(turns)) > 0.98  # on its own spiral, up to the noise
-    np.testing.assert_array_equal(depth.spirals(4000, 3)[0], x)
+    np.testing.assert_array_equal(experiments.spirals(4000, 3)[0], x)
 
 
 def test_at_equal_budget_a_deeper_network_learns_the_spirals_better():
-    shallow, deep = depth.at_equal_budget(
-        depth.spirals(1000, 0),
-        depth.spirals(1000, 1),
+    shallow, deep = experiments.at_equal_budget(
+        experiments.spirals(1000, 0),
+        experiments.spirals(1000, 1),
         budget=1000,
         hidden_layers=(1, 3),
         seeds=(0,),
@@ -66,7 +59,7 @@ def test_at_equal_budget_a_deeper_network_learns_the_spirals_better():
     assert (shallow.width, shallow.parameters) == (199, 997)
     assert (deep.width, deep.parameters) == (20, 942)
     assert shallow.errors[0] > 0.2 and deep.errors[0] < 0.05
-    header, first, second = depth.rows({"spirals": [shallow, deep]})
+    header, first, second = experiments.depth_table({"spirals": [shallow, deep]})
     assert len(header) == len(first) == 5
     assert first[1:3] == ["1 × 199", "997"] and int(first[4]) <= 200
     assert second[3] == f"{100 * deep.errors[0]:.2f} ± 0.00 %"
@@ -77,13 +70,13 @@ def test_adam_is_keras_adam():
     x, y = FEW[0][:1], FEW[1][:1]
     first = solutions.initialize_parameters([5, 4, 3])
     ours = experiments.train(first, x, y, steps=10, learning_rate=0.01, batch_size=4)
-    model = reference.keras_model([5, 4, 3], first, "relu")
+    model = references.keras_model([5, 4, 3], first, "relu")
     optimizer = keras.optimizers.Adam(0.01)
     for step in range(1, 11):
         optimizer.learning_rate = 0.01 * (1 + np.cos(np.pi * step / 10)) / 2
         weights = model.get_weights()
         pairs = list(zip(weights[::2], weights[1::2], strict=True))
-        gradients = reference.keras_gradients(x, y, pairs)
+        gradients = references.keras_gradients(x, y, pairs)
         flat = [keras.ops.convert_to_tensor(array) for pair in gradients for array in pair]
         optimizer.apply(flat, model.trainable_weights)
     found = [array for pair in ours.parameters for array in pair]
@@ -133,7 +126,7 @@ def test_the_polygon_of_more_units_is_closer():
 
 
 def test_finite_differences_are_best_in_the_middle():
-    errors = reference.step_errors(*FEW, [5, 4, 3], np.array([1e-12, 1e-6, 1e-1]))
+    errors = references.step_errors(*FEW, [5, 4, 3], np.array([1e-12, 1e-6, 1e-1]))
     small, good, large = errors["float64"]
     assert good < 1e-7 < min(small, large)
     assert min(errors["float32"]) > 1e-5
@@ -149,16 +142,16 @@ def test_a_floor_of_rounding_is_named_and_no_other():
     n = [5, *[64] * 20, 3]
     found = experiments.statistics_by_start(n, *FEW, ("sigmoid", "tanh"))
     assert found["sigmoid"]["too small"].deviations[-1] < 1e-13
-    figure = drawings.sizes_by_layer(found)
+    figure = plots.sizes_by_layer(found)
     notes = [[text.get_text() for text in axes.texts] for axes in figure.axes]
     assert notes == [["(rounding)"], [], [], []]
 
 
 def test_errors_of_several_sizes_have_a_logarithmic_axis():
     networks = [solutions.initialize_parameters([2, 3, 2])] * 2
-    far = [depth.EqualBudget(1, 3, 17, [0.3, 0.4], networks)]
-    far.append(depth.EqualBudget(2, 3, 29, [0.0, 0.01], networks))
-    left, right = drawings_of_depth.errors_by_depth({"far": far, "near": _budget()}).axes
+    far = [experiments.EqualBudget(1, 3, 17, [0.3, 0.4], networks)]
+    far.append(experiments.EqualBudget(2, 3, 29, [0.0, 0.01], networks))
+    left, right = plots.errors_by_depth({"far": far, "near": _budget()}).axes
     assert (left.get_yscale(), right.get_yscale()) == ("symlog", "linear")
     assert left.get_ylim() == pytest.approx((0, 0.44))
     assert right.get_ylim() == pytest.approx((0, 0.55))
@@ -168,46 +161,46 @@ def test_errors_of_several_sizes_have_a_logarithmic_axis():
 def test_every_curve_is_drawn():
     errors = {name: [1e-6, 1e-4] for name in "abcde"}
     steps = np.array([1e-3, 1e-2])
-    figure = drawings.gradient_check(steps, errors, (1,), {"Keras": [1e-16]})
+    figure = plots.gradient_check(steps, errors, (1,), {"Keras": [1e-16]})
     assert len(figure.axes[0].lines) == 5
 
 
 def _budget():
     networks = [solutions.initialize_parameters([2, 3, 2], seed=seed) for seed in (0, 1)]
-    return [depth.EqualBudget(1, 3, 17, [0.25, 0.5], networks)]
+    return [experiments.EqualBudget(1, 3, 17, [0.25, 0.5], networks)]
 
 
 @pytest.mark.parametrize(
     ("draw", "arguments"),
     [
-        (drawings.notation, ([64, 6, 5, 10],)),
-        (drawings.activation_functions, (solutions.ACTIVATIONS,)),
+        (plots.notation, ([64, 6, 5, 10],)),
+        (plots.activation_functions, (solutions.ACTIVATIONS,)),
         (
-            drawings.gradient_check,
+            plots.gradient_check,
             (np.array([1e-3, 1e-2]), {"float64": [1e-6, 1e-4]}, (1, 2), {"Keras": [1e-16, 1e-15]}),
         ),
         (
-            drawings.histograms_by_layer,
+            plots.histograms_by_layer,
             (experiments.statistics_by_start([5, 4, 4, 3], *FEW, ["tanh"])["tanh"], (1, 2)),
         ),
         (
-            drawings.sizes_by_layer,
+            plots.sizes_by_layer,
             (experiments.statistics_by_start([5, 4, 4, 3], *FEW, ["tanh", "relu"]),),
         ),
         (
-            drawings.training_by_start,
+            plots.training_by_start,
             ({"relu": {"He": [2.0, 1.0], "too large": [1e5, 1e4]}}, np.log(3)),
         ),
         (
-            drawings_of_depth.approximations,
+            plots.approximations,
             (np.square, experiments.approximations(np.square, (2, 4), steps=2)),
         ),
         (
-            drawings_of_depth.folding,
-            ([depth.sawtooth_network(2)], [depth.first_teeth_network(2)], [(4, 4)]),
+            plots.folding,
+            ([experiments.sawtooth_network(2)], [experiments.first_teeth_network(2)], [(4, 4)]),
         ),
-        (drawings_of_depth.decision_regions, (*depth.spirals(20), _budget())),
-        (drawings_of_depth.errors_by_depth, ({"spirals": _budget(), "digits": _budget()},)),
+        (plots.decision_regions, (*experiments.spirals(20), _budget())),
+        (plots.errors_by_depth, ({"spirals": _budget(), "digits": _budget()},)),
     ],
 )
 def test_figures_are_drawn(draw, arguments, tmp_path):

@@ -75,7 +75,7 @@ def _softmax_of(output_layer):
     return forward
 
 
-def _shares(powers):
+def _fractions(powers):
     return powers / powers.sum(axis=1, keepdims=True)
 
 
@@ -246,9 +246,9 @@ WRONG = {
         "always relu": lambda x, parameters, hidden="relu", output="softmax": solutions.forward(
             x, parameters, "relu", output
         ),
-        "largest sum of the whole batch": _softmax_of(lambda z: _shares(np.exp(z - z.max()))),
-        "sums clipped": _softmax_of(lambda z: _shares(np.exp(np.clip(z, -500, 500)))),
-        "NaN for 1": _softmax_of(lambda z: np.nan_to_num(_shares(np.exp(z)), nan=1)),
+        "largest sum of the whole batch": _softmax_of(lambda z: _fractions(np.exp(z - z.max()))),
+        "sums clipped": _softmax_of(lambda z: _fractions(np.exp(np.clip(z, -500, 500)))),
+        "NaN for 1": _softmax_of(lambda z: np.nan_to_num(_fractions(np.exp(z)), nan=1)),
         "two layers only": lambda x, p, *rest: solutions.forward(x, p[:2], *rest),
     },
     "loss": {
@@ -311,7 +311,7 @@ WRONG = {
 # Exercise, mistake, and words of the message that names it.
 MESSAGES = [
     ("initialize_parameters", "columns are examples", "shape of W[1]: expected"),
-    ("initialize_parameters", "uniform", "share beyond two standard deviations: expected about"),
+    ("initialize_parameters", "uniform", "fraction beyond two standard deviations: expected about"),
     ("initialize_parameters", "one seed for each layer", "W[1] and W[2]: expected different"),
     ("activation", "relu's slope at 0", "relu, g'(0): expected 0 at index (0,), received 1"),
     ("forward", "last layer activated", "output='linear', a[1]: expected"),

@@ -57,13 +57,13 @@ def _difference_above_min_delta(losses, patience, min_delta=0.0):
     return len(losses), best
 
 
-def _other_split(classes, share, seed):
+def _other_split(classes, fraction, seed):
     """Another way to draw, in another order, as lists."""
     random, kept, held = np.random.default_rng(seed + 17), [], []
     for label in sorted(set(classes.tolist()), reverse=True):
         members = np.flatnonzero(classes == label)
         random.shuffle(members)
-        count = round(share * len(members))
+        count = round(fraction * len(members))
         held += members[len(members) - count :].tolist()
         kept += members[: len(members) - count].tolist()
     return kept, held

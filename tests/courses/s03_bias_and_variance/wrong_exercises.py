@@ -5,27 +5,27 @@ import numpy as np
 from courses.s03_bias_and_variance import solutions
 
 
-def _plain_split(classes, share, seed):
+def _plain_split(classes, fraction, seed):
     order = np.random.default_rng(seed).permutation(len(classes))
-    held = round(share * len(classes))
+    held = round(fraction * len(classes))
     return order[held:], order[:held]
 
 
 def _split(draw=lambda random, members: random.permutation(members), whole=round):
     """A stratified split: members in the order `draw(random, members)`, counts made `whole`."""
 
-    def stratified_split(classes, share, seed):
+    def stratified_split(classes, fraction, seed):
         random, held = np.random.default_rng(seed), np.zeros(len(classes), bool)
         for label in np.unique(classes):
             members = draw(random, np.flatnonzero(classes == label))
-            held[members[: int(whole(share * len(members)))]] = True
+            held[members[: int(whole(fraction * len(members)))]] = True
         return np.flatnonzero(~held), np.flatnonzero(held)
 
     return stratified_split
 
 
-def _overlapping(classes, share, seed):
-    _, held = solutions.stratified_split(classes, share, seed)
+def _overlapping(classes, fraction, seed):
+    _, held = solutions.stratified_split(classes, fraction, seed)
     return np.arange(len(classes)), held
 
 
@@ -124,13 +124,13 @@ WRONG = {
             lambda random, members: np.random.default_rng(0).permutation(members)
         ),
         "unseeded": _split(lambda random, members: np.random.default_rng().permutation(members)),
-        "parts swapped": lambda c, share, seed: solutions.stratified_split(c, share, seed)[::-1],
+        "parts swapped": lambda c, fraction, seed: solutions.stratified_split(c, fraction, seed)[::-1],
         "everything kept": _overlapping,
-        "masks": lambda c, share, seed: tuple(
-            np.isin(np.arange(len(c)), part) for part in solutions.stratified_split(c, share, seed)
+        "masks": lambda c, fraction, seed: tuple(
+            np.isin(np.arange(len(c)), part) for part in solutions.stratified_split(c, fraction, seed)
         ),
-        "classes, not indices": lambda c, share, seed: tuple(
-            c[part] for part in solutions.stratified_split(c, share, seed)
+        "classes, not indices": lambda c, fraction, seed: tuple(
+            c[part] for part in solutions.stratified_split(c, fraction, seed)
         ),
     },
     "standardize": {
@@ -259,7 +259,7 @@ MESSAGES = [
     (
         "stratified_split",
         "rounded down",
-        "share=0.37, examples held out of each class, 0: expected",
+        "fraction=0.37, examples held out of each class, 0: expected",
     ),
     ("stratified_split", "everything kept", "each index from 0 to 74 once"),
     ("stratified_split", "not shuffled", "another split for another seed"),
