@@ -9,11 +9,13 @@ need.
 import numpy as np
 
 
-def stratified_split(classes: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def stratified_split(
+    classes: np.ndarray, fraction: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Split examples at random into two parts, with every class in its proportion.
 
-    Of a class with n examples, round(fraction * n) go into the held-out part. Which ones is drawn by
-    `np.random.default_rng(seed)`: the same seed gives the same split, another seed another one.
+    Of a class with n examples, round(fraction * n) go into the held-out part. Which ones is drawn
+    by `np.random.default_rng(seed)`: the same seed gives the same split, another seed another one.
 
     Args:
         classes: (examples,), the class of each example.

@@ -1,4 +1,4 @@
-"""Session 3's own figures: leaks, learning curves, bias and variance, the remedies.
+"""Session 3's own figures: leaks, polynomials, learning curves, bias and variance, the remedies.
 
 Every function returns a matplotlib `Figure` and, where `path` is given, saves it as PNG.
 """
@@ -9,7 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from courses.s03_bias_and_variance import experiments, remedies
+from courses.s03_bias_and_variance.experiments import bias_variance
+from courses.s03_bias_and_variance.experiments.leaks import Leak
+from courses.s03_bias_and_variance.experiments.remedies import Measured
 from thinkkeras.plots import BLUE, GREY, RED, PathLike, plain, save
 
 ORANGE = "#dd8b1f"
@@ -17,7 +19,7 @@ HIGHEST_LOSS = 4.0  # at which an axis is cut
 SMALLEST_ERROR = 1e-3  # the same for a logarithmic one
 
 
-def leaks(found: Sequence[experiments.Leak], path: PathLike | None = None) -> Figure:
+def leaks(found: Sequence[Leak], path: PathLike | None = None) -> Figure:
     """Draws what each leak reports beside the accuracy without it.
 
     Args:
@@ -50,6 +52,66 @@ def leaks(found: Sequence[experiments.Leak], path: PathLike | None = None) -> Fi
     plain(axes)
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles[:2], labels[:2], loc="outside upper center", ncols=2, frameon=False)
+    return save(figure, path)
+
+
+def polynomials(
+    degrees: Sequence[int], seed: int, path: PathLike | None = None, *, examples: int = 20
+) -> Figure:
+    """Draws polynomials of several degrees through the same noisy examples.
+
+    Args:
+        degrees: one panel each.
+        seed: seeds the examples' noise.
+        path: where to save the figure.
+        examples: to fit.
+    """
+    random = np.random.default_rng(seed)
+    x, at = np.linspace(0, 1, examples), np.linspace(0, 1, 400)
+    y = bias_variance.curve(x) + random.normal(scale=bias_variance.NOISE, size=examples)
+    figure = Figure(figsize=(3.2 * len(degrees), 3.2), layout="constrained")
+    for axes, degree in zip(
+        figure.subplots(1, len(degrees), sharey=True, squeeze=False)[0], degrees, strict=True
+    ):
+        axes.plot(at, bias_variance.curve(at), color=GREY, linestyle="--", label="the curve itself")
+        fitted = bias_variance.polynomial(x, y, degree, at)
+        axes.plot(at, fitted, color=RED, linewidth=2, label="fitted")
+        axes.scatter(x, y, color=BLUE, s=22, zorder=3, label="training examples")
+        axes.set_ylim(-2.1, 2.1)
+        axes.set_title(f"degree {degree}", loc="left", fontweight="bold")
+        axes.set_xlabel("x")
+        plain(axes)
+    figure.axes[0].set_ylabel("y")
+    figure.axes[0].legend(frameon=False, fontsize=9, loc="lower left")
+    return save(figure, path)
+
+
+def polynomial_errors(
+    degrees: Sequence[int], train: np.ndarray, test: np.ndarray, path: PathLike | None = None
+) -> Figure:
+    """Draws training and test error against the degree.
+
+    Args:
+        degrees: of the polynomials.
+        train: mean squared error on the examples that were fitted, one for each degree.
+        test: the same on fresh examples.
+        path: where to save the figure.
+    """
+    figure = Figure(figsize=(7, 3.8), layout="constrained")
+    axes = figure.add_subplot()
+    axes.plot(degrees, train, "o-", color=GREY, label="training examples")
+    axes.plot(degrees, test, "o-", color=BLUE, label="fresh examples")
+    floor = "noise: the floor for fresh examples"
+    axes.axhline(bias_variance.NOISE**2, color="black", linestyle=":", label=floor)
+    axes.set_yscale("log")
+    ticks = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1]
+    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.set_yticks([], minor=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("degree of the polynomial")
+    axes.set_ylabel("mean squared error")
+    axes.legend(frameon=False)
+    plain(axes)
     return save(figure, path)
 
 
@@ -100,7 +162,7 @@ def data_sizes(
 
     Args:
         sizes: examples in the training sets.
-        train: fraction of mistakes, `(sizes, repetitions)`.
+        train: error rate, `(sizes, repetitions)`.
         validation: the same on validation data.
         path: where to save the figure.
     """
@@ -209,7 +271,7 @@ def double_descent(
     return save(figure, path)
 
 
-def ablation(measured: Mapping[str, remedies.Measured], path: PathLike | None = None) -> Figure:
+def ablation(measured: Mapping[str, Measured], path: PathLike | None = None) -> Figure:
     """Draws the accuracy with each remedy: every network's, the mean, and the baseline's mean.
 
     Args:
@@ -262,10 +324,8 @@ def weight_sizes(found: Mapping[str, np.ndarray], path: PathLike | None = None) 
     axes, bins = figure.add_subplot(), np.geomspace(1e-5, 2, 60).tolist()
     for (name, weights), colour in zip(found.items(), (GREY, BLUE, RED), strict=False):
         sizes = np.clip(np.abs(weights).ravel().astype(float), bins[0], bins[-1])
-        fraction = np.full(len(sizes), 1 / len(sizes))
-        axes.hist(
-            sizes, bins, weights=fraction, histtype="step", linewidth=2, color=colour, label=name
-        )
+        each = np.full(len(sizes), 1 / len(sizes))
+        axes.hist(sizes, bins, weights=each, histtype="step", linewidth=2, color=colour, label=name)
     axes.set_xscale("log")
     axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %", decimals=0))
     axes.set_xlabel("size of a weight in the first layer (log scale; the first bar: all below)")

@@ -3,7 +3,9 @@
 import numpy as np
 
 
-def stratified_split(classes: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def stratified_split(
+    classes: np.ndarray, fraction: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Split examples at random into two parts, with every class in its proportion."""
     random = np.random.default_rng(seed)
     held_out = np.zeros(len(classes), dtype=bool)

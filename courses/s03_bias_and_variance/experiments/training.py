@@ -1,10 +1,11 @@
-"""Many small networks trained at once, side by side, for figures that need repeated training.
+"""How session 3 trains: one network, or many small ones at once, side by side.
 
-The networks fraction nothing: each has its own first weights, its own training examples and its own
-batches. One `fit` trains them all in about the time that one of them would take.
+Networks side by side share nothing: each has its own first weights, its own training examples and
+its own batches. One `fit` trains them all in about the time that one of them would take.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -12,8 +13,81 @@ import numpy as np
 import tensorflow as tf
 
 from thinkkeras import datasets
+from thinkkeras.models import mlp
 
+PATIENCE = 10  # epochs, of early stopping
 _CHUNK = 250  # examples that `probabilities` looks at together
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is built and trained, the remedies among it."""
+
+    units: tuple[int, ...]  # of each hidden layer
+    epochs: int
+    batch_size: int
+    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule
+    seed: int = 0  # of the order of the examples and of the augmentation
+    kernel_regularizer: keras.Regularizer | None = None  # penalty on every layer's weights
+    batch_normalization: bool = False  # before hidden layers activate
+    dropout: float = 0.0  # fraction of each hidden layer's activations
+    early_stopping: bool = False  # back to the epoch with the smallest validation loss
+    augment: bool = False  # whether images are shifted and mirrored at random
+    label_smoothing: float = 0.0  # fraction of each target that is spread over all classes
+
+    @property
+    def architecture(self) -> dict[str, Any]:
+        """What `thinkkeras.models.mlp` and `networks` take of it."""
+        return {
+            "units": self.units,
+            "kernel_regularizer": self.kernel_regularizer,
+            "batch_normalization": self.batch_normalization,
+            "dropout": self.dropout,
+        }
+
+
+def fit_one(
+    info: datasets.DatasetInfo,
+    train: tuple[np.ndarray, np.ndarray],
+    validation: tuple[np.ndarray, np.ndarray],
+    recipe: Recipe,
+    verbose: int = 0,
+) -> tuple[keras.Model, keras.callbacks.History]:
+    """Trains one network with Adam.
+
+    Args:
+        info: of the data set.
+        train: `(images, targets)` to learn, the targets one-hot, `(examples, classes)`.
+        validation: the same to measure on after each epoch.
+        recipe: how it is built and trained; its learning rate is a number, which stays, or a
+            schedule over the steps.
+        verbose: what `fit` takes.
+
+    Returns:
+        The trained model, and what `fit` returned.
+    """
+    images, targets = train
+    examples = tf.data.Dataset.from_tensor_slices((images.astype("float32"), targets))
+    batches = examples.shuffle(len(images), seed=recipe.seed).batch(recipe.batch_size)
+    batches = datasets.augmented(batches, info, recipe.seed) if recipe.augment else batches
+    model = mlp(info.input_shape, info.classes, **recipe.architecture)
+    model.compile(
+        optimizer=keras.optimizers.Adam(recipe.learning_rate),
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
+        metrics=["accuracy"],
+        jit_compile=False,  # compiling costs more than it saves here
+    )
+    stopping = keras.callbacks.EarlyStopping(patience=PATIENCE, restore_best_weights=True)
+    history = model.fit(
+        batches.prefetch(tf.data.AUTOTUNE),
+        epochs=recipe.epochs,
+        validation_data=validation,
+        validation_batch_size=500,
+        callbacks=[stopping] if recipe.early_stopping else [],
+        shuffle=False,  # the pipeline shuffles
+        verbose=verbose,
+    )
+    return model, history
 
 
 def networks(
@@ -83,43 +157,39 @@ def draw(available: int, sizes: Sequence[int], length: int, seed: int) -> np.nda
 
 
 def batches(
-    x: np.ndarray,
-    y: np.ndarray,
+    images: np.ndarray,
+    targets: np.ndarray,
     draws: np.ndarray,
     info: datasets.DatasetInfo,
-    *,
-    batch_size: int,
-    augment: bool = False,
-    seed: int = 0,
+    recipe: Recipe,
 ) -> tf.data.Dataset:
     """Batches for `networks`: each network's own images, in a new order each epoch.
 
     Args:
-        x: images to draw from, `(examples, height, width, channels)`.
-        y: their targets, `(examples, classes)`.
+        images: to draw from, `(examples, height, width, channels)`.
+        targets: theirs, `(examples, classes)`.
         draws: `(examples in an epoch, networks)`, as `draw` returns them.
         info: of the data set.
-        batch_size: images of each network in a batch.
-        augment: whether images are shifted and mirrored at random.
-        seed: seeds order and augmentation.
+        recipe: says how many images of each network are in a batch, whether they are shifted and
+            mirrored at random, and seeds both.
 
     Returns:
         A pipeline of `(batch, networks, height, width, channels)` and `(batch, networks, classes)`.
     """
-    count, shape = draws.shape[1], x.shape[1:]
-    pictures, targets = tf.constant(x), tf.constant(y)
+    count, shape, classes = draws.shape[1], images.shape[1:], targets.shape[1]
+    all_images, all_targets = tf.constant(images), tf.constant(targets)
 
     def gathered(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         flat = tf.reshape(rows, (-1,))
-        return tf.gather(pictures, flat), tf.gather(targets, flat)
+        return tf.gather(all_images, flat), tf.gather(all_targets, flat)
 
-    def stacked(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        images = tf.reshape(tf.cast(images, tf.float32), (-1, count, *shape))
-        return images, tf.reshape(labels, (-1, count, y.shape[1]))
+    def stacked(batch: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        batch = tf.reshape(tf.cast(batch, tf.float32), (-1, count, *shape))
+        return batch, tf.reshape(labels, (-1, count, classes))
 
-    rows = tf.data.Dataset.from_tensor_slices(draws).shuffle(len(draws), seed=seed)
-    flat = rows.batch(batch_size).map(gathered)
-    flat = datasets.augmented(flat, info, seed) if augment else flat
+    rows = tf.data.Dataset.from_tensor_slices(draws).shuffle(len(draws), seed=recipe.seed)
+    flat = rows.batch(recipe.batch_size).map(gathered)
+    flat = datasets.augmented(flat, info, recipe.seed) if recipe.augment else flat
     return flat.map(stacked).prefetch(tf.data.AUTOTUNE)
 
 
@@ -127,67 +197,56 @@ class Watch(keras.callbacks.Callback):
     """Keeps each network's validation loss and accuracy after each epoch.
 
     Args:
-        x: validation images.
+        images: of the validation set.
         classes: theirs.
     """
 
-    def __init__(self, x: np.ndarray, classes: np.ndarray) -> None:
+    def __init__(self, images: np.ndarray, classes: np.ndarray) -> None:
         super().__init__()
-        self.x, self.classes = x, classes
+        self.images, self.classes = images, classes
         self.losses: list[np.ndarray] = []  # one array (networks,) for each epoch
         self.accuracies: list[np.ndarray] = []
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        said = probabilities(self.model, self.x)
-        self.losses.append(cross_entropy(said, self.classes))
-        self.accuracies.append(np.mean(said.argmax(-1) == self.classes, axis=1))
+        predicted = probabilities(self.model, self.images)
+        self.losses.append(cross_entropy(predicted, self.classes))
+        self.accuracies.append(np.mean(predicted.argmax(-1) == self.classes, axis=1))
 
 
-def fit(
+def fit_side_by_side(
     info: datasets.DatasetInfo,
-    x: np.ndarray,
+    images: np.ndarray,
     targets: np.ndarray,
     draws: np.ndarray,
-    *,
-    units: Sequence[int],
-    epochs: int,
-    batch_size: int,
-    learning_rate: float,
-    seed: int,
+    recipe: Recipe,
     watch: Watch | None = None,
-    augment: bool = False,
-    label_smoothing: float = 0.0,
-    **regularisation: Any,
 ) -> keras.Model:
     """Trains one network for each column of `draws`, with Adam and a rate that falls to zero.
 
     Args:
         info: of the data set.
-        x, targets, draws, batch_size, augment, seed: what `batches` takes.
-        units: units of each hidden layer.
-        epochs: passes through the draws.
-        learning_rate: the first one.
-        watch: keeps what validation says after each epoch.
-        label_smoothing: fraction of each target that is spread over all classes.
-        **regularisation: what `networks` takes.
+        images, targets, draws: what `batches` takes.
+        recipe: how each is built and trained; its learning rate is the first one, a number.
+            Where networks stop early, `watch` says after which epoch each should have.
+        watch: keeps each network's validation loss and accuracy after each epoch.
 
     Returns:
         The trained model.
     """
     count = draws.shape[1]
-    model = networks(count, info.input_shape, info.classes, units=units, **regularisation)
-    steps = epochs * -(-len(draws) // batch_size)
+    model = networks(count, info.input_shape, info.classes, **recipe.architecture)
+    steps = recipe.epochs * -(-len(draws) // recipe.batch_size)
     model.compile(
         optimizer=keras.optimizers.Adam(
-            keras.optimizers.schedules.CosineDecay(learning_rate, steps)
+            keras.optimizers.schedules.CosineDecay(recipe.learning_rate, steps)
         ),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing),
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
         loss_weights=float(count),  # the sum of the networks' losses, not their mean
         jit_compile=False,
     )
     model.fit(
-        batches(x, targets, draws, info, batch_size=batch_size, augment=augment, seed=seed),
-        epochs=epochs,
+        batches(images, targets, draws, info, recipe),
+        epochs=recipe.epochs,
         callbacks=[watch] if watch else [],
         shuffle=False,  # the pipeline shuffles
         verbose=0,
@@ -195,27 +254,27 @@ def fit(
     return model
 
 
-def probabilities(model: keras.Model, x: np.ndarray) -> np.ndarray:
-    """What each of the networks says to the same images.
+def probabilities(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    """What each of the networks predicts of the same images.
 
     Args:
         model: as `networks` builds it.
-        x: images, `(examples, height, width, channels)`.
+        images: `(examples, height, width, channels)`.
 
     Returns:
         Probabilities of shape `(networks, examples, classes)`.
     """
-    return _outputs(model, x, _all_for_each(model, len(x)))
+    return _outputs(model, images, _all_for_each(model, len(images)))
 
 
 def accuracies(
-    model: keras.Model, x: np.ndarray, classes: np.ndarray, draws: np.ndarray | None = None
+    model: keras.Model, images: np.ndarray, classes: np.ndarray, draws: np.ndarray | None = None
 ) -> np.ndarray:
-    """Each network's fraction of right answers.
+    """Each network's accuracy.
 
     Args:
         model: as `networks` builds it.
-        x: images, `(examples, height, width, channels)`.
+        images: `(examples, height, width, channels)`.
         classes: theirs, `(examples,)`.
         draws: which of them each network is shown, `(shown, networks)`; by default all of them.
 
@@ -223,21 +282,21 @@ def accuracies(
         Shares of shape `(networks,)`.
     """
     if draws is None:
-        draws = _all_for_each(model, len(x))
-    return np.mean(_outputs(model, x, draws).argmax(-1) == classes[draws].T, axis=1)
+        draws = _all_for_each(model, len(images))
+    return np.mean(_outputs(model, images, draws).argmax(-1) == classes[draws].T, axis=1)
 
 
-def cross_entropy(said: np.ndarray, classes: np.ndarray) -> np.ndarray:
+def cross_entropy(predicted: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """Each network's mean loss.
 
     Args:
-        said: `(networks, examples, classes)`, as `probabilities` returns it.
+        predicted: probabilities, `(networks, examples, classes)`, as `probabilities` returns it.
         classes: the right class of each example, `(examples,)`.
 
     Returns:
         Losses of shape `(networks,)`.
     """
-    right = said[:, np.arange(len(classes)), classes]
+    right = predicted[:, np.arange(len(classes)), classes]
     return -np.log(np.maximum(right, 1e-7)).mean(axis=1)
 
 
@@ -245,10 +304,10 @@ def _all_for_each(model: keras.Model, count: int) -> np.ndarray:
     return np.repeat(np.arange(count)[:, None], model.input_shape[1], axis=1)
 
 
-def _outputs(model: keras.Model, x: np.ndarray, indices: np.ndarray) -> np.ndarray:
+def _outputs(model: keras.Model, images: np.ndarray, indices: np.ndarray) -> np.ndarray:
     parts = []
     for start in range(0, len(indices), _CHUNK):
-        shown = x[indices[start : start + _CHUNK]].astype(np.float32)
+        shown = images[indices[start : start + _CHUNK]].astype(np.float32)
         parts.append(keras.ops.convert_to_numpy(model(shown, training=False)))
     return np.concatenate(parts).transpose(1, 0, 2)
 

@@ -190,7 +190,9 @@ WRONG = {
         ),
     },
     "sensitivity_and_specificity": {
-        "precision": _fractions(lambda alarm, ill: np.sum(alarm & ill) / np.sum(alarm), _left_alone),
+        "precision": _fractions(
+            lambda alarm, ill: np.sum(alarm & ill) / np.sum(alarm), _left_alone
+        ),
         "false alarms, not specificity": _fractions(_found, lambda alarm, ill: alarm[~ill].mean()),
         "order swapped": _fractions(_left_alone, _found),
         "accuracy": _fractions(lambda alarm, ill: np.mean(alarm == ill), _left_alone),

@@ -124,10 +124,13 @@ WRONG = {
             lambda random, members: np.random.default_rng(0).permutation(members)
         ),
         "unseeded": _split(lambda random, members: np.random.default_rng().permutation(members)),
-        "parts swapped": lambda c, fraction, seed: solutions.stratified_split(c, fraction, seed)[::-1],
+        "parts swapped": lambda c, fraction, seed: solutions.stratified_split(c, fraction, seed)[
+            ::-1
+        ],
         "everything kept": _overlapping,
         "masks": lambda c, fraction, seed: tuple(
-            np.isin(np.arange(len(c)), part) for part in solutions.stratified_split(c, fraction, seed)
+            np.isin(np.arange(len(c)), part)
+            for part in solutions.stratified_split(c, fraction, seed)
         ),
         "classes, not indices": lambda c, fraction, seed: tuple(
             c[part] for part in solutions.stratified_split(c, fraction, seed)
