@@ -1,5 +1,5 @@
-"""What session 4's trainings share: a compiled model, a new start, a choice of the learning rate,
-a dtype policy, a search."""
+"""What session 4's trainings have in common: a compiled model, a new start, a choice of the
+learning rate, a dtype policy, a search."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
-from courses.s04_optimisation.rules import Surface
+from courses.s04_optimisation.references import Surface
 from thinkkeras.callbacks import LearningRateFinder, Stopwatch
 from thinkkeras.plots import PathLike, plain, save
 

@@ -42,7 +42,7 @@ OPTIMIZERS: dict[str, Callable[[float], keras.Optimizer]] = {
 }
 
 
-def agreement(seed: int, steps: int = 100) -> list[list[str]]:
+def agreement_table(seed: int, steps: int = 100) -> list[list[str]]:
     """Each rule beside Keras's optimizer, on equal gradients, both in double precision.
 
     Args:

@@ -4,58 +4,17 @@ Every function returns a matplotlib `Figure` and, where `path` is given, saves i
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
-import keras
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
+from courses.s06_convolutional_networks.experiments import ReceptiveField
 from thinkkeras.plots import PathLike, save, show_picture
 
 ACCENT = "#d1495b"
 CONVOLUTION, POOLING = "#30638e", "#edae49"
-
-
-class Window(NamedTuple):
-    """One layer's place in the stack, along one axis; sizes in pixels of the model's input."""
-
-    name: str
-    kind: str  # "convolution" or "pooling"
-    kernel_size: int
-    strides: int
-    output_shape: tuple[int, int, int]
-    receptive_field: int
-    jump: int
-
-
-def windows(model: keras.Model) -> list[Window]:
-    """Follows the receptive field through a plain stack of convolutions and poolings.
-
-    Args:
-        model: a functional model without branches.
-
-    Returns:
-        One `Window` for each convolution and pooling, from the input to the output.
-
-    Source:
-        Araujo, Norris and Sim, "Computing Receptive Fields of Convolutional Neural Networks",
-        Distill 2019.
-    """
-    found, size, jump = [], 1, 1
-    for layer in model.layers:
-        pooling = hasattr(layer, "pool_size")
-        kernel = getattr(layer, "pool_size" if pooling else "kernel_size", None)
-        if kernel is None:
-            continue
-        dilation = 1 if pooling else layer.dilation_rate[0]
-        size += dilation * (kernel[0] - 1) * jump
-        jump *= layer.strides[0]
-        kind = "pooling" if pooling else "convolution"
-        shape = tuple(layer.output.shape[1:])
-        found.append(Window(layer.name, kind, kernel[0], layer.strides[0], shape, size, jump))
-    return found
 
 
 def one_output_pixel(
@@ -119,9 +78,9 @@ def kernel_responses(
     count = kernels.shape[-1]
     figure = Figure(figsize=(15, 4), layout="constrained")
     grid = figure.add_gridspec(2, count + 1, width_ratios=[1.7, *[1] * count])
-    picture = figure.add_subplot(grid[:, 0])
-    show_picture(picture, image[..., None])
-    picture.axis("off")
+    panel = figure.add_subplot(grid[:, 0])
+    show_picture(panel, image[..., None])
+    panel.axis("off")
     for index, name in enumerate(names):
         kernel, response = kernels[..., index], responses[..., index]
         above = figure.add_subplot(grid[0, index + 1])
@@ -137,30 +96,30 @@ def kernel_responses(
 
 
 def receptive_fields(
-    stack: Sequence[Window], input_size: int, path: PathLike | None = None
+    stack: Sequence[ReceptiveField], input_size: int, path: PathLike | None = None
 ) -> Figure:
     """Draws how the receptive field grows from layer to layer, against the image's width.
 
     Args:
-        stack: the layers, as `windows` returns them.
+        stack: the layers, as `experiments.receptive_fields` returns them.
         input_size: width of the image in pixels.
         path: where to save the figure.
     """
     figure = Figure(figsize=(10, 0.5 * len(stack) + 1.4), layout="constrained")
     axes = figure.add_subplot()
     axes.axvspan(-input_size / 2, input_size / 2, color="0.92", zorder=0)
-    reach = max(input_size, *(window.receptive_field for window in stack)) / 2
-    for row, window in enumerate(stack):
-        color = POOLING if window.kind == "pooling" else CONVOLUTION
-        width = window.receptive_field
+    reach = max(input_size, *(layer.size for layer in stack)) / 2
+    for row, layer in enumerate(stack):
+        color = POOLING if layer.kind == "pooling" else CONVOLUTION
+        width = layer.size
         axes.barh(row, width, left=-width / 2, height=0.62, color=color)
-        note = f"sees {width}, steps {window.jump}"
+        note = f"sees {width}, steps {layer.jump}"
         axes.text(1.01, row, note, va="center", transform=axes.get_yaxis_transform())
     names = [
-        f"{w.kind} {w.kernel_size}×{w.kernel_size}"
-        + (f", stride {w.strides}" if w.strides > 1 else "")
-        + f"   →   {' × '.join(map(str, w.output_shape))}"
-        for w in stack
+        f"{layer.kind} {layer.kernel_size}×{layer.kernel_size}"
+        + (f", stride {layer.strides}" if layer.strides > 1 else "")
+        + f"   →   {' × '.join(map(str, layer.output_shape))}"
+        for layer in stack
     ]
     axes.set_yticks(range(len(stack)), names)
     axes.invert_yaxis()
@@ -213,9 +172,9 @@ def feature_maps(
     """
     figure = Figure(figsize=(1.1 * (maps + 2), 1.25 * len(stages) + 0.2), layout="constrained")
     grid = figure.add_gridspec(len(stages), maps + 2)
-    picture = figure.add_subplot(grid[:, :2])
-    show_picture(picture, image)
-    picture.axis("off")
+    panel = figure.add_subplot(grid[:, :2])
+    show_picture(panel, image)
+    panel.axis("off")
     for row, stage in enumerate(stages):
         strongest = np.argsort(-stage.max(axis=(0, 1)))[:maps]
         for column, channel in enumerate(strongest):

@@ -2,14 +2,14 @@
 
 import json
 
-from courses.s04_optimisation import rules
+from courses.s04_optimisation import references
 
 
 def test_the_tables_have_a_row_for_each_rule_and_policy(lesson_run):
     out, printed = lesson_run("s04")
     tables = json.loads((out / "metrics.json").read_text())["tables"]
     for name in ("agreement", "race"):
-        assert [row[0] for row in tables[name][1:]] == list(rules.RULES)
+        assert [row[0] for row in tables[name][1:]] == list(references.RULES)
     policies = [row[0] for row in tables["precision"][1:]]
     assert policies == ["float32", "mixed_bfloat16", "mixed_float16"]
     assert tables["precision"][3][1] == "LossScaleOptimizer"

@@ -6,13 +6,13 @@ import keras
 import numpy as np
 import pytest
 
-from courses.s04_optimisation import drawings, experiments, rules
+from courses.s04_optimisation import experiments, plots, references
 
-VALLEY, ROSENBROCK, SADDLE = rules.SURFACES
+VALLEY, ROSENBROCK, SADDLE = references.SURFACES
 WALKERS = ("SGD", "momentum", "Nesterov", "RMSprop", "Adam")
 
 
-@pytest.mark.parametrize("surface", rules.SURFACES, ids=lambda surface: surface.name)
+@pytest.mark.parametrize("surface", references.SURFACES, ids=lambda surface: surface.name)
 def test_gradients_are_those_of_the_losses(surface):
     h = 1e-6
     for u, v in ((-1.1, 0.7), (0.4, -0.3), surface.start):
@@ -25,11 +25,11 @@ def test_gradients_are_those_of_the_losses(surface):
 
 
 @pytest.mark.parametrize("name", WALKERS)
-@pytest.mark.parametrize("surface", rules.SURFACES, ids=lambda surface: surface.name)
+@pytest.mark.parametrize("surface", references.SURFACES, ids=lambda surface: surface.name)
 def test_keras_takes_the_same_walk(surface, name):
-    points = rules.walk(name, surface)
+    points = references.walk(name, surface)
     weights = keras.Variable(surface.start, dtype="float64")
-    optimizer = rules.OPTIMIZERS[name](surface.rates[name])
+    optimizer = references.OPTIMIZERS[name](surface.rates[name])
     for step in range(20):
         assert keras.ops.convert_to_numpy(weights) == pytest.approx(points[step], abs=1e-5)
         gradient = np.array(surface.gradient(*keras.ops.convert_to_numpy(weights)))
@@ -43,29 +43,29 @@ def test_the_valley_has_the_condition_number_of_its_name():
 
 def test_what_the_readme_says_about_the_walks():
     ends = {
-        surface.name: {name: surface.loss(*rules.walk(name, surface)[-1]) for name in WALKERS}
-        for surface in rules.SURFACES
+        surface.name: {name: surface.loss(*references.walk(name, surface)[-1]) for name in WALKERS}
+        for surface in references.SURFACES
     }
     saddle, rosenbrock, valley = ends[SADDLE.name], ends[ROSENBROCK.name], ends[VALLEY.name]
     # Below its limit plain descent creeps along the valley; all the others get further.
     assert VALLEY.rates["SGD"] < 2 / 100
     assert sorted(valley, key=valley.get)[-1] == "SGD" and min(valley, key=valley.get) == "RMSprop"
     assert all(valley["SGD"] > 2 * valley[name] for name in WALKERS if name != "SGD")
-    swing = {name: np.abs(rules.walk(name, VALLEY)[5:, 1]).max() for name in WALKERS}
+    swing = {name: np.abs(references.walk(name, VALLEY)[5:, 1]).max() for name in WALKERS}
     assert swing["RMSprop"] < 0.05 < 0.5 < swing["Nesterov"] < swing["momentum"]
-    assert rules.walk("Adam", VALLEY)[:, 0].max() > 1  # past the minimum
+    assert references.walk("Adam", VALLEY)[:, 0].max() > 1  # past the minimum
     assert sorted(rosenbrock, key=rosenbrock.get)[:2] == ["momentum", "Nesterov"]
     assert max(saddle, key=saddle.get) == "SGD" and saddle["SGD"] > 0.2
     assert max(saddle[name] for name in WALKERS if name != "SGD") < 0.03
     assert max(rosenbrock, key=rosenbrock.get) == "SGD"
     # RMSprop and Adam leave the saddle at once, up along v; SGD waits.
-    after = {name: rules.walk(name, SADDLE)[5][1] for name in WALKERS}
+    after = {name: references.walk(name, SADDLE)[5][1] for name in WALKERS}
     assert after["RMSprop"] > 0.4 and after["Adam"] > 0.4 and after["SGD"] < 0.01
 
 
 def test_rules_agree_with_keras_to_a_millionth():
-    rows = rules.agreement(seed=7, steps=30)
-    assert [row[0] for row in rows[1:]] == list(rules.RULES)
+    rows = references.agreement_table(seed=7, steps=30)
+    assert [row[0] for row in rows[1:]] == list(references.RULES)
     assert all(float(row[2]) <= 1e-6 for row in rows[1:])
 
 
@@ -131,14 +131,14 @@ TRIALS = [
 @pytest.mark.parametrize(
     ("draw", "arguments"),
     [
-        (drawings.trajectories, ([(VALLEY, {"Adam": rules.walk("Adam", VALLEY)})],)),
-        (drawings.batch_sizes, ({50: ([0, 1], [0, 0.1], [2, 1]), 1: ([0, 1], [0, 3], [2, 1])},)),
-        (drawings.range_tests, ({"SGD": _finder(5.0), "Adam": _finder(np.nan)},)),
-        (drawings.races, ({"SGD": _watch(), "Adam": _watch()}, 0.95, 2)),
-        (drawings.schedules, (PLANS, HISTORIES, 20)),
-        (drawings.accuracy_by_rate, ({"without": {0.1: 0.9}, "with": {0.1: 0.9}},)),
-        (drawings.clipping, ({"not clipped": _watch()},)),
-        (drawings.search, (TRIALS,)),
+        (plots.trajectories, ([(VALLEY, {"Adam": references.walk("Adam", VALLEY)})],)),
+        (plots.batch_sizes, ({50: ([0, 1], [0, 0.1], [2, 1]), 1: ([0, 1], [0, 3], [2, 1])},)),
+        (plots.range_tests, ({"SGD": _finder(5.0), "Adam": _finder(np.nan)},)),
+        (plots.races, ({"SGD": _watch(), "Adam": _watch()}, 0.95, 2)),
+        (plots.schedules, (PLANS, HISTORIES, 20)),
+        (plots.accuracy_by_rate, ({"without": {0.1: 0.9}, "with": {0.1: 0.9}},)),
+        (plots.clipping, ({"not clipped": _watch()},)),
+        (plots.search, (TRIALS,)),
     ],
 )
 def test_figures_are_drawn(draw, arguments, tmp_path):
@@ -159,13 +159,13 @@ def test_the_schedules_compared_never_exceed_their_peak():
 
 
 def test_the_race_is_drawn_by_epochs():
-    (axes,) = drawings.races({"SGD": _watch()}, 0.95, 2).axes
+    (axes,) = plots.races({"SGD": _watch()}, 0.95, 2).axes
     assert list(axes.lines[0].get_xdata()) == [0.5, 1.0]
 
 
 def test_a_schedule_of_one_epoch_is_seen():
     once = {name: {"loss": [1.0], "val_accuracy": [0.9]} for name in PLANS}
-    left, right = drawings.schedules(PLANS, once, 20).axes
+    left, right = plots.schedules(PLANS, once, 20).axes
     assert {line.get_marker() for line in right.lines} == {"o"}
     assert left.get_legend() is None and len(right.get_legend().get_texts()) == len(PLANS)
 
@@ -173,21 +173,21 @@ def test_a_schedule_of_one_epoch_is_seen():
 def test_a_loss_that_explodes_is_within_the_figure():
     broken, tame = _watch(), _watch()
     broken.losses = [900.0, 3.0]
-    (axes,) = drawings.clipping({"not clipped": broken, "global_clipnorm=1": tame}).axes
+    (axes,) = plots.clipping({"not clipped": broken, "global_clipnorm=1": tame}).axes
     assert axes.get_yscale() == "log" and axes.get_ylim()[1] >= 900
 
 
 def test_plain_descent_is_drawn_over_the_others():
-    found = {name: rules.walk(name, ROSENBROCK) for name in WALKERS}
-    (axes,) = drawings.trajectories([(ROSENBROCK, found)]).axes
+    found = {name: references.walk(name, ROSENBROCK) for name in WALKERS}
+    (axes,) = plots.trajectories([(ROSENBROCK, found)]).axes
     orders = {line.get_color(): line.get_zorder() for line in axes.lines if line.get_zorder() < 9}
-    assert max(orders, key=orders.get) == drawings.COLOURS["SGD"] and len(orders) == 5
+    assert max(orders, key=orders.get) == plots.COLOURS["SGD"] and len(orders) == 5
     texts = [text.get_text() for text in axes.get_legend().get_texts()]
     assert [text.split(" at")[0] for text in texts] == list(WALKERS)
 
 
 def test_the_chosen_trial_is_red_and_drawn_last():
-    for axes in drawings.search(TRIALS).axes:
+    for axes in plots.search(TRIALS).axes:
         colours = [line.get_color() for line in axes.lines]
-        assert colours == [drawings.COLOURS["Adam"], drawings.COLOURS["momentum"]]
+        assert colours == [plots.COLOURS["Adam"], plots.COLOURS["momentum"]]
         assert axes.lines[-1].get_ydata()[0] == 0.3

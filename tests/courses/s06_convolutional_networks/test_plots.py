@@ -4,15 +4,15 @@ import keras
 import numpy as np
 import pytest
 
-from courses.s06_convolutional_networks import drawings, solutions
+from courses.s06_convolutional_networks import experiments, plots, solutions
 
 layers = keras.layers
-WINDOWS = [
-    drawings.Window("c1", "convolution", 5, 1, (28, 28, 6), 5, 1),
-    drawings.Window("s2", "pooling", 2, 2, (14, 14, 6), 6, 2),
-    drawings.Window("c3", "convolution", 5, 1, (10, 10, 16), 14, 2),
-    drawings.Window("s4", "pooling", 2, 2, (5, 5, 16), 16, 4),
-    drawings.Window("c5", "convolution", 5, 1, (1, 1, 120), 32, 4),
+FIELDS = [
+    experiments.ReceptiveField("c1", "convolution", 5, 1, (28, 28, 6), 5, 1),
+    experiments.ReceptiveField("s2", "pooling", 2, 2, (14, 14, 6), 6, 2),
+    experiments.ReceptiveField("c3", "convolution", 5, 1, (10, 10, 16), 14, 2),
+    experiments.ReceptiveField("s4", "pooling", 2, 2, (5, 5, 16), 16, 4),
+    experiments.ReceptiveField("c5", "convolution", 5, 1, (1, 1, 120), 32, 4),
 ]
 
 
@@ -27,22 +27,22 @@ def _lenet():
     return keras.Model(inputs, layers.Dense(10)(layers.Flatten()(x)))
 
 
-def test_windows_follow_lenet():
-    assert drawings.windows(_lenet()) == WINDOWS
+def test_receptive_fields_follow_lenet():
+    assert experiments.receptive_fields(_lenet()) == FIELDS
 
 
-def test_windows_agree_with_the_exercise_on_dilation():
+def test_receptive_fields_agree_with_the_exercise_on_dilation():
     inputs = keras.Input((32, 32, 1))
     x = layers.Conv2D(2, 3, strides=2, padding="same")(inputs)
     x = layers.Conv2D(2, 3, dilation_rate=4, padding="same")(x)
-    last = drawings.windows(keras.Model(inputs, x))[-1]
+    last = experiments.receptive_fields(keras.Model(inputs, x))[-1]
     expected = solutions.receptive_field([(3, 2, 1), (3, 1, 4)])
-    assert (last.receptive_field, last.jump) == expected == (19, 2)
+    assert (last.size, last.jump) == expected == (19, 2)
 
 
 def test_one_output_pixel_shows_the_sum(tmp_path):
     image, kernel = np.arange(64).reshape(8, 8), np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
-    figure = drawings.one_output_pixel(image, kernel, (2, 1))
+    figure = plots.one_output_pixel(image, kernel, (2, 1))
     # Row 2, column 1: right less left is 2 in each row, weighed 1, 2, 1.
     assert figure.get_suptitle().endswith("=  8")
     assert figure.get_suptitle().startswith("− 1·17  + 1·19  − 2·25  + 2·27")
@@ -55,14 +55,14 @@ def _photograph():
 @pytest.mark.parametrize(
     ("draw", "arguments"),
     [
-        (drawings.one_output_pixel, (np.zeros((8, 8)), np.ones((3, 2)), (0, 0))),
+        (plots.one_output_pixel, (np.zeros((8, 8)), np.ones((3, 2)), (0, 0))),
         (
-            drawings.kernel_responses,
+            plots.kernel_responses,
             (_photograph(), np.ones((3, 3, 2)), np.ones((20, 30, 2)), ["one", "two"]),
         ),
-        (drawings.receptive_fields, (WINDOWS, 32)),
-        (drawings.learned_filters, (np.ones((3, 3, 3, 20)),)),
-        (drawings.feature_maps, (np.zeros((8, 8, 1)), [np.ones((4, 4, 3)), np.ones((1, 1, 12))])),
+        (plots.receptive_fields, (FIELDS, 32)),
+        (plots.learned_filters, (np.ones((3, 3, 3, 20)),)),
+        (plots.feature_maps, (np.zeros((8, 8, 1)), [np.ones((4, 4, 3)), np.ones((1, 1, 12))])),
     ],
 )
 def test_figures_are_drawn(draw, arguments, tmp_path):
