@@ -120,15 +120,17 @@ def decode_boxes(numbers: np.ndarray, locations: np.ndarray, stride: int, cells:
 
 
 def average_precision(
-    truths: list[np.ndarray], predictions: list[tuple[np.ndarray, np.ndarray]], iou_threshold: float
+    ground_truth: list[np.ndarray],
+    predictions: list[tuple[np.ndarray, np.ndarray]],
+    iou_threshold: float,
 ) -> float:
     """COCO's average precision of one class at one IoU, over several images.
 
-    1. In each image, the highest score first, a detection takes, of the truths not taken yet,
-       the one it overlaps most. If their IoU is at least `iou_threshold` it is right, and the
-       truth is gone; otherwise it is wrong and takes none.
+    1. In each image, the highest score first, a detection takes, of the true boxes not taken
+       yet, the one it overlaps most. If their IoU is at least `iou_threshold` it is right, and
+       the true box is gone; otherwise it is wrong and takes none.
     2. Order the detections of all images by score, highest first. After each, precision is
-       the fraction of right ones so far, and recall the right ones so far over all truths.
+       the fraction of right ones so far, and recall the right ones so far over all true boxes.
     3. Raise each precision to the largest at its own or any later place (the envelope).
     4. Average the envelope at recalls of 0, 0.01, 0.02 ... 1 (101 points): at each, its value at
        the first place where recall is at least that much, and 0 where recall never gets there.
@@ -136,15 +138,15 @@ def average_precision(
     Equal scores keep the order of the images, and of the detections in an image.
 
     Args:
-        truths: for each image, boxes (N, 4); N may be 0.
+        ground_truth: for each image, boxes (N, 4); N may be 0.
         predictions: for each image, boxes (M, 4) and scores (M,); M may be 0.
         iou_threshold: the overlap that makes a detection right, such as 0.5.
 
     Returns:
-        A number from 0 to 1; NaN if no image holds a truth.
+        A number from 0 to 1; NaN if no image holds an object.
 
     Example:
-        Two truths; of three detections the first and third are right: precisions 1, 1/2, 2/3 at
+        Two objects; of three detections the first and third are right: precisions 1, 1/2, 2/3 at
         recalls 1/2, 1/2, 1, so AP is (51 * 1 + 50 * 2/3) / 101 = 0.835.
     """
     raise NotImplementedError
@@ -153,7 +155,7 @@ def average_precision(
 def dice(true: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
     """The Dice coefficient of each class: the F1 score of its pixels.
 
-    For a class with T pixels in truth, P predicted, and B in both: 2 B / (T + P).
+    For a class with T pixels in the ground truth, P predicted, and B in both: 2 B / (T + P).
 
     Args:
         true: class ids from 0 to classes - 1, (images, height, width).

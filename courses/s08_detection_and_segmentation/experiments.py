@@ -1,133 +1,211 @@
-"""What the session measures: the truths of a data set, and a Keras model's answers to its images.
+"""What session 8 trains and measures: recipes, the ground truth of a data set's images, a Keras
+model's predictions, and tables, rows of text with the header first.
 
-A Keras model's outputs are read by the very code that reads them on the device, so that both are
-judged alike.
+A Keras model's outputs are decoded by the very code that decodes them on the device, so that both
+are measured alike.
 """
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from courses.settings import Settings
 from deploy.answers import LEAST_SCORE
 from deploy.report import kilobytes, score
 from deploy.runtime.detection import detections
 from thinkkeras import metrics
 from thinkkeras.models import describe
 
-# Of which the best suppresses detections.
+# Non-maximum suppression takes the best of these.
 IOU_THRESHOLDS = (0.5, 0.55, 0.6, 0.65)
 
 
-class Pictures(NamedTuple):
-    """The images of a data set's split, with all that is true of them."""
+class Recipe(NamedTuple):
+    """How the networks learn on a data set, for so many epochs or so many images each."""
+
+    image_size: tuple[int, int]
+    learning_rate: float  # the highest
+    epochs: Mapping[str, int] = {}  # of each network
+    images_seen: Mapping[str, int] = {}  # by each network, all there are and some again
+    augment: bool = True
+    masks: bool = True
+    examples: int | None = None  # training images; None: all there are
+    scenes_first: bool = False
+
+
+def epochs_by_network(recipe: Recipe, examples: int, epochs: int | None) -> dict[str, int]:
+    """Of each network: `epochs`, or where that is None those of the recipe.
+
+    Args:
+        recipe: the data set's.
+        examples: training images.
+        epochs: the number asked for.
+    """
+    chosen = recipe.epochs or {
+        name: -(-images // examples) for name, images in recipe.images_seen.items()
+    }
+    return {name: epochs or count for name, count in chosen.items()}
+
+
+def optimizer(steps: int, learning_rate: float) -> keras.Optimizer:
+    """AdamW, whose rate warms up over a tenth of the steps and falls along a cosine.
+
+    The weights that `fit` leaves are averages over the last hundred steps or so.
+    """
+    warm_up = max(1, steps // 10)
+    falling = max(1, steps - warm_up)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, falling, alpha=0.02, warmup_target=learning_rate, warmup_steps=warm_up
+    )
+    return keras.optimizers.AdamW(
+        schedule, weight_decay=0.02, clipnorm=10.0, use_ema=True, ema_momentum=0.99
+    )
+
+
+def scenes_first(settings: Settings) -> Path:
+    """The folder of a run on scenes, whose networks the photographs' begin with: `OUT/scenes`,
+    made there unless an earlier run with this seed and as many epochs has.
+
+    Raises:
+        subprocess.CalledProcessError: That run failed.
+    """
+    folder = settings.out / "scenes"
+    asked = {"seed": settings.seed, "asked_epochs": settings.epochs}
+    record = folder / "metrics.json"
+    done = json.loads(record.read_text("utf-8")) if record.exists() else {}
+    if {key: done.get(key, "none") for key in asked} != asked:
+        print(f"first the lesson on drawn scenes, kept in {folder}", flush=True)
+        command = [sys.executable, "-m", "courses", "run", "s08", "--out", str(folder)]
+        command += ["--target", "cpu", "--seed", str(settings.seed)]
+        command += ["--epochs", str(settings.epochs)] if settings.epochs else []
+        subprocess.run(command, check=True)
+    return folder
+
+
+class Examples(NamedTuple):
+    """The images of a data set's split, with their ground truth."""
 
     images: np.ndarray  # uint8 (images, height, width, 3)
-    truths: list[dict[str, np.ndarray]]  # boxes, labels (and masks), as `thinkkeras.metrics` has it
-    maps: np.ndarray | None  # class ids, int32 (images, height, width); None without masks
+    ground_truth: list[dict[str, np.ndarray]]  # of each image, as `thinkkeras.metrics` has it
+    label_maps: np.ndarray | None  # class ids, int32 (images, height, width); None without masks
 
 
-def gather(batches: tf.data.Dataset, masks: bool = True) -> Pictures:
+def gather(batches: tf.data.Dataset, masks: bool = True) -> Examples:
     """Reads all of a pipeline of `load_detection`, without its masks where they are not wanted."""
-    images, truths, maps = [], [], []
+    images, ground_truth, label_maps = [], [], []
     for batch in batches.as_numpy_iterator():
         images.append(batch["images"].round().astype(np.uint8))
         if masks and "masks" in batch:
-            maps.append(batch["segmentation"])
-        found = batch["bounding_boxes"]
+            label_maps.append(batch["segmentation"])
+        padded = batch["bounding_boxes"]
         for place in range(len(batch["images"])):
-            here = found["classes"][place] >= 0
+            objects = padded["classes"][place] >= 0
             truth = {
-                "boxes": found["boxes"][place][here],
-                "labels": found["classes"][place][here].astype(int),
+                "boxes": padded["boxes"][place][objects],
+                "labels": padded["classes"][place][objects].astype(int),
             }
             if masks and "masks" in batch:
-                truth["masks"] = batch["masks"][place][here].astype(bool)
-            truths.append(truth)
-    return Pictures(np.concatenate(images), truths, np.concatenate(maps) if maps else None)
+                truth["masks"] = batch["masks"][place][objects].astype(bool)
+            ground_truth.append(truth)
+    maps = np.concatenate(label_maps) if label_maps else None
+    return Examples(np.concatenate(images), ground_truth, maps)
 
 
-def answers(
+def predict(
     model: keras.Model,
     images: np.ndarray,
-    detector: Mapping[str, Any],
+    description: Mapping[str, Any],
     score_threshold: float = LEAST_SCORE,
 ) -> list[dict[str, np.ndarray]]:
-    """A Keras detector's answers, with boxes, scores, labels and perhaps masks.
+    """A Keras detector's predictions, with boxes, scores, labels and perhaps masks.
 
     Args:
-        model: With the outputs that `detector` names.
+        model: With the outputs that `description` names.
         images: Pixels in 0-255, `(images, height, width, 3)`.
-        detector: How its outputs become boxes, as `deploy.export` takes it.
+        description: How its outputs become boxes, as `deploy.export` takes it.
         score_threshold: The lowest score of a detection.
     """
-    return read(predict(model, images), images.shape[1:3], detector, score_threshold)
+    return decode(raw_outputs(model, images), images.shape[1:3], description, score_threshold)
 
 
-def predict(model: keras.Model, images: np.ndarray) -> dict[str, np.ndarray]:
+def raw_outputs(model: keras.Model, images: np.ndarray) -> dict[str, np.ndarray]:
     """A Keras detector's outputs for images in 0-255, `(images, ...)` each, by their names."""
     outputs = model.predict(images, batch_size=8, verbose=0)
     return dict(zip(model.output_names, outputs, strict=True))
 
 
-def read(
+def decode(
     outputs: Mapping[str, np.ndarray],
-    size: tuple[int, int],
-    detector: Mapping[str, Any],
+    image_size: tuple[int, int],
+    description: Mapping[str, Any],
     score_threshold: float = LEAST_SCORE,
 ) -> list[dict[str, np.ndarray]]:
-    """The answers that outputs of images of the `size` (height, width) stand for: `answers`."""
+    """The predictions in `raw_outputs` of images of `image_size` (height, width)."""
     names = list(outputs)
     kinds = ("boxes", "scores", "coefficients", "prototypes")
-    places = {kind: names.index(detector[kind]) for kind in kinds if kind in detector}
+    positions = {kind: names.index(description[kind]) for kind in kinds if kind in description}
     return [
-        detections(one, {**detector, **places}, size, size, score_threshold)
+        detections(one, {**description, **positions}, image_size, image_size, score_threshold)
         for one in zip(*outputs.values(), strict=True)
     ]
 
 
-def described(model: keras.Model, validated: Pictures) -> dict[str, Any]:
+def describe_with_thresholds(model: keras.Model, validation: Examples) -> dict[str, Any]:
     """How the outputs of a detector become boxes, with both thresholds chosen on validation data.
 
-    Suppression's gives the highest AP50; the score's balances precision and recall.
+    Non-maximum suppression's gives the highest AP50; the score's balances precision and recall.
     """
     description = describe(model)
     boxes = {key: description[key] for key in description.keys() - {"coefficients", "prototypes"}}
-    outputs, size = predict(model, validated.images), validated.images.shape[1:3]
-    found = {
-        threshold: read(outputs, size, boxes | {"iou_threshold": threshold})
+    outputs, size = raw_outputs(model, validation.images), validation.images.shape[1:3]
+    predictions = {
+        threshold: decode(outputs, size, boxes | {"iou_threshold": threshold})
         for threshold in IOU_THRESHOLDS
     }
     quality = ap50([str(label) for label in range(model.output_shape[1][-1])])
-    best = max(found, key=lambda threshold: quality(validated.truths, found[threshold]))
+    best = max(
+        predictions,
+        key=lambda threshold: quality(validation.ground_truth, predictions[threshold]),
+    )
     description["iou_threshold"] = best
-    description["score_threshold"] = metrics.best_threshold(validated.truths, found[best])
+    description["score_threshold"] = metrics.best_threshold(
+        validation.ground_truth, predictions[best]
+    )
     return description
 
 
-def ap50(labels: Sequence[str], masks: bool = False) -> Callable[[Any, Any], float]:
+def ap50(class_names: Sequence[str], masks: bool = False) -> Callable[[Any, Any], float]:
     """COCO's average precision at an IoU of 0.5, of boxes or of masks, for `deploy.export`."""
 
-    def measure(truths: Any, answers: Any) -> float:
-        return metrics.average_precision(truths, answers, classes=labels, masks=masks)["AP50"]
+    def measure(ground_truth: Any, predictions: Any) -> float:
+        precision = metrics.average_precision(
+            ground_truth, predictions, classes=class_names, masks=masks
+        )
+        return precision["AP50"]
 
     measure.__name__ = "mask_AP50" if masks else "box_AP50"
     return measure
 
 
-def mean_iou(maps: np.ndarray, answers: Sequence[np.ndarray]) -> float:
+def mean_iou(label_maps: np.ndarray, predictions: Sequence[np.ndarray]) -> float:
     """Mean IoU of maps of class ids, for `deploy.export`."""
-    found = np.stack(answers)
-    # The highest class may be in the answers alone.
-    return metrics.mean_iou(maps, found, int(max(maps.max(), found.max())) + 1)
+    predicted = np.stack(predictions)
+    # The highest class may be in the predictions alone.
+    classes = int(max(label_maps.max(), predicted.max())) + 1
+    return metrics.mean_iou(label_maps, predicted, classes)
 
 
 def quarters(
-    images: np.ndarray, truths: Sequence[Mapping[str, np.ndarray]], label: int
+    images: np.ndarray, ground_truth: Sequence[Mapping[str, np.ndarray]], label: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """The four quarters of each image, and whether an object of the class `label` is in each.
 
@@ -140,51 +218,65 @@ def quarters(
     """
     height, width = images.shape[1] // 2, images.shape[2] // 2
     parts, present = [], []
-    for image, truth in zip(images, truths, strict=True):
+    for image, truth in zip(images, ground_truth, strict=True):
         boxes = truth["boxes"][truth["labels"] == label]
         areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
         for top, left in np.ndindex(2, 2):
             low = np.array([left * width, top * height])
             sides = np.minimum(boxes[:, 2:], low + (width, height)) - np.maximum(boxes[:, :2], low)
-            fractions = np.prod(sides.clip(0), axis=1) / areas
-            if fractions.max(initial=0) >= 0.5 or not fractions.any():
+            inside = np.prod(sides.clip(0), axis=1) / areas  # the fraction of each box
+            if inside.max(initial=0) >= 0.5 or not inside.any():
                 parts.append(image[low[1] :, low[0] :][:height, :width])
-                present.append(int(fractions.max(initial=0) >= 0.5))
+                present.append(int(inside.max(initial=0) >= 0.5))
     return np.stack(parts), np.array(present)
 
 
-def most_uncertain_class(truths: Sequence[Mapping[str, np.ndarray]], classes: int) -> int:
+def most_uncertain_class(ground_truth: Sequence[Mapping[str, np.ndarray]], classes: int) -> int:
     """The class that is in as many images as not, as nearly as any."""
-    fractions = [np.mean([label in truth["labels"] for truth in truths]) for label in range(classes)]
+    fractions = [
+        np.mean([label in truth["labels"] for truth in ground_truth]) for label in range(classes)
+    ]
     return int(np.argmin(np.abs(np.array(fractions) - 0.5)))
 
 
-def mapped(batch: Mapping[str, Any]) -> tuple[tf.Tensor, tf.Tensor]:
+def with_label_maps(batch: Mapping[str, Any]) -> tuple[tf.Tensor, tf.Tensor]:
     """A batch of `load_detection` as a semantic segmenter's `fit` takes it."""
     return batch["images"], batch["segmentation"]
 
 
-def boxed(batch: Mapping[str, Any]) -> tuple[tf.Tensor, dict[str, Any]]:
+def with_boxes(batch: Mapping[str, Any]) -> tuple[tf.Tensor, dict[str, Any]]:
     """A batch of `load_detection` as a detector's `fit` takes it."""
     return batch["images"], {"bounding_boxes": batch["bounding_boxes"]}
 
 
-def masked(batch: Mapping[str, Any]) -> tuple[tf.Tensor, dict[str, Any]]:
+def with_masks(batch: Mapping[str, Any]) -> tuple[tf.Tensor, dict[str, Any]]:
     """A batch of `load_detection` as an instance segmenter's `fit` takes it."""
-    images, targets = boxed(batch)
+    images, targets = with_boxes(batch)
     return images, targets | {"masks": batch["masks"]}
 
 
-def table_of_tasks(cards: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[list[str]]:
-    """A row for each network on each target, the header first.
+def task_table(cards: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[list[str]]:
+    """A row for each network on each target.
 
     Args:
         cards: Of the exported bundles, by the network's name.
     """
-    rows = [["network", "target", "parameters", "metric", "Keras", "deployed", "model"]]
-    rows[0] += ["latency on this CPU", "arena", "NPU cycles"]
-    for network, some in cards.items():
-        for card in some:
+    rows = [
+        [
+            "network",
+            "target",
+            "parameters",
+            "metric",
+            "Keras",
+            "deployed",
+            "model",
+            "latency on this CPU",
+            "arena",
+            "NPU cycles",
+        ]
+    ]
+    for network, of_network in cards.items():
+        for card in of_network:
             memory, npu = card["memory"], card.get("npu")
             rows.append(
                 [
@@ -203,29 +295,31 @@ def table_of_tasks(cards: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[lis
     return rows
 
 
-def table_of_results(
-    truths: Sequence[Mapping[str, np.ndarray]],
-    found: Sequence[Mapping[str, np.ndarray]],
-    labels: Sequence[str],
+def result_table(
+    ground_truth: Sequence[Mapping[str, np.ndarray]],
+    predictions: Sequence[Mapping[str, np.ndarray]],
+    class_names: Sequence[str],
     threshold: float,
 ) -> list[list[str]]:
-    """What the Keras networks reach on test data, a row each, the header first.
+    """What the Keras networks reach on test data, a row each.
 
     Args:
-        truths: Of the test images.
-        found: The detections in them, at all scores.
-        labels: The classes' names.
+        ground_truth: Of the test images.
+        predictions: The detections in them, at all scores.
+        class_names: By class id.
         threshold: The score that the detections to count reach, chosen on validation data.
     """
     rows = [["on test data, in Keras", ""]]
-    for kind in ("boxes", "masks") if "masks" in truths[0] else ("boxes",):
-        ap = metrics.average_precision(truths, found, classes=labels, masks=kind == "masks")
+    for kind in ("boxes", "masks") if "masks" in ground_truth[0] else ("boxes",):
+        ap = metrics.average_precision(
+            ground_truth, predictions, classes=class_names, masks=kind == "masks"
+        )
         rows += [
             [f"{name} of {kind}", f"{100 * ap[name]:.1f} %"] for name in ("AP50", "AP75", "AP")
         ]
-        if len(labels) > 1:
+        if len(class_names) > 1:
             rows += [[f"AP50, {name}", f"{100 * one:.1f} %"] for name, one in ap["classes"].items()]
-    counting = metrics.counting_error(truths, found, threshold)
+    counting = metrics.counting_error(ground_truth, predictions, threshold)
     rows += [
         [f"pictures counted exactly, at scores from {threshold:.2f}", f"{counting['exact']:.1%}"],
         ["mean error of a count", f"{counting['mean_absolute_error']:.2f} objects"],

@@ -76,14 +76,14 @@ def anchors(locations: np.ndarray, stride: int, cells: int) -> tuple[np.ndarray,
     return (2 * locations + 1 - cells) * stride / 2, side
 
 
-def detected_pictures(seed: int) -> Iterator[tuple[str, list[np.ndarray], list[Detections]]]:
+def detected_images(seed: int) -> Iterator[tuple[str, list[np.ndarray], list[Detections]]]:
     """What the case is, true boxes of each image, and detections of each."""
     random = np.random.default_rng(seed)
     nothing, no_scores = np.zeros((0, 4)), np.zeros(0)
     pair = np.array([[0, 0, 10, 10], [2, 0, 12, 10]], float)
     half = np.array([[0, 0, 4, 2], [40, 0, 44, 3]], float)  # IoUs of 1/2 and 3/4 exactly
-    yield "two truths, three detections", *_example()
-    yield "no truth at all", [nothing], [(pair, np.array([0.5, 0.4]))]
+    yield "two objects, three detections", *_example()
+    yield "no object at all", [nothing], [(pair, np.array([0.5, 0.4]))]
     yield "nothing found", [pair, pair], [(nothing, no_scores)] * 2
     yield (
         "IoUs of just the threshold",
@@ -92,14 +92,14 @@ def detected_pictures(seed: int) -> Iterator[tuple[str, list[np.ndarray], list[D
     )
     near = np.array([[0, 0, 10, 10], [0.5, 0, 10.5, 10], [0.25, 0, 10.25, 10]])
     yield "neighbours, one found three times", [pair], [(near, np.array([0.9, 0.8, 0.7]))]
-    # Numbers of truths whose fractions are no hundredths: no rounding decides about a recall.
-    for truths, levels in (((3, 4), 1000), ((5, 0, 8), 1000), ((6, 9, 4, 0, 4), 12)):
-        boxes = [random_boxes(random, count, (60, 90)) for count in truths]
+    # Numbers of objects whose fractions are no hundredths: no rounding decides about a recall.
+    for objects, levels in (((3, 4), 1000), ((5, 0, 8), 1000), ((6, 9, 4, 0, 4), 12)):
+        boxes = [random_boxes(random, count, (60, 90)) for count in objects]
         found = [_detections(random, own, levels) for own in boxes]
-        yield f"{len(truths)} pictures of {truths} truths", boxes, found
+        yield f"{len(objects)} images of {objects} objects", boxes, found
 
 
-def counted_pictures(seed: int) -> Iterator[tuple[str, np.ndarray, list[np.ndarray]]]:
+def counted_images(seed: int) -> Iterator[tuple[str, np.ndarray, list[np.ndarray]]]:
     """What the case is, the number of objects in each image, and the detections' scores."""
     cases: list[tuple[list[int], list[list[float]]]] = [
         ([1, 2], [[0.9, 0.3], [0.5, 0.6, 0.2]]),
@@ -113,9 +113,9 @@ def counted_pictures(seed: int) -> Iterator[tuple[str, np.ndarray, list[np.ndarr
         found = [np.array(own, float) for own in scores]
         yield f"counts {counts}, scores {scores}", np.array(counts), found
     random = np.random.default_rng(seed)
-    for pictures in (4, 15):
-        found = [np.round(random.random(count), 2) for count in random.integers(0, 12, pictures)]
-        yield f"{pictures} pictures, scores at random", random.integers(0, 6, pictures), found
+    for images in (4, 15):
+        found = [np.round(random.random(count), 2) for count in random.integers(0, 12, images)]
+        yield f"{images} images, scores at random", random.integers(0, 6, images), found
 
 
 def _example() -> tuple[list[np.ndarray], list[Detections]]:
@@ -125,7 +125,7 @@ def _example() -> tuple[list[np.ndarray], list[Detections]]:
 
 
 def _detections(random: np.random.Generator, truth: np.ndarray, levels: int) -> Detections:
-    """Some truths found, some twice, and boxes at random; the fewer levels, the more ties."""
+    """Some objects found, some twice, and boxes at random; the fewer levels, the more ties."""
     again = truth[random.integers(0, len(truth), 2 * len(truth))] if len(truth) else truth
     sides = np.tile(again[:, 2:] - again[:, :2], 2)
     again = again + random.uniform(-0.12, 0.12, again.shape) * sides

@@ -32,7 +32,7 @@ def test_any_activation_counts_as_nonlinear(activation):
     checks.expect_network(network(activation=activation)((8, 8, 1), 10), (8, 8, 1), 10)
 
 
-def test_pictures_that_are_not_rescaled_pass_the_first_look():
+def test_images_that_are_not_rescaled_pass_the_first_look():
     keras.utils.set_random_seed(0)
     inputs = keras.Input((8, 8, 1))
     x = layers.Flatten()(layers.Conv2D(8, 3, activation="relu")(inputs))

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from courses.s08_detection_and_segmentation import checks, reference, solutions
-from tests.courses import s08_mistakes_with_boxes, s08_mistakes_with_maps
+from courses.s08_detection_and_segmentation import checks, references, solutions
+from tests.courses.s08_detection_and_segmentation import wrong_exercises
 
 
 def test_examples_of_boxes_in_the_docstrings_are_right():
@@ -32,7 +32,7 @@ def test_examples_of_boxes_in_the_docstrings_are_right():
 
 
 def test_examples_of_scores_and_maps_in_the_docstrings_are_right():
-    ((_, truths, predictions), *_) = reference.detected_pictures(0)
+    ((_, truths, predictions), *_) = references.detected_pictures(0)
     precision = solutions.average_precision(truths, predictions, 0.5)
     assert precision == pytest.approx((51 + 50 * 2 / 3) / 101) == pytest.approx(0.835, abs=5e-4)
     values = solutions.dice(np.array([[[0, 0, 1]]]), np.array([[[0, 1, 1]]]), classes=3)
@@ -60,18 +60,18 @@ def test_examples_of_scores_and_maps_in_the_docstrings_are_right():
 @pytest.mark.parametrize(
     ("exercise", "answer"),
     [
-        ("iou", s08_mistakes_with_boxes.iou_with()),
-        ("non_maximum_suppression", s08_mistakes_with_boxes.kept_with()),
-        ("centre_assignment", s08_mistakes_with_boxes.assigned_with()),
-        ("encode_boxes", s08_mistakes_with_boxes.encoded_with()),
-        ("decode_boxes", s08_mistakes_with_boxes.decoded_with()),
-        ("average_precision", s08_mistakes_with_boxes.precision_with()),
-        ("dice", s08_mistakes_with_maps.dice_with()),
-        ("dice_loss", s08_mistakes_with_maps.loss_with()),
-        ("roi_align", s08_mistakes_with_maps.aligned_with()),
-        ("assemble_masks", s08_mistakes_with_maps.masks_with()),
-        ("detector_levels", s08_mistakes_with_boxes.levels_with()),
-        ("counting_threshold", s08_mistakes_with_boxes.threshold_with()),
+        ("iou", wrong_exercises.iou_with()),
+        ("non_maximum_suppression", wrong_exercises.kept_with()),
+        ("centre_assignment", wrong_exercises.assigned_with()),
+        ("encode_boxes", wrong_exercises.encoded_with()),
+        ("decode_boxes", wrong_exercises.decoded_with()),
+        ("average_precision", wrong_exercises.precision_with()),
+        ("dice", wrong_exercises.dice_with()),
+        ("dice_loss", wrong_exercises.loss_with()),
+        ("roi_align", wrong_exercises.aligned_with()),
+        ("assemble_masks", wrong_exercises.masks_with()),
+        ("detector_levels", wrong_exercises.levels_with()),
+        ("counting_threshold", wrong_exercises.threshold_with()),
     ],
 )
 def test_another_right_answer_passes_in_a_second(exercise, answer):
@@ -82,7 +82,7 @@ def test_another_right_answer_passes_in_a_second(exercise, answer):
 
 
 def test_boxes_come_back_from_their_numbers():
-    for boxes, locations, stride, cells in reference.located_boxes(1):
+    for boxes, locations, stride, cells in references.located_boxes(1):
         numbers = solutions.encode_boxes(boxes, locations, stride, cells)
         back = solutions.decode_boxes(numbers, locations, stride, cells)
         np.testing.assert_allclose(back, boxes, atol=1e-12)
@@ -90,7 +90,7 @@ def test_boxes_come_back_from_their_numbers():
 
 def test_suppression_agrees_with_tensorflow():
     random = np.random.default_rng(2)
-    boxes, scores = reference.random_boxes(random, 80, (40, 30)), random.random(80)
+    boxes, scores = references.random_boxes(random, 80, (40, 30)), random.random(80)
     kept = solutions.non_maximum_suppression(boxes, scores, np.zeros(80, int), 0.4)
     expected = tf.image.non_max_suppression(boxes, scores, 80, 0.4).numpy()
     assert 3 < len(kept) < 60
@@ -109,7 +109,7 @@ def test_a_stack_of_convolutions_sees_what_its_view_says():
         outputs = model(inputs)
         first, second = outputs[0, 3, 0], outputs[0, 4, 0]
     seen = [np.flatnonzero(tape.gradient(one, inputs)[0, :, 0]) for one in (first, second)]
-    field, stride = reference.view(layers, "d")
+    field, stride = references.view(layers, "d")
     assert len(seen[0]) == field == seen[0][-1] - seen[0][0] + 1
     assert seen[1][0] - seen[0][0] == stride
     views, _ = solutions.detector_levels(layers, ["d"], [], 1)

@@ -6,7 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from courses.s08_detection_and_segmentation import evaluation, pictures, recipe
+from courses.s08_detection_and_segmentation import experiments, plots
+from courses.s08_detection_and_segmentation.experiments import Recipe
 from deploy.runtime.detection import detections
 from thinkkeras.datasets import load_detection
 from thinkkeras.models import describe, yolact_tiny, yolo_tiny
@@ -24,17 +25,17 @@ def scenes():
 
 def test_gather_keeps_what_is_there(scenes):
     batches, _ = scenes
-    gathered = evaluation.gather(batches)
-    images, truths, maps = gathered
+    gathered = experiments.gather(batches)
+    images, ground_truth, maps = gathered
     assert images.shape == (8, 64, 96, 3) and images.dtype == np.uint8
-    assert maps.shape == (8, 64, 96) and len(truths) == 8
+    assert maps.shape == (8, 64, 96) and len(ground_truth) == 8
     first = next(iter(batches.as_numpy_iterator()))
     np.testing.assert_allclose(images[:4], first["images"], atol=0.51)
     np.testing.assert_array_equal(maps[:4], first["segmentation"])
     for place in range(4):
         count = (first["bounding_boxes"]["classes"][place] >= 0).sum()
         assert count < first["bounding_boxes"]["boxes"].shape[1]
-        here = truths[place]
+        here = ground_truth[place]
         np.testing.assert_array_equal(
             here["boxes"], first["bounding_boxes"]["boxes"][place, :count]
         )
@@ -43,35 +44,35 @@ def test_gather_keeps_what_is_there(scenes):
         np.testing.assert_array_equal(here["masks"], first["masks"][place, :count])
         # What is seen of an object lies in its box.
         np.testing.assert_array_equal(here["masks"].any(axis=0), maps[place] > 0)
-    assert sum(len(one["boxes"]) for one in truths[:4]) > 0
+    assert sum(len(one["boxes"]) for one in ground_truth[:4]) > 0
 
 
 def test_gather_without_masks(scenes):
-    gathered = evaluation.gather(scenes[0], masks=False)
-    assert gathered.maps is None
-    assert all(sorted(one) == ["boxes", "labels"] for one in gathered.truths)
+    gathered = experiments.gather(scenes[0], masks=False)
+    assert gathered.label_maps is None
+    assert all(sorted(one) == ["boxes", "labels"] for one in gathered.ground_truth)
 
 
 def test_batches_as_fit_takes_them(scenes):
     batch = next(iter(scenes[0]))
-    images, maps = evaluation.mapped(batch)
+    images, maps = experiments.with_label_maps(batch)
     assert images is batch["images"] and maps is batch["segmentation"]
-    images, targets = evaluation.boxed(batch)
+    images, targets = experiments.with_boxes(batch)
     assert images is batch["images"] and list(targets) == ["bounding_boxes"]
-    images, targets = evaluation.masked(batch)
+    images, targets = experiments.with_masks(batch)
     assert images is batch["images"] and list(targets) == ["bounding_boxes", "masks"]
     assert targets["masks"] is batch["masks"]
 
 
 @pytest.mark.parametrize(("masks", "count"), [(False, 33), (True, 2)])
-def test_answers_are_those_of_the_device(masks, count):
+def test_predictions_are_those_of_the_device(masks, count):
     keras.utils.set_random_seed(0)
     model = yolo_tiny((64, 32, 3), 2, pyramid_filters=4)
     if masks:
         model = yolact_tiny((64, 32, 3), 2, detector=model, prototypes=3, prototype_filters=4)
     images = np.random.default_rng(0).integers(0, 256, (count, 64, 32, 3)).astype("uint8")
     description = describe(model) | {"max_detections": 5}
-    found = evaluation.answers(model, images, description, 0.001)
+    found = experiments.predict(model, images, description, 0.001)
     assert len(found) == count
     outputs = [output[-1] for output in model.predict(images, verbose=0)]
     names = ("boxes", "scores", "coefficients", "prototypes")[: len(outputs)]
@@ -82,15 +83,15 @@ def test_answers_are_those_of_the_device(masks, count):
     for name, array in expected.items():
         np.testing.assert_allclose(found[-1][name], array, atol=1e-3)
     # Nothing of an untrained network is that sure.
-    assert len(evaluation.answers(model, images[:1], description, 0.9)[0]["boxes"]) == 0
+    assert len(experiments.predict(model, images[:1], description, 0.9)[0]["boxes"]) == 0
 
 
-def test_both_thresholds_are_chosen_on_validation_pictures(monkeypatch):
+def test_both_thresholds_are_chosen_on_validation_images(monkeypatch):
     model = yolact_tiny((64, 32, 3), 1, prototypes=3, prototype_filters=4)
     truths = [truth([[0, 0, 8, 8], [16, 16, 24, 24]], [0, 0])]
     asked = []
 
-    def read(outputs, size, description):
+    def decode(outputs, size, description):
         asked.append(description)
         assert list(outputs) == model.output_names and size == (64, 32)
         # At 0.6 both are found, and one too many at a lower score; else one alone.
@@ -98,28 +99,30 @@ def test_both_thresholds_are_chosen_on_validation_pictures(monkeypatch):
         found = {name: array[places] for name, array in truths[0].items()}
         return [found | {"scores": np.array([0.9, 0.7, 0.2])[: len(places)]}]
 
-    monkeypatch.setattr(evaluation, "read", read)
+    monkeypatch.setattr(experiments, "decode", decode)
     images = np.zeros((1, 64, 32, 3), "uint8")
-    described = evaluation.described(model, evaluation.Pictures(images, truths, None))
+    description = experiments.describe_with_thresholds(
+        model, experiments.Examples(images, truths, None)
+    )
     assert [one["iou_threshold"] for one in asked] == [0.5, 0.55, 0.6, 0.65]
     # Masks would be drawn for nothing.
     assert not {"coefficients", "prototypes"} & asked[0].keys()
-    assert described["coefficients"] == "coefficients"
-    assert described["iou_threshold"] == 0.6 and 0.2 < described["score_threshold"] <= 0.7
+    assert description["coefficients"] == "coefficients"
+    assert description["iou_threshold"] == 0.6 and 0.2 < description["score_threshold"] <= 0.7
 
 
 def test_quarters_by_hand():
     image = np.arange(8 * 12 * 3).reshape(8, 12, 3).astype("uint8")
     # Quarters of 4 x 6 pixels: one whole in the first, one half in both lower ones.
     both = truth([[1, 1, 4, 3], [4, 5, 8, 7]], [0, 0])
-    parts, present = evaluation.quarters(np.stack([image]), [both], 0)
+    parts, present = experiments.quarters(np.stack([image]), [both], 0)
     np.testing.assert_array_equal(present, [1, 0, 1, 1])
     assert parts.dtype == np.uint8
     corners = [image[:4, :6], image[:4, 6:], image[4:, :6], image[4:, 6:]]
     np.testing.assert_array_equal(parts, corners)
     # An eighth of the box in both upper ones, three eighths in the others: nobody can say.
     unclear = truth([[5, 3, 7, 7]], [0])
-    parts, present = evaluation.quarters(np.stack([image, 255 - image]), [unclear, both], 0)
+    parts, present = experiments.quarters(np.stack([image, 255 - image]), [unclear, both], 0)
     np.testing.assert_array_equal(present, [1, 0, 1, 1])
     np.testing.assert_array_equal(parts, 255 - np.array(corners))
 
@@ -128,14 +131,14 @@ def test_quarters_leave_out_the_doubtful_ones_alone():
     image = np.arange(8 * 12 * 3).reshape(8, 12, 3).astype("uint8")
     # 3/4 of the box at the upper left, 1/4 at the upper right.
     one = truth([[3, 0, 7, 2]], [0])
-    parts, present = evaluation.quarters(np.stack([image]), [one], 0)
+    parts, present = experiments.quarters(np.stack([image]), [one], 0)
     np.testing.assert_array_equal(present, [1, 0, 0])
     np.testing.assert_array_equal(parts, [image[:4, :6], image[4:, :6], image[4:, 6:]])
     # Another one there makes it clear; one of another class does not count.
     two = truth([[3, 0, 7, 2], [8, 0, 10, 2], [2, 5, 4, 7]], [0, 0, 1])
-    _, present = evaluation.quarters(np.stack([image]), [two], 0)
+    _, present = experiments.quarters(np.stack([image]), [two], 0)
     np.testing.assert_array_equal(present, [1, 1, 0, 0])
-    _, present = evaluation.quarters(np.stack([image, image]), [two, truth([], [])], 1)
+    _, present = experiments.quarters(np.stack([image, image]), [two, truth([], [])], 1)
     np.testing.assert_array_equal(present, [0, 0, 1, 0, 0, 0, 0, 0])
 
 
@@ -143,14 +146,14 @@ def test_most_uncertain_class():
     labels = [[0, 0, 1], [0, 2], [0, 1], [0]]
     truths = [truth(np.zeros((len(one), 4)), one) for one in labels]
     # In 4, 2, 1 and 0 of 4 images.
-    assert evaluation.most_uncertain_class(truths, 4) == 1
-    assert evaluation.most_uncertain_class([truths[1], truths[3]], 3) == 2
+    assert experiments.most_uncertain_class(truths, 4) == 1
+    assert experiments.most_uncertain_class([truths[1], truths[3]], 3) == 2
 
 
 def test_average_precision_for_export():
     truths = [truth([[0, 0, 8, 8], [8, 8, 16, 16]], [0, 1])]
     found = [truths[0] | {"scores": np.array([0.9, 0.8])}]
-    boxes, masks = evaluation.ap50(["a", "b"]), evaluation.ap50(["a", "b"], masks=True)
+    boxes, masks = experiments.ap50(["a", "b"]), experiments.ap50(["a", "b"], masks=True)
     assert (boxes.__name__, masks.__name__) == ("box_AP50", "mask_AP50")
     assert boxes(truths, found) == pytest.approx(1)
     found[0]["labels"] = np.array([0, 0])
@@ -160,9 +163,9 @@ def test_average_precision_for_export():
 def test_mean_iou_for_export():
     maps = np.array([[[0, 0], [1, 2]]])
     answers = [np.array([[0, 1], [1, 2]])]
-    assert evaluation.mean_iou(maps, answers) == pytest.approx((1 / 2 + 1 / 2 + 1) / 3)
+    assert experiments.mean_iou(maps, answers) == pytest.approx((1 / 2 + 1 / 2 + 1) / 3)
     # A class that is in the answers alone is wrong there, too.
-    assert evaluation.mean_iou(np.zeros((1, 1, 2), int), [np.array([[0, 3]])]) == 1 / 4
+    assert experiments.mean_iou(np.zeros((1, 1, 2), int), [np.array([[0, 3]])]) == 1 / 4
 
 
 def test_table_of_results():
@@ -170,36 +173,36 @@ def test_table_of_results():
     found = [one | {"scores": np.full(len(one["boxes"]), 0.9)} for one in truths]
     found[1] = {name: np.repeat(array, 2, axis=0) for name, array in found[1].items()}
     found[1]["scores"] = np.array([0.9, 0.3])
-    rows = dict(evaluation.table_of_results(truths, found, ["a", "b"], 0.5)[1:])
+    rows = dict(experiments.result_table(truths, found, ["a", "b"], 0.5)[1:])
     assert rows["AP50 of boxes"] == rows["AP50, b"] == "100.0 %"
     assert rows["pictures counted exactly, at scores from 0.50"] == "100.0%"
-    rows = dict(evaluation.table_of_results(truths, found, ["a", "b"], 0.2)[1:])
+    rows = dict(experiments.result_table(truths, found, ["a", "b"], 0.2)[1:])
     assert rows["pictures counted exactly, at scores from 0.20"] == "50.0%"
     assert rows["mean error of a count"] == "0.50 objects"
 
 
-def test_sure_and_padded_answers():
+def test_confident_and_padded_predictions():
     answer = truth([[0, 0, 1, 1], [2, 2, 3, 3]], [0, 1]) | {"scores": np.array([0.9, 0.4])}
-    kept = pictures.sure(answer, 0.5)
+    kept = plots.confident(answer, 0.5)
     assert {name: len(array) for name, array in kept.items()} == dict.fromkeys(answer, 1)
-    batch = pictures.padded([answer, pictures.sure(answer, 0.95)])
+    batch = plots.padded([answer, plots.confident(answer, 0.95)])
     np.testing.assert_array_equal(batch["boxes"], [answer["boxes"], np.zeros((2, 4))])
     np.testing.assert_array_equal(batch["classes"], [[0, 1], [-1, -1]])
     np.testing.assert_array_equal(batch["confidence"], [[0.9, 0.4], [0, 0]])
 
 
-def test_a_telling_picture_shows_many_objects_counted_right():
+def test_a_telling_image_shows_many_objects_counted_right():
     def boxes(count):
         return {"boxes": np.tile([0, 0, 1, 1], (count, 1)), "labels": np.zeros(count, int)}
 
     truths = [boxes(count) for count in (2, 7, 6, 9)]
     found = [boxes(count) | {"scores": np.full(count, 0.9)} for count in (2, 5, 6, 9)]
-    tested = SimpleNamespace(truths=truths)
-    assert pictures.telling(tested, found, 0.5) == 2
+    tested = SimpleNamespace(ground_truth=truths)
+    assert plots.most_telling_image(tested, found, 0.5) == 2
 
 
 def test_rate_rises_and_falls():
-    optimizer, rates = recipe.optimizer(100, 4e-3), []
+    optimizer, rates = experiments.optimizer(100, 4e-3), []
     for step in (0, 5, 10, 55, 100, 200):
         optimizer.iterations.assign(step)
         rates.append(float(optimizer.learning_rate))
@@ -210,25 +213,25 @@ def test_rate_rises_and_falls():
 @pytest.mark.parametrize("steps", [0, 1, 2])
 def test_a_step_or_two_are_enough_to_train(steps):
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    model.compile(recipe.optimizer(steps, 1e-2), "mse", run_eagerly=True)
+    model.compile(experiments.optimizer(steps, 1e-2), "mse", run_eagerly=True)
     history = model.fit(np.ones((4, 2)), np.ones((4, 1)), batch_size=2, verbose=0)
     assert np.isfinite(history.history["loss"]).all()
 
 
-def test_epochs_of_a_plan_and_of_a_set_without():
-    plan = recipe.PLANS["balloon"]
-    assert recipe.epochs(plan, 61, None) == plan.epochs
-    assert recipe.epochs(plan, 61, 2) == dict.fromkeys(plan.epochs, 2)
-    seen = recipe.epochs(recipe.BOXES_ALONE, 205, None)
-    assert seen == {"classifier": -(-recipe.SEEN["classifier"] // 205), "detector": 137}
-    assert recipe.epochs(recipe.BOXES_ALONE, 205, 1) == {"classifier": 1, "detector": 1}
+def test_epochs_of_a_recipe_and_of_images_seen():
+    planned = Recipe((320, 320), 1e-3, epochs={"classifier": 20, "semantic": 80})
+    assert experiments.epochs_by_network(planned, 61, None) == planned.epochs
+    assert experiments.epochs_by_network(planned, 61, 2) == {"classifier": 2, "semantic": 2}
+    seen = Recipe((320, 416), 4e-3, images_seen={"classifier": 2_000, "detector": 28_000})
+    assert experiments.epochs_by_network(seen, 205, None) == {"classifier": 10, "detector": 137}
+    assert experiments.epochs_by_network(seen, 205, 1) == {"classifier": 1, "detector": 1}
 
 
 def test_scenes_are_learned_once(tmp_path, monkeypatch):
     calls = []
-    monkeypatch.setattr(recipe.subprocess, "run", lambda command, check: calls.append(command))
+    monkeypatch.setattr(experiments.subprocess, "run", lambda command, check: calls.append(command))
     settings = SimpleNamespace(out=tmp_path, seed=7, epochs=2)
-    folder = recipe.scenes_first(settings)
+    folder = experiments.scenes_first(settings)
     assert folder == tmp_path / "scenes"
     assert calls[0][1:5] == ["-m", "courses", "run", "s08"]
     options = dict(zip(calls[0][5::2], calls[0][6::2], strict=True))
@@ -236,7 +239,7 @@ def test_scenes_are_learned_once(tmp_path, monkeypatch):
     assert options == expected
     folder.mkdir()
     (folder / "metrics.json").write_text('{"seed": 7, "asked_epochs": 2}')
-    assert recipe.scenes_first(settings) == folder and len(calls) == 1
+    assert experiments.scenes_first(settings) == folder and len(calls) == 1
     # Scenes of a short run are no beginning for a full one.
-    assert recipe.scenes_first(SimpleNamespace(out=tmp_path, seed=7, epochs=None)) == folder
+    assert experiments.scenes_first(SimpleNamespace(out=tmp_path, seed=7, epochs=None)) == folder
     assert len(calls) == 2 and "--epochs" not in calls[1]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from matplotlib.collections import PathCollection
 
-from courses.s08_detection_and_segmentation import drawings
-from courses.s08_detection_and_segmentation.drawings_of_masks import tinted
+from courses.s08_detection_and_segmentation import plots
+from courses.s08_detection_and_segmentation.plots import tinted
 from thinkkeras.boxes import locations
 from thinkkeras.detection_plots import COLOURS
 
@@ -13,7 +13,7 @@ GREY = np.full((40, 60, 3), 100, np.uint8)
 BOXES = np.array([[0, 0, 20, 20], [10, 0, 30, 20]], "float32")
 
 
-def _answer(boxes=BOXES, classes=(0, 0)):
+def _prediction(boxes=BOXES, classes=(0, 0)):
     masks = np.zeros((len(boxes), 40, 60), bool)
     for mask, (left, top, right, bottom) in zip(masks, boxes.astype(int), strict=True):
         mask[top:bottom, left:right] = True
@@ -21,9 +21,9 @@ def _answer(boxes=BOXES, classes=(0, 0)):
     return {"boxes": boxes, "scores": scores, "labels": np.array(classes, int), "masks": masks}
 
 
-def _four_tasks(answer, labels=("balloon",), path=None):
-    classes_map = answer["masks"].any(axis=0).astype(int)
-    return drawings.four_tasks(GREY, 0.987, classes_map, answer, labels, path)
+def _four_tasks(prediction, class_names=("balloon",), path=None):
+    label_map = prediction["masks"].any(axis=0).astype(int)
+    return plots.four_tasks(GREY, 0.987, label_map, prediction, class_names, path)
 
 
 def _spans(axes):
@@ -42,21 +42,21 @@ def _pixels(axes):
 
 
 def test_four_tasks_says_what_was_found():
-    titles = [axes.get_title().split("\n")[1] for axes in _four_tasks(_answer()).axes]
+    titles = [axes.get_title().split("\n")[1] for axes in _four_tasks(_prediction()).axes]
     # The masks cover 30 x 20 of 60 x 40 pixels.
     assert titles[:3] == ["a balloon, 99 %", "25 % of the pixels", "2 balloons"]
 
 
-def test_four_tasks_gives_shared_pixels_to_the_surest_object():
-    instances = _pixels(_four_tasks(_answer()).axes[3])
-    surest, shared, other = instances[5, [5, 15, 25]]
-    np.testing.assert_array_equal(surest, shared)
-    np.testing.assert_array_equal(surest, (35 + 0.65 * 255 * np.array(COLOURS[0])).astype(int))
+def test_four_tasks_gives_shared_pixels_to_the_highest_score():
+    instances = _pixels(_four_tasks(_prediction()).axes[3])
+    highest, shared, other = instances[5, [5, 15, 25]]
+    np.testing.assert_array_equal(highest, shared)
+    np.testing.assert_array_equal(highest, (35 + 0.65 * 255 * np.array(COLOURS[0])).astype(int))
     np.testing.assert_array_equal(other, (35 + 0.65 * 255 * np.array(COLOURS[1])).astype(int))
 
 
 @pytest.mark.parametrize(
-    ("labels", "classes", "words"),
+    ("class_names", "classes", "words"),
     [
         (["balloon"], [0], "1 balloon"),
         (["balloon"], [], "0 balloons"),
@@ -65,9 +65,9 @@ def test_four_tasks_gives_shared_pixels_to_the_surest_object():
         (["RBC", "WBC"], [], "0 objects"),
     ],
 )
-def test_four_tasks_counts_each_class(labels, classes, words):
-    answer = _answer(np.tile(BOXES[:1], (len(classes), 1)), classes)
-    figure = _four_tasks(answer, labels)
+def test_four_tasks_counts_each_class(class_names, classes, words):
+    prediction = _prediction(np.tile(BOXES[:1], (len(classes), 1)), classes)
+    figure = _four_tasks(prediction, class_names)
     assert figure.axes[2].get_title() == f"object detection:\n{words}"
 
 
@@ -81,7 +81,9 @@ def test_suppression_colours_candidates_as_the_box_they_gave_way_to():
     kept = np.array([[0, 0, 20, 20], [30, 5, 50, 25]], "float32")
     candidates = np.concatenate([kept[[1, 0]], kept + 1])
     before = {"boxes": candidates, "scores": np.ones(4)}
-    figure = drawings.suppression(GREY, before, {"boxes": kept, "scores": np.array([0.9, 0.8])})
+    figure = plots.non_max_suppression(
+        GREY, before, {"boxes": kept, "scores": np.array([0.9, 0.8])}
+    )
     left, right = figure.axes
     owners = [COLOURS.index(patch.get_edgecolor()[:3]) for patch in left.patches]
     assert owners == [1, 0, 0, 1]
@@ -92,17 +94,17 @@ def test_suppression_colours_candidates_as_the_box_they_gave_way_to():
 
 def test_suppression_leaves_out_scores_that_would_hide_each_other():
     kept = {"boxes": BOXES[:1] + np.array([[0], [2], [15]]), "scores": np.array([0.9, 0.8, 0.7])}
-    figure = drawings.suppression(GREY, kept, kept)
+    figure = plots.non_max_suppression(GREY, kept, kept)
     assert [text.get_text() for text in figure.axes[1].texts] == ["0.90", "0.70"]
 
 
 def test_assignment_shows_each_grid_and_who_learns():
-    cells = locations((32, 32), (8, 16))  # 16 + 4 of them
+    points = locations((32, 32), (8, 16))  # 16 + 4 of them
     boxes = np.array([[0, 0, 16, 16], [16, 16, 32, 32], [-1, -1, -1, -1]], "float32")
     weights = np.zeros((3, 20), "float32")
     weights[0, [0, 1]], weights[1, 19] = (0.25, 0.5), 1.0
     image = np.zeros((32, 32, 3), np.uint8)
-    fine, coarse = drawings.assignment(image, cells, weights, boxes).axes
+    fine, coarse = plots.assignment(image, points, weights, boxes).axes
     assert fine.get_title() == "stride 8: 2 of 16 learn"
     assert coarse.get_title() == "stride 16: 1 of 4 learn"
     grid, first, second = _dots(fine)
@@ -120,7 +122,7 @@ def test_prototypes_are_weighed_and_summed():
     maps = random.random((10, 15, 3))
     coefficients = np.array([0.1, -0.9, 0.5])
     mask, box = np.ones((40, 60), bool), np.array([4, 8, 20, 24])
-    figure = drawings.prototypes(GREY, maps, coefficients, mask, box)
+    figure = plots.prototypes(GREY, maps, coefficients, mask, box)
     titles = [axes.get_title() for axes in figure.axes]
     assert titles[1:4] == ["−0.90 ×", "+0.50 ×", "+0.10 ×"]
     np.testing.assert_allclose(_pixels(figure.axes[1]), maps[..., 1])
@@ -134,7 +136,7 @@ def test_prototypes_are_weighed_and_summed():
 
 def test_prototypes_shows_the_eight_that_count_most():
     coefficients = np.arange(10) / 10
-    figure = drawings.prototypes(
+    figure = plots.prototypes(
         GREY, np.ones((4, 6, 10)), coefficients, np.zeros((40, 60), bool), BOXES[0]
     )
     shown = [axes.get_title() for axes in figure.axes[1:-2]]
@@ -143,7 +145,7 @@ def test_prototypes_shows_the_eight_that_count_most():
 
 
 def test_intersection_over_union_shows_a_seventh_a_half_and_nine_tenths():
-    titles = [axes.get_title() for axes in drawings.intersection_over_union().axes]
+    titles = [axes.get_title() for axes in plots.intersection_over_union().axes]
     assert titles == ["IoU 0.14", "IoU 0.50", "IoU 0.90"]
 
 
@@ -153,7 +155,7 @@ def test_semantic_maps_rate_the_objects_pixels():
     true[0, :10], predicted[0, 5:15] = 1, 1  # IoU 5 / 15
     true[1, :10], predicted[1, :10] = 1, 1
     true[1, 30:] = 2  # not found at all
-    figure = drawings.semantic_maps(np.stack([GREY] * 3), true, predicted, ["one", "two"])
+    figure = plots.semantic_maps(np.stack([GREY] * 3), true, predicted, ["one", "two"])
     titles = [axes.get_title() for axes in figure.axes[:3]]
     assert titles == ["IoU 0.33", "IoU 0.50", "nothing there"]
     truth = _pixels(figure.axes[4])
@@ -161,14 +163,14 @@ def test_semantic_maps_rate_the_objects_pixels():
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["one", "two"]
 
 
-def test_semantic_maps_show_six_pictures_at_most():
+def test_semantic_maps_show_six_images_at_most():
     maps = np.zeros((9, 40, 60), int)
-    figure = drawings.semantic_maps(np.stack([GREY] * 9), maps, maps, ["balloon"])
+    figure = plots.semantic_maps(np.stack([GREY] * 9), maps, maps, ["balloon"])
     assert len(figure.axes) == 18 and not figure.legends
 
 
 def test_roi_align_samples_the_box_and_pooling_rounds_it():
-    align, pool = drawings.roi_align().axes
+    align, pool = plots.roi_align().axes
     points = np.array(align.lines[-1].get_xydata())
     spans = _spans(align)
     left, top, right, bottom = spans[-1]  # the box, drawn last
@@ -189,21 +191,21 @@ def test_roi_align_samples_the_box_and_pooling_rounds_it():
 @pytest.mark.parametrize(
     ("draw", "arguments"),
     [
-        (drawings.suppression, (GREY, _answer(), _answer())),
-        (drawings.suppression, (GREY, _answer(BOXES[:0], ()), _answer(BOXES[:0], ()))),
-        (drawings.assignment, (GREY, locations((40, 60), (8,)), np.zeros((2, 40)), BOXES)),
-        (drawings.intersection_over_union, ()),
-        (drawings.roi_align, ()),
+        (plots.non_max_suppression, (GREY, _prediction(), _prediction())),
+        (plots.non_max_suppression, (GREY, _prediction(BOXES[:0], ()), _prediction(BOXES[:0], ()))),
+        (plots.assignment, (GREY, locations((40, 60), (8,)), np.zeros((2, 40)), BOXES)),
+        (plots.intersection_over_union, ()),
+        (plots.roi_align, ()),
         (
-            drawings.four_tasks,
-            (GREY, 0.5, np.zeros((40, 60), int), _answer(BOXES[:0], ()), ["balloon"]),
+            plots.four_tasks,
+            (GREY, 0.5, np.zeros((40, 60), int), _prediction(BOXES[:0], ()), ["balloon"]),
         ),
         (
-            drawings.prototypes,
+            plots.prototypes,
             (GREY, np.zeros((4, 6, 2)), np.zeros(2), np.zeros((40, 60), bool), BOXES[0]),
         ),
         (
-            drawings.semantic_maps,
+            plots.semantic_maps,
             (GREY[None], np.zeros((1, 40, 60), int), np.zeros((1, 40, 60), int), ["balloon"]),
         ),
     ],
