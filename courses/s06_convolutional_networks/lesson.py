@@ -10,7 +10,7 @@
 # From a terminal:
 #
 #     python -m courses run s06                          # 8 x 8 digits, no download: 99 % in 17 s
-#     python -m courses run s06 --dataset fashion_mnist  # the real thing, TFDS: 93 % in 10 minutes
+#     python -m courses run s06 --dataset fashion_mnist  # the real thing, TFDS: 93 % in 10 min
 #     python -m courses run s06 --target cpu --target cortex-m --out results/s06
 #     python -m courses check s06                        # grades exercises.py
 #

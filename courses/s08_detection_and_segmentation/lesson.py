@@ -10,9 +10,9 @@
 #
 # From a terminal:
 #
-#     python -m courses run s08                    # drawn balloons, no download: 85 % in 22 minutes
-#     python -m courses run s08 --dataset bccd     # cells; any TFDS set with boxes: 81 % in 55
-#     python -m courses run s08 --dataset balloon  # scenes first, then photographs: 61 % in 27 more
+#     python -m courses run s08                    # drawn balloons, no download: 85 % in 22 min
+#     python -m courses run s08 --dataset bccd     # cells; any TFDS set with boxes: 81 % in 55 min
+#     python -m courses run s08 --dataset balloon  # scenes, then photographs: 61 % in 27 min more
 #     python -m deploy.runtime run runs/s08/deploy/cpu/instance photo.jpg --draw prediction.png
 #     python -m courses check s08                  # grades exercises.py
 #

@@ -21,6 +21,7 @@ def test_the_recorded_runs_keep_the_promises(dataset):
     assert record["targets"]["cortex-m"]["memory"]["arena_bytes"] < 20_000
 
 
+@pytest.mark.slow
 def test_one_epoch_already_shows_the_trap(lesson_run):
     out, printed = lesson_run("s01")
     metrics = json.loads((out / "metrics.json").read_text())
@@ -33,6 +34,7 @@ def test_one_epoch_already_shows_the_trap(lesson_run):
     assert "the device says malignant, Keras says malignant, it is malignant" in printed
 
 
+@pytest.mark.slow
 def test_numpy_and_keras_agree_in_the_run(lesson_run):
     out, _ = lesson_run("s01")
     _, *rows = json.loads((out / "metrics.json").read_text())["tables"]["equal"]
@@ -42,6 +44,7 @@ def test_numpy_and_keras_agree_in_the_run(lesson_run):
         assert float(row[4].removesuffix(" at most")) < 1e-6 and float(row[5]) < 1e-5
 
 
+@pytest.mark.slow
 def test_calibration_and_test_examples_are_disjoint(lesson_run):
     out, _ = lesson_run("s01")
     calibration = np.load(out / "calibration.npz")["x"]

@@ -1,10 +1,10 @@
-"""Session 1's NumPy networks, tables and figures: what they state in numbers."""
+"""Session 1's figures: what they state in numbers, and that each one is drawn."""
 
 import numpy as np
 import pytest
 
 from courses import SESSIONS
-from courses.s01_introduction import experiments, plots, references, solutions
+from courses.s01_introduction import plots, references
 from courses.s01_introduction.plots import field, results
 from thinkkeras.datasets import DatasetInfo
 
@@ -18,93 +18,6 @@ HIDDEN = references.train_one_hidden_layer(
 )
 MEASURES = DatasetInfo("breast_cancer", (30,), 2, ["malignant", "benign"], {})
 IMAGES = DatasetInfo("any", (4, 4, 1), 3, ["a", "b", "c"], {})
-
-
-def test_the_neuron_learns_as_the_exercise_does():
-    trained = references.train_logistic_regression(
-        X, Y, np.zeros(2), 0.0, learning_rate=0.5, steps=20
-    )
-    weights, bias, losses = solutions.fit_logistic_regression(X, Y, learning_rate=0.5, steps=20)
-    assert trained[-1].parameters[0] == pytest.approx(weights)
-    assert trained[-1].parameters[1] == pytest.approx(bias)
-    assert [step.loss for step in trained[:-1]] == pytest.approx(losses)
-
-
-def test_back_propagation_is_the_slope_of_the_loss():
-    before, after = HIDDEN[:2]
-
-    def loss(parameters):
-        kernel, bias, weights, offset = parameters
-        return references.cross_entropy(np.tanh(X @ kernel + bias) @ weights + offset, Y)
-
-    assert loss(before.parameters) == pytest.approx(before.loss)
-    for index, own in enumerate(before.parameters):
-        slopes = np.zeros(own.shape)
-        for place in np.ndindex(own.shape):
-            sides = []
-            for change in (1e-5, -1e-5):
-                moved = [array.astype(float).copy() for array in before.parameters]
-                moved[index][place] += change
-                sides.append(loss(moved))
-            slopes[place] = (sides[0] - sides[1]) / 2e-5
-        step = (own - after.parameters[index]) / 0.5
-        assert step == pytest.approx(slopes, abs=1e-8)
-
-
-@pytest.mark.parametrize("ours", [NEURON, HIDDEN])
-def test_keras_computes_the_same_numbers(ours):
-    theirs = references.train_in_keras(X, Y, ours[0], learning_rate=0.5, steps=4)
-    loss, parameter = references.largest_difference(ours, theirs)
-    assert 0 < parameter < 1e-6 and loss < 1e-6
-    other = references.train_in_keras(X, Y, ours[0], learning_rate=0.6, steps=4)
-    assert min(references.largest_difference(ours, other)) > 1e-3
-
-
-def test_predictions_are_probabilities_of_class_1():
-    points = np.array([[0.5, -1.0], [2.0, 0.0]])
-    weights, bias = NEURON[2].parameters
-    expected = solutions.neuron(points, weights, bias[0])
-    assert references.predictor(NEURON[2])(points) == pytest.approx(expected)
-    kernel, bias, weights, offset = HIDDEN[2].parameters
-    logits = np.tanh(points @ kernel + bias) @ weights + offset
-    assert references.predictor(HIDDEN[2])(points) == pytest.approx(1 / (1 + np.exp(-logits)))
-
-
-def test_decisions_count_and_cost():
-    positive = np.array([True, True, True, False, False])
-    probability = np.array([0.9, 0.5, 0.2, 0.3, 0.05])
-    rows = experiments.decision_table(positive, probability, 9, (0.5, 0.1))
-    assert rows[1] == ["0.50", "2 of 3", "1", "0", "66.7 %", "100.0 %", "9"]
-    assert rows[2] == ["0.10", "3 of 3", "0", "1", "100.0 %", "50.0 %", "1"]
-
-
-def test_float_layers_show_the_loss_before():
-    card = {
-        "target": "cortex-m",
-        "quality": {"metric": "accuracy", "keras": 0.98, "deployed": 0.97},
-        "kept": None,
-        "size_bytes": 2544,
-        "memory": {"arena_bytes": 2096},
-    }
-    row = ["cortex-m", "nothing", "98.00 %", "97.00 %", "2,544", "2,096"]
-    assert experiments.float_layer_table([card])[1:] == [row]
-    kept = {
-        "operators": [{"layer": "normalization"}, {"layer": "normalization"}],
-        "before": {"deployed": 0.63, "size_bytes": 2224},
-    }
-    assert experiments.float_layer_table([card | {"kept": kept, "memory": None}])[1:] == [
-        ["cortex-m", "nothing", "98.00 %", "63.00 %", "2,224", "–"],
-        ["cortex-m", "normalization", "98.00 %", "97.00 %", "2,544", "–"],
-    ]
-
-
-def test_standardised_measures_have_mean_0_and_deviation_1():
-    x, y = experiments.standardised_measures(["worst radius", "worst texture"], seed=0)
-    assert x.shape == (398, 2) and y.shape == (398,)
-    assert x.mean(axis=0) == pytest.approx(0, abs=1e-12)
-    assert x.std(axis=0) == pytest.approx(1)
-    # Malignant nuclei, class 0, are the larger ones.
-    assert x[y == 0, 0].mean() > 1 > 0 > x[y == 1, 0].mean()
 
 
 def test_the_data_of_the_field_are_whole():
