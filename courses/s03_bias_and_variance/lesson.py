@@ -207,7 +207,11 @@ plots.decomposition(widths, bias, variance, path, label="hidden units")
 few = min(small, 300)
 features = [max(2, round(few * factor)) for factor in double_descent.FEATURES_PER_EXAMPLE]
 descent = double_descent.double_descent(
-    (x[:few], y[:few]), (validation_x[:1000], validation_y[:1000]), features, settings.seed
+    (x[:few], y[:few]),
+    (validation_x[:1000], validation_y[:1000]),
+    features,
+    settings.seed,
+    repetitions=1 if settings.epochs else 5,  # a short run takes one draw for the median
 )
 plots.double_descent(features, *descent, few, figures / "double_descent.png")
 

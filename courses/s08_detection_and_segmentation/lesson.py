@@ -69,16 +69,21 @@ recipe = RECIPES.get(settings.dataset, BOXES_ALONE)
 # %% [markdown]
 # ## The data
 #
-# Drawn scenes cost nothing, so there are many (fewer for a short run of `--epochs`), and none is
-# changed. Photographs are few: each epoch shows them in other sizes, crops, mirrorings and colours,
-# boxes and masks along with them. Sets without masks, such as `bccd`, go as far as detection.
+# Drawn scenes cost nothing, so there are many, and none is changed. Photographs are few: each epoch
+# shows them in other sizes, crops, mirrorings and colours, boxes and masks along with them. Sets
+# without masks, such as `bccd`, go as far as detection. A short run of `--epochs` draws a hundred
+# scenes for each epoch, and looks at forty pictures to validate and to test.
 
 # %%
 options: dict[str, Any] = {"batch_size": 8, "image_size": recipe.image_size, "masks": recipe.masks}
-examples = None if settings.epochs else recipe.examples
+examples = recipe.examples
+if settings.epochs and examples:
+    examples = min(examples, 100 * settings.epochs)
 (train, validation, test), info = datasets.load_detection(
     settings.dataset, augment=recipe.augment, examples=examples, seed=settings.seed, **options
 )
+if settings.epochs:
+    validation, test = validation.take(5), test.take(5)  # batches
 input_shape, classes = (*info.image_size, 3), len(info.labels)
 epochs = experiments.epochs_by_network(recipe, info.counts["train"], settings.epochs)
 print(f"{info.name}: {info.counts}, classes {info.labels}, up to {info.max_boxes} boxes an image")
