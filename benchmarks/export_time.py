@@ -25,9 +25,9 @@ import tensorflow as tf
 
 import deploy
 from benchmarks import tables
-from deploy import child
-from deploy.step2_calibrate import EXAMPLES
-from deploy.step6_benchmark import cpu_name
+from deploy import worker as child
+from deploy.environment import cpu_name
+from deploy.quantize.calibration import EXAMPLES
 from thinkkeras.models import convnet
 
 _REPEATS = 5
@@ -79,7 +79,7 @@ def export(model: keras.Model, images: np.ndarray) -> None:
 
 def start_process() -> None:
     """A child process that imports what the conversion imports, and makes an empty tuple of it."""
-    child.call("deploy.step3_convert:Converted", content="", floats="", quantizer=None)
+    child.call("deploy.convert.converter:Converted", content="", floats="", quantizer=None)
 
 
 if __name__ == "__main__":

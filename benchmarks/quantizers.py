@@ -20,17 +20,18 @@ import keras
 import numpy as np
 
 from benchmarks import tables
-from deploy.answers import compare
-from deploy.compilers.vela import vela
-from deploy.interpreters import micro_arena
+from deploy.compile.vela import vela
+from deploy.convert.converter import convert
+from deploy.load.inputs import as_inputs, read_npz
+from deploy.load.readers import load
+from deploy.load.source import Source
+from deploy.measure.interpreters import micro_arena, run_deployed
+from deploy.measure.latency import latency
+from deploy.quantize.calibration import calibrate
 from deploy.runtime import Model
 from deploy.runtime.quantization import quantize
-from deploy.step1_load import Source, load
-from deploy.step2_calibrate import as_inputs, calibrate, read_npz
-from deploy.step3_convert import convert
-from deploy.step5_verify import run_deployed
-from deploy.step6_benchmark import latency
-from deploy.tasks import understand
+from deploy.tasks.answers import compare
+from deploy.tasks.infer import understand
 from thinkkeras import datasets
 from thinkkeras.models import ds_cnn
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from deploy.errors import DeployError
+from deploy.runtime.errors import DeployError
 
 Row = TypeVar("Row")
 

@@ -1,4 +1,4 @@
-"""Callbacks that Keras lacks: a learning-rate finder, and a stopwatch that asks for progress."""
+"""Callbacks that Keras lacks: a learning-rate finder, and evaluation against the clock."""
 
 import math
 import time
@@ -164,22 +164,22 @@ def suggest_learning_rate(learning_rates: Sequence[float], losses: Sequence[floa
     return float(max(lowest / 10, rates[0]))
 
 
-class Stopwatch(keras.callbacks.Callback):
-    """Asks for loss and accuracy on given examples every few steps, at which second of training.
+class TimedEvaluation(keras.callbacks.Callback):
+    """Evaluates loss and accuracy on given examples every few steps, against the clock.
 
     The clock starts at the end of the first step, whose duration is that of building the graph,
-    and runs only within steps: neither while the callback asks nor during validation.
+    and runs only within steps: neither while the callback evaluates nor during validation.
 
     Args:
         x: Examples, in the shape that the model takes; they must fit through it in one batch.
         y: Their classes, integers of shape `(examples,)`.
-        every: Steps between two questions.
+        every: Steps between two evaluations.
 
     Attributes:
-        steps: Steps done at each question, the first one 1.
+        steps: Steps done at each evaluation, the first one 1.
         seconds: Seconds of training until then.
         losses: The compiled loss on the examples, without penalties on weights.
-        accuracies: Share of the examples whose most probable class is right.
+        accuracies: Fraction of the examples whose most probable class is right.
 
     Raises:
         ValueError: `every` is not positive, or `y` is not one class for each example; from `fit`:
@@ -202,7 +202,7 @@ class Stopwatch(keras.callbacks.Callback):
         self._forget()
 
     def reached(self, accuracy: float) -> tuple[float, int] | None:
-        """Seconds and steps at the first question that found `accuracy` or more, or None."""
+        """Seconds and steps at the first evaluation that found `accuracy` or more, or None."""
         for seconds, steps, found in zip(self.seconds, self.steps, self.accuracies, strict=True):
             if found >= accuracy:
                 return seconds, steps
@@ -221,9 +221,9 @@ class Stopwatch(keras.callbacks.Callback):
             self._trained += time.perf_counter() - self._began
         self._done += 1
         if self._done % self.every == 0 or self._done == 1:
-            self._ask()
+            self._evaluate()
 
-    def _ask(self) -> None:
+    def _evaluate(self) -> None:
         _sync(self.model)
         predicted = self.model(self.x, training=False)
         loss = ops.mean(keras.losses.get(self.model.loss)(self.y, predicted))

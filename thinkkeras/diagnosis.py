@@ -1,26 +1,29 @@
 """What a training's history says is wrong, in words, with the remedy to try first."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import keras
 import numpy as np
 
-from thinkkeras.histories import FEWEST_EPOCHS, Curves, falling, read, rise, scale, turning_epoch
-
-# Accuracies, gaps and jumps of accuracy are shares (0.05 is five points). Changes of a loss are
-# shares of its value after the first epoch, which gives the loss its scale, or of its own mean.
+# Accuracies, gaps and jumps of accuracy are fractions (0.05 is five points). Changes of a loss are
+# fractions of its value after the first epoch, which gives the loss its scale, or of its own mean.
 WANTED_ACCURACY = 0.9  # below it a training set is not learned, unless the caller says otherwise
 ACCURACY_GAP = 0.05  # training above validation by more: over-fitting
 ACCURACY_LEAD = 0.02  # validation above training by more: worth a word
-LOSS_GAP = 1.0  # where no accuracy is logged: validation above training by this share of it
+LOSS_GAP = 1.0  # where no accuracy is logged: validation above training by this fraction of it
 TRAINING_RISE = 0.1  # of its first value: a training loss that ends above its smallest value
 TRAINING_JUMPS = 0.05  # of its first value: mean step of a training loss, counting steps upwards
-TURNS = 0.25  # share of the epochs in which a jumping loss turns from down to up or back
+TURNS = 0.25  # fraction of the epochs in which a jumping loss turns from down to up or back
 ACCURACY_JUMPS = 0.03  # mean step of validation accuracy, up or down, in the second half
 LOSS_JUMPS = 0.2  # of its mean: the same for the loss, where no accuracy is logged
 LEAST_FALL = 0.1  # of its first value: less of a fall is no learning
 ABOVE_CHANCE = 0.1  # of the way from chance to 100 %: not more is chance
 WORSE_THAN_GUESSING = 2.0  # times the logarithm of the classes, which is a guesser's loss
+FEWEST_EPOCHS = 6  # from fewer epochs no trend is read
+VALIDATION_RISE = 0.15  # of its smallest value: a validation loss that turned upwards
+STILL_FALLING = 0.1  # of its mean, over the last quarter of the epochs: not yet at the end
+VISIBLE = 0.02  # of its first value: in the flat end of a curve, less is neither rise nor fall
 
 
 def diagnose(
@@ -33,11 +36,11 @@ def diagnose(
 
     It reads the loss, the accuracy ("accuracy", else "acc", else the first metric whose name ends
     in "accuracy" and is no top-k), and both on validation data (`val_…`). Its rules are rules of
-    thumb: the constants of this module and of `thinkkeras.histories` are the thresholds.
+    thumb: the constants of this module are the thresholds.
 
     Args:
         history: what `fit` returns, or its `history` dictionary.
-        wanted_accuracy: share in 0-1 that the task needs. Bias is measured against it: on data
+        wanted_accuracy: fraction in 0-1 that the task needs. Bias is measured against it: on data
             where people agree on 80 % of the labels, 0.8 is no under-fitting.
         classes: number of classes, about equally frequent; with it, accuracy at chance is seen.
 
@@ -54,7 +57,7 @@ def diagnose(
         and validation error); Goodfellow, Bengio and Courville, "Deep Learning", MIT Press 2016,
         chapter 11.
     """
-    curves = read(history, wanted_accuracy, classes)
+    curves = _read(history, wanted_accuracy, classes)
     broken = _diverged(curves)
     if broken:
         return [broken]
@@ -64,13 +67,133 @@ def diagnose(
     return grave[:1] or found or [_healthy(curves)]
 
 
+class _Curves(NamedTuple):
+    """One number for each epoch; an empty array where the history does not have the curve."""
+
+    loss: np.ndarray
+    val_loss: np.ndarray
+    accuracy: np.ndarray
+    val_accuracy: np.ndarray
+    wanted: float
+    classes: int | None
+
+    @property
+    def trend(self) -> bool:
+        """Whether there are enough epochs to speak of one."""
+        return len(self.loss) >= FEWEST_EPOCHS
+
+    @property
+    def learned(self) -> bool:
+        """Whether the accuracy is what is wanted; not known where none is logged.
+
+        Validation counts as well as training: with dropout or augmentation it is the fairer one.
+        """
+        last = [values[-1] for values in (self.accuracy, self.val_accuracy) if len(values)]
+        return max(last, default=0.0) >= self.wanted
+
+    def epoch(self, values: np.ndarray, index: int) -> int:
+        """The epoch, from 1, of a curve's entry; validation may run every few epochs only."""
+        return (index + 1) * max(1, len(self.loss) // len(values))
+
+
+def _rise(values: np.ndarray) -> float:
+    """How far a curve ends above its smallest value, as a fraction of its first."""
+    return float((values[-3:].mean() - values.min()) / _scale(values))
+
+
+def _falling(values: np.ndarray) -> bool:
+    """Whether a curve falls over its last quarter, by a line laid through it."""
+    last = values[-max(3, len(values) // 4) :]
+    if len(last) < 3:
+        return False
+    slope = np.polyfit(np.arange(len(last)), last, 1)[0]
+    fall = -slope * (len(last) - 1)
+    return bool(fall > STILL_FALLING * np.abs(last).mean() and fall > VISIBLE * _scale(values))
+
+
+def _scale(values: np.ndarray) -> float:
+    """The size of a curve's first value, against which changes are measured."""
+    return max(abs(float(values[0])), 1e-12)
+
+
+def _turning_epoch(curves: _Curves) -> int:
+    """The epoch, from 1, after which the validation loss rose while training went on; else 0."""
+    values = curves.val_loss
+    if not curves.trend or len(values) < FEWEST_EPOCHS:
+        return 0
+    lowest = int(values.argmin())
+    end = values[-3:].mean()
+    rose = end - values[lowest] > VALIDATION_RISE * abs(values[lowest])
+    visible = end - values[lowest] > VISIBLE * _scale(values)
+    epoch = min(curves.epoch(values, lowest), len(curves.loss))
+    went_on = curves.loss[-1] < curves.loss[epoch - 1]
+    return epoch if rose and visible and went_on and lowest < len(values) - 3 else 0
+
+
+def _read(
+    history: keras.callbacks.History | Mapping[str, Sequence[float]],
+    wanted: float,
+    classes: int | None,
+) -> _Curves:
+    """The curves of a history, checked."""
+    values = history if isinstance(history, Mapping) else getattr(history, "history", None)
+    if not isinstance(values, Mapping):
+        raise ValueError(
+            "expected the History that fit returns, or its history dictionary, received "
+            f"{type(history).__name__}"
+        )
+    if not 0 < wanted <= 1:
+        raise ValueError(f"expected wanted_accuracy in 0-1, a fraction, received {wanted}")
+    if classes is not None and classes < 2:
+        raise ValueError(f"expected 2 classes or more, received classes={classes}")
+    accuracy = _accuracy_name(values)
+    curves = _Curves(
+        _numbers(values, "loss"),
+        _numbers(values, "val_loss"),
+        _numbers(values, accuracy),
+        _numbers(values, f"val_{accuracy}"),
+        wanted,
+        classes,
+    )
+    if not len(curves.loss):
+        received = {
+            name: len(curve) if isinstance(curve, Sequence | np.ndarray) else curve
+            for name, curve in values.items()
+        }
+        raise ValueError(
+            "expected a history with a 'loss' for at least one epoch, received "
+            f"{received or 'an empty one'}; call fit first"
+        )
+    return curves
+
+
+def _accuracy_name(values: Mapping[str, Sequence[float]]) -> str:
+    """The metric that says how often the first prediction is right, as no top-k accuracy does."""
+    others = [
+        name
+        for name in values
+        if name.endswith("accuracy") and not name.startswith("val_") and "top" not in name
+    ]
+    return next((name for name in ("accuracy", "acc", *others) if name in values), "accuracy")
+
+
+def _numbers(values: Mapping[str, Sequence[float]], name: str) -> np.ndarray:
+    try:
+        numbers = np.asarray(values.get(name, []), dtype=np.float64)
+    except (TypeError, ValueError):
+        numbers = np.empty((0, 0))
+    if numbers.ndim != 1:
+        raise ValueError(f"expected one number for each epoch in {name!r}, received {values[name]}")
+    return numbers
+
+
 # A loss alone does not tell a network that learns nothing from one that has nothing left to learn.
 _NOT_KNOWN = (
     " Or it had learned before, and this loss is as small as it gets: log an accuracy to tell."
 )
 
 
-def _diverged(curves: Curves) -> str:
+def _diverged(curves: _Curves) -> str:
     for values in curves[:4]:
         bad = np.flatnonzero(~np.isfinite(values))
         if len(bad):
@@ -83,7 +206,7 @@ def _diverged(curves: Curves) -> str:
     return ""
 
 
-def _at_chance(curves: Curves) -> str:
+def _at_chance(curves: _Curves) -> str:
     if curves.classes is None or not len(curves.accuracy):
         return ""
     chance = 1 / curves.classes
@@ -102,11 +225,11 @@ def _at_chance(curves: Curves) -> str:
     )
 
 
-def _not_falling(curves: Curves) -> str:
-    fall = (curves.loss[0] - curves.loss[-1]) / scale(curves.loss)
+def _not_falling(curves: _Curves) -> str:
+    fall = (curves.loss[0] - curves.loss[-1]) / _scale(curves.loss)
     if not curves.trend or curves.learned or fall >= LEAST_FALL:
         return ""
-    if rise(curves.loss) >= TRAINING_RISE:  # it fell and rose again: another fault
+    if _rise(curves.loss) >= TRAINING_RISE:  # it fell and rose again: another fault
         return ""
     return (
         f"not learning: the training loss went from {curves.loss[0]:.3g} to {curves.loss[-1]:.3g} "
@@ -116,8 +239,8 @@ def _not_falling(curves: Curves) -> str:
     )
 
 
-def _rising(curves: Curves) -> str:
-    if not curves.trend or rise(curves.loss) < TRAINING_RISE or _jumping(curves):
+def _rising(curves: _Curves) -> str:
+    if not curves.trend or _rise(curves.loss) < TRAINING_RISE or _jumping(curves):
         return ""
     return (
         f"learning rate too high: the training loss was {curves.loss.min():.3g} and rose to "
@@ -126,7 +249,7 @@ def _rising(curves: Curves) -> str:
     )
 
 
-def _exploded(curves: Curves) -> str:
+def _exploded(curves: _Curves) -> str:
     if curves.classes is None or curves.learned:
         return ""
     guess = np.log(curves.classes)
@@ -141,11 +264,11 @@ def _exploded(curves: Curves) -> str:
     )
 
 
-def _jumping(curves: Curves) -> str:
+def _jumping(curves: _Curves) -> str:
     if not curves.trend:
         return ""
     steps = np.diff(curves.loss)
-    upwards = np.maximum(steps, 0).mean() / scale(curves.loss)
+    upwards = np.maximum(steps, 0).mean() / _scale(curves.loss)
     turns = np.mean(np.sign(steps[1:]) != np.sign(steps[:-1]))
     if upwards < TRAINING_JUMPS or turns < TURNS:
         return ""
@@ -155,20 +278,20 @@ def _jumping(curves: Curves) -> str:
     )
 
 
-def _under_fitting(curves: Curves) -> str:
-    if not len(curves.accuracy) or curves.learned or not curves.trend or falling(curves.loss):
+def _under_fitting(curves: _Curves) -> str:
+    if not len(curves.accuracy) or curves.learned or not curves.trend or _falling(curves.loss):
         return ""
     if _exploded(curves):  # which is the cause
         return ""
     return (
         f"under-fitting (bias): the training loss has levelled off at an accuracy of "
         f"{_percent(curves.accuracy[-1])}, where {_percent(curves.wanted)} is wanted. Try a larger "
-        "or deeper network (session 2), convolutions for pictures (session 6), or less "
+        "or deeper network (session 2), convolutions for images (session 6), or less "
         "regularisation (session 3)."
     )
 
 
-def _over_fitting(curves: Curves) -> str:
+def _over_fitting(curves: _Curves) -> str:
     signs = []
     if len(curves.accuracy) and len(curves.val_accuracy):
         gap = curves.accuracy[-1] - curves.val_accuracy[-1]
@@ -182,7 +305,7 @@ def _over_fitting(curves: Curves) -> str:
             f"the loss is {curves.loss[-1]:.3g} in training and {curves.val_loss[-1]:.3g} in "
             "validation"
         )
-    turn = turning_epoch(curves)
+    turn = _turning_epoch(curves)
     if turn:
         signs.append(
             f"the validation loss was lowest in epoch {turn} ({curves.val_loss.min():.3g}) "
@@ -196,29 +319,29 @@ def _over_fitting(curves: Curves) -> str:
     )
 
 
-def _loss_gap(curves: Curves) -> float:
-    """How far validation's loss ends above training's, as a share of its size."""
+def _loss_gap(curves: _Curves) -> float:
+    """How far validation's loss ends above training's, as a fraction of its size."""
     if not len(curves.val_loss):
         return 0.0
     size = max(abs(curves.loss[-1]), keras.config.epsilon())
     return float((curves.val_loss[-1] - curves.loss[-1]) / size)
 
 
-def _train_longer(curves: Curves) -> str:
+def _train_longer(curves: _Curves) -> str:
     watched, name = (
         (curves.val_loss, "validation") if len(curves.val_loss) else (curves.loss, "training")
     )
-    short = len(curves.accuracy) > 0 and not curves.learned and falling(curves.loss)
-    if not curves.trend or not (falling(watched) or short) or turning_epoch(curves):
+    short = len(curves.accuracy) > 0 and not curves.learned and _falling(curves.loss)
+    if not curves.trend or not (_falling(watched) or short) or _turning_epoch(curves):
         return ""
     return (
-        f"still improving: the {name if falling(watched) else 'training'} loss is still falling "
+        f"still improving: the {name if _falling(watched) else 'training'} loss is still falling "
         f"after {len(curves.loss)} epochs. Train longer, or choose a larger learning rate and let "
         "it decay (session 4)."
     )
 
 
-def _noisy_validation(curves: Curves) -> str:
+def _noisy_validation(curves: _Curves) -> str:
     """Steps between epochs in the second half, where a training should have calmed down."""
     values = curves.val_accuracy if len(curves.val_accuracy) else curves.val_loss
     if not curves.trend or len(values) < FEWEST_EPOCHS:
@@ -236,7 +359,7 @@ def _noisy_validation(curves: Curves) -> str:
     )
 
 
-def _validation_leads(curves: Curves) -> str:
+def _validation_leads(curves: _Curves) -> str:
     if not len(curves.accuracy) or not len(curves.val_accuracy):
         return ""
     lead = curves.val_accuracy[-1] - curves.accuracy[-1]
@@ -250,7 +373,7 @@ def _validation_leads(curves: Curves) -> str:
     )
 
 
-def _too_short(curves: Curves) -> str:
+def _too_short(curves: _Curves) -> str:
     if curves.trend:
         return ""
     return (
@@ -259,7 +382,7 @@ def _too_short(curves: Curves) -> str:
     )
 
 
-def _healthy(curves: Curves) -> str:
+def _healthy(curves: _Curves) -> str:
     if len(curves.val_accuracy):
         shown = f"accuracy {_percent(curves.val_accuracy[-1])} in validation"
         shown += ", close to training" if len(curves.accuracy) else ""
@@ -273,12 +396,12 @@ def _healthy(curves: Curves) -> str:
     return f"healthy: {shown}, and levelled off. Measure the test set, once."
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.1f} %"
 
 
 # In the order of their gravity.
-_RULES: tuple[Callable[[Curves], str], ...] = (
+_RULES: tuple[Callable[[_Curves], str], ...] = (
     _at_chance,
     _not_falling,
     _exploded,

@@ -1,9 +1,12 @@
-"""Losses that Keras lacks: CIoU for boxes, Dice and focal crossentropy for maps of class ids."""
+"""Losses that Keras lacks: CIoU of boxes, masks of objects, Dice and focal loss of label maps."""
 
 import math
 
 import keras
 from keras import KerasTensor, ops
+
+# Locations of each object whose masks are compared: those that suit it best.
+MASKED_LOCATIONS = 2
 
 
 @keras.saving.register_keras_serializable("thinkkeras")
@@ -16,7 +19,7 @@ def ciou(true: KerasTensor, predicted: KerasTensor) -> KerasTensor:
     only where both boxes have one, and the gradient stays finite for any predicted box, be it a
     point, a line or turned inside out. Numbers are the same in pixels and in normalised units.
     (One minus Keras's own `compute_ciou` agrees for plain boxes, but turns NaN at a point and
-    costs 0.02 for a perfect box of 0.003 of the picture; keras-cv's loss squares 4 / π² too.)
+    costs 0.02 for a perfect box of 0.003 of the image; keras-cv's loss squares 4 / π² too.)
 
     Args:
         true: Boxes `(…, 4)` as left, top, right, bottom. One without area is padding: its loss
@@ -56,7 +59,7 @@ def ciou(true: KerasTensor, predicted: KerasTensor) -> KerasTensor:
 
 @keras.saving.register_keras_serializable("thinkkeras")
 def sparse_dice(true: KerasTensor, predicted: KerasTensor) -> KerasTensor:
-    """Dice loss of maps of class ids: `keras.losses.dice` for each class, over the whole batch.
+    """Dice loss of label maps: `keras.losses.dice` for each class, over the whole batch.
 
     Keras's own takes one-hot maps only. A class that the batch lacks would cost 1 whatever is
     predicted, so it is left out; a batch that shows the rare classes teaches them.
@@ -84,7 +87,7 @@ def sparse_dice(true: KerasTensor, predicted: KerasTensor) -> KerasTensor:
 def sparse_focal_crossentropy(
     true: KerasTensor, predicted: KerasTensor, gamma: float = 2.0
 ) -> KerasTensor:
-    """Focal crossentropy of maps of class ids: `keras.losses.categorical_focal_crossentropy`.
+    """Focal crossentropy of label maps: `keras.losses.categorical_focal_crossentropy`.
 
     Args:
         true: Class ids, `(batch, height, width)`. Ids outside the classes cost nothing.
@@ -100,6 +103,48 @@ def sparse_focal_crossentropy(
     return keras.losses.categorical_focal_crossentropy(true, predicted, alpha=1.0, gamma=gamma)
 
 
+def mask_loss(
+    weights: KerasTensor,
+    boxes: KerasTensor,
+    masks: KerasTensor,
+    coefficients: KerasTensor,
+    prototypes: KerasTensor,
+) -> KerasTensor:
+    """Crossentropy of the objects' masks inside their boxes, mixed from prototypes.
+
+    Compared are the masks of each object's best locations, weighted with how well they suit.
+
+    Args:
+        weights: How well each of N locations suits each of M objects, `(batch, M, N)`: the
+            `weights` of `thinkkeras.detection.Assignment`.
+        boxes: True boxes `(batch, M, 4)` in pixels.
+        masks: 1 where an object is seen, `(batch, M, height, width)`.
+        coefficients: Predicted, `(batch, N, K)`.
+        prototypes: Predicted, `(batch, h, w, K)`.
+
+    Returns:
+        A scalar: the mean over the objects' pixels inside their boxes, then over the objects.
+
+    Source: Bolya, Zhou, Xiao and Lee, "YOLACT: Real-time Instance Segmentation", ICCV 2019,
+    section 3.1.
+    """
+    count, (rows, columns) = boxes.shape[1], prototypes.shape[1:3]
+    step = masks.shape[2] // rows
+    best, places = ops.top_k(weights, MASKED_LOCATIONS)  # (batch, M, MASKED_LOCATIONS)
+    flat = ops.reshape(places, (-1, count * MASKED_LOCATIONS, 1))
+    mixed = ops.take_along_axis(coefficients, flat, axis=1)
+    logits = ops.einsum("bik,bhwk->bihw", mixed, prototypes)
+    logits = ops.reshape(logits, (-1, count, MASKED_LOCATIONS, rows, columns))
+    # The fraction of each prototype's pixel that the object covers.
+    true = ops.reshape(ops.cast(masks, logits.dtype), (-1, count, rows, step, columns, step))
+    true = ops.mean(true, axis=(3, 5))[:, :, None]
+    true = ops.broadcast_to(true, ops.shape(logits))
+    loss = ops.binary_crossentropy(true, logits, from_logits=True)
+    inside = _inside(boxes / step, rows, columns)[:, :, None]
+    loss = ops.sum(loss * inside, axis=(3, 4)) / ops.maximum(ops.sum(inside, axis=(3, 4)), 1.0)
+    return ops.sum(loss * best) / ops.maximum(ops.sum(best), 1.0)
+
+
 def _area(boxes: KerasTensor) -> KerasTensor:
     sides = ops.maximum(boxes[..., 2:] - boxes[..., :2], 0)
     return sides[..., 0] * sides[..., 1]
@@ -109,6 +154,14 @@ def _angle(boxes: KerasTensor, where: KerasTensor) -> KerasTensor:
     """atan(width / height) of the boxes that `where` selects, of a square elsewhere."""
     sides = ops.where(where[..., None], boxes[..., 2:] - boxes[..., :2], 1)
     return ops.arctan(sides[..., 0] / sides[..., 1])
+
+
+def _inside(boxes: KerasTensor, rows: int, columns: int) -> KerasTensor:
+    """1 at the pixels that a box touches, `(batch, M, rows, columns)`."""
+    x, y = ops.arange(columns, dtype=boxes.dtype), ops.arange(rows, dtype=boxes.dtype)
+    left, top, right, bottom = (boxes[..., side, None] for side in range(4))
+    across, down = (x + 1 > left) & (x < right), (y + 1 > top) & (y < bottom)
+    return ops.cast(down[..., None] & across[..., None, :], boxes.dtype)
 
 
 def _one_hot(true: KerasTensor, predicted: KerasTensor) -> tuple[KerasTensor, KerasTensor]:

@@ -22,7 +22,7 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
             be.
         steps: Optimizer steps of the whole training.
         divisor: How many times lower than the peak the cycle begins and ends.
-        tail: Share of the steps left for the tail, at least 0 and below 1.
+        tail: Fraction of the steps left for the tail, at least 0 and below 1.
         name: Name of the schedule.
 
     Raises:

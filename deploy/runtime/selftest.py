@@ -6,22 +6,34 @@ from pathlib import Path
 
 import numpy as np
 
-from deploy.errors import DeployError
-from deploy.runtime.model import Model, load
+from deploy.runtime.bundle import bundle_folders, load
+from deploy.runtime.errors import DeployError
+from deploy.runtime.model import Model
 
 
 def selftest(path: str | Path) -> list[dict[str, object]]:
     """How far each output of the bundle at `path` is from its recorded value on this device.
 
     Returns:
-        For each output: `name`, `examples`, `max_difference` and `tolerance` (in steps of the
-        output's integers; for a float output in its own units), `passed`.
+        For each output, of a bundle of several models of each of them: `model`, its folder's name;
+        `name`, `examples`, `max_difference` and `tolerance` (in steps of the output's integers; for
+        a float output in its own units), `passed`.
 
     Raises:
         DeployError: no bundle at `path`, a damaged model, or no recorded inputs.
     """
-    model = load(path)
-    recorded = read_recorded(path, model)
+    if Path(path).is_file():
+        raise DeployError(f"expected a bundle folder with recorded inputs, received '{path}'")
+    return [
+        {"model": name} | result
+        for name, folder in bundle_folders(path).items()
+        for result in _test_model(folder)
+    ]
+
+
+def _test_model(folder: Path) -> list[dict[str, object]]:
+    model = load(folder)
+    recorded = read_recorded(folder, model)
     inputs = [recorded[f"input_{index}"] for index in range(len(model.card["inputs"]))]
     examples = len(inputs[0])
     rows = [model.invoke([array[k : k + 1] for array in inputs]) for k in range(examples)]

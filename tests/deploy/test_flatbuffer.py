@@ -3,9 +3,9 @@
 import keras
 import pytest
 
+from deploy.convert.converter import convert
 from deploy.flatbuffer import count_operators, macs
-from deploy.step1_load import load
-from deploy.step3_convert import convert
+from deploy.load.readers import load
 
 L = keras.layers
 

@@ -152,7 +152,7 @@ def squares_segmenter(activation: str = "softmax", size: int = 16, up: bool = Fa
 def f1(targets, answers):
     """Found objects (score of at least 0.5, IoU of at least 0.5, right class) against all, 0 to
     1: 2 · right / (found + true)."""
-    from deploy.runtime.detection import intersection_over_union
+    from deploy.runtime.tasks.detection import intersection_over_union
 
     right = found = true = 0
     for target, answer in zip(targets, answers, strict=True):

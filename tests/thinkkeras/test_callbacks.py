@@ -1,4 +1,4 @@
-"""The learning-rate finder and the stopwatch, on problems whose numbers are known."""
+"""The learning-rate finder and timed evaluation, on problems whose numbers are known."""
 
 import itertools
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from thinkkeras import callbacks
-from thinkkeras.callbacks import LearningRateFinder, Stopwatch, suggest_learning_rate
+from thinkkeras.callbacks import LearningRateFinder, TimedEvaluation, suggest_learning_rate
 from thinkkeras.schedules import OneCycle
 
 
@@ -133,7 +133,9 @@ def test_no_suggestion_after_too_few_epochs():
 
 
 @pytest.mark.parametrize(
-    "callback", [LearningRateFinder(), Stopwatch(ONES, np.zeros(10, int))], ids=["finder", "watch"]
+    "callback",
+    [LearningRateFinder(), TimedEvaluation(ONES, np.zeros(10, int))],
+    ids=["finder", "watch"],
 )
 def test_several_steps_per_execution_are_refused(callback):
     model = parabola("sgd")
@@ -204,48 +206,48 @@ def classifier():
     return model
 
 
-def test_the_stopwatch_counts_only_what_lies_within_steps(monkeypatch):
+def test_timed_evaluation_counts_only_what_lies_within_steps(monkeypatch):
     # Each look at the clock comes a second after the last one: a step lasts one second, however
-    # often the callback asks and however long validation takes.
+    # often the callback evaluates and however long validation takes.
     monkeypatch.setattr(callbacks.time, "perf_counter", map(float, itertools.count()).__next__)
     x, y = np.array([[1.0]] * 8, np.float32), np.ones(8, int)
-    watch = Stopwatch(x, y, every=3)
+    timed = TimedEvaluation(x, y, every=3)
     classifier().fit(
-        x, y, batch_size=1, epochs=2, validation_data=(x, y), callbacks=[watch], verbose=0
+        x, y, batch_size=1, epochs=2, validation_data=(x, y), callbacks=[timed], verbose=0
     )
-    assert watch.steps == [1, 3, 6, 9, 12, 15]
-    assert watch.seconds == [0.0, 2.0, 5.0, 8.0, 11.0, 14.0]
+    assert timed.steps == [1, 3, 6, 9, 12, 15]
+    assert timed.seconds == [0.0, 2.0, 5.0, 8.0, 11.0, 14.0]
 
 
-def test_the_stopwatch_asks_for_loss_and_accuracy():
+def test_timed_evaluation_has_loss_and_accuracy():
     x, y = np.array([[1.0]] * 4, np.float32), np.ones(4, int)
-    watch = Stopwatch(x, np.array([1, 1, 1, 0]))
-    classifier().fit(x, y, batch_size=4, epochs=2, callbacks=[watch], verbose=0)
+    timed = TimedEvaluation(x, np.array([1, 1, 1, 0]))
+    classifier().fit(x, y, batch_size=4, epochs=2, callbacks=[timed], verbose=0)
     # One step from (0, 0) at rate 1 leads to (-1/2, 1/2): probabilities 1 / (1 + e^±1).
     right, wrong = np.log(1 + np.exp(-1)), np.log(1 + np.exp(1))
-    assert watch.losses[0] == pytest.approx((3 * right + wrong) / 4, abs=1e-6)
-    assert watch.accuracies == [0.75, 0.75]
+    assert timed.losses[0] == pytest.approx((3 * right + wrong) / 4, abs=1e-6)
+    assert timed.accuracies == [0.75, 0.75]
 
 
-def test_the_first_question_that_found_the_accuracy():
-    watch = Stopwatch(np.zeros((1, 1)), np.zeros(1, int))
-    watch.steps, watch.seconds = [1, 2, 3, 4], [0.0, 1.5, 2.5, 4.0]
-    watch.accuracies = [0.1, 0.5, 0.9, 0.8]
-    assert watch.reached(0.5) == (1.5, 2)
-    assert watch.reached(0.85) == (2.5, 3)
-    assert watch.reached(0.95) is None
+def test_the_first_evaluation_that_found_the_accuracy():
+    timed = TimedEvaluation(np.zeros((1, 1)), np.zeros(1, int))
+    timed.steps, timed.seconds = [1, 2, 3, 4], [0.0, 1.5, 2.5, 4.0]
+    timed.accuracies = [0.1, 0.5, 0.9, 0.8]
+    assert timed.reached(0.5) == (1.5, 2)
+    assert timed.reached(0.85) == (2.5, 3)
+    assert timed.reached(0.95) is None
 
 
 @pytest.mark.parametrize("shape", [(4, 1), (3,), ()])
-def test_the_stopwatch_wants_one_class_for_each_example(shape):
+def test_timed_evaluation_wants_one_class_for_each_example(shape):
     with pytest.raises(ValueError, match=r"shape \(4,\), one for each example, received shape"):
-        Stopwatch(np.zeros((4, 1)), np.zeros(shape, int))
+        TimedEvaluation(np.zeros((4, 1)), np.zeros(shape, int))
 
 
 def test_nothing_is_reached_before_a_fit():
-    assert Stopwatch(np.zeros((1, 1)), np.zeros(1, int)).reached(0.0) is None
+    assert TimedEvaluation(np.zeros((1, 1)), np.zeros(1, int)).reached(0.0) is None
 
 
-def test_the_stopwatch_asks_every_step_or_less_often():
+def test_timed_evaluation_is_every_step_or_less_often():
     with pytest.raises(ValueError, match="expected every=1 or more steps, received 0"):
-        Stopwatch(np.zeros((1, 1)), np.zeros(1, int), every=0)
+        TimedEvaluation(np.zeros((1, 1)), np.zeros(1, int), every=0)

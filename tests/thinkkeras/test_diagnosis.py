@@ -167,7 +167,7 @@ def test_a_loss_of_zero_is_taken():
         ([1.0, 0.5], {}, "expected the History that fit returns, .*, received list"),
         ({"loss": ["low", "lower"]}, {}, "one number for each epoch in 'loss', received"),
         ({"loss": [[1.0], [0.5]]}, {}, "one number for each epoch in 'loss', received"),
-        ({"loss": [1.0]}, {"wanted_accuracy": 95}, "in 0-1, a share, received 95"),
+        ({"loss": [1.0]}, {"wanted_accuracy": 95}, "in 0-1, a fraction, received 95"),
         ({"loss": [1.0]}, {"classes": 1}, "2 classes or more, received classes=1"),
     ],
 )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from thinkkeras.losses import ciou, sparse_dice, sparse_focal_crossentropy
+from thinkkeras.losses import ciou, mask_loss, sparse_dice, sparse_focal_crossentropy
 
 
 def gradient(true, predicted):
@@ -154,3 +154,86 @@ def test_losses_train_and_are_saved(loss, shape, layer, tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(loaded.evaluate(x, y, verbose=0), model.evaluate(x, y, verbose=0))
+
+
+def drawn_masks():
+    """Two objects of 16 x 16 pixels, 8 x 8 in prototypes' pixels: boxes, and masks (0 or 1)."""
+    boxes = np.float32([[[0, 0, 8, 8], [4, 4, 16, 12], [-1, -1, -1, -1]]])
+    masks = np.zeros((1, 3, 16, 16), "uint8")
+    masks[0, 0, :8, :8] = 1
+    masks[0, 0, 4:, 4:] = 0
+    masks[0, 1, 4:12, 4:16] = 1
+    masks[0, 1, 4:8, 4:8] = 0
+    return boxes, masks
+
+
+def at_locations(*places):
+    """Weights (1, 3, 6): for each object the locations and how well they suit."""
+    weights = np.zeros((1, 3, 6), "float32")
+    for object_, place, weight in places:
+        weights[0, object_, place] = weight
+    return weights
+
+
+def test_perfect_masks_cost_nothing_and_inverted_ones_much():
+    boxes, masks = drawn_masks()
+    # A prototype for each object, ±1; coefficients of 20 choose one.
+    small = masks[0, :2, ::2, ::2].transpose(1, 2, 0)
+    prototypes = (2.0 * small - 1)[None].astype("float32")
+    coefficients = np.zeros((1, 6, 2), "float32")
+    coefficients[0, 4], coefficients[0, 1] = [20, 0], [0, 20]
+    weights = at_locations((0, 4, 1), (1, 1, 1))
+    assert mask_loss(weights, boxes, masks, coefficients, prototypes) < 1e-6
+    inverted = mask_loss(weights, boxes, masks, -coefficients, prototypes)
+    np.testing.assert_allclose(inverted, 20, rtol=1e-5)
+    # One of the two is right.
+    coefficients[0, 1] *= -1
+    half = mask_loss(weights, boxes, masks, coefficients, prototypes)
+    np.testing.assert_allclose(half, 10, rtol=1e-5)
+    # Outside of the boxes nothing counts.
+    prototypes[:, :, :2, 0], prototypes[0, 7, :, 0] = prototypes[:, :, :2, 0], 5
+    np.testing.assert_allclose(
+        mask_loss(weights, boxes, masks, coefficients, prototypes), half, rtol=1e-6
+    )
+    # Without an idea, ln 2 for each pixel; without objects, nothing.
+    none = np.zeros_like(coefficients)
+    np.testing.assert_allclose(
+        mask_loss(weights, boxes, masks, none, prototypes), np.log(2), rtol=1e-5
+    )
+    assert mask_loss(0 * weights, boxes, masks, coefficients, prototypes) == 0
+
+
+def test_mask_loss_is_what_numpy_computes():
+    rng = np.random.default_rng(0)
+    boxes, masks = drawn_masks()
+    boxes[0, 0] = [1, 3, 9.5, 7]
+    prototypes = rng.uniform(0, 2, (1, 8, 8, 3)).astype("float32")
+    coefficients = rng.uniform(-1, 1, (1, 6, 3)).astype("float32")
+    # Of three locations the best two count.
+    weights = at_locations((0, 2, 1), (0, 5, 0.25), (0, 0, 0.2), (1, 3, 1))
+    total = 0
+    for object_, place, weight in ((0, 2, 1), (0, 5, 0.25), (1, 3, 1)):
+        left, top, right, bottom = boxes[0, object_] / 2
+        rows, columns = slice(int(top), int(np.ceil(bottom))), slice(int(left), int(np.ceil(right)))
+        logits = (prototypes[0] @ coefficients[0, place])[rows, columns]
+        covered = masks[0, object_].reshape(8, 2, 8, 2).mean(axis=(1, 3))[rows, columns]
+        sure = 1 / (1 + np.exp(-logits))
+        each = -covered * np.log(sure) - (1 - covered) * np.log(1 - sure)
+        total += weight * each.mean()
+    received = mask_loss(weights, boxes, masks, coefficients, prototypes)
+    np.testing.assert_allclose(received, total / 2.25, rtol=1e-5)
+
+
+def test_masks_of_a_batch_and_of_oblong_images_do_not_mix():
+    rng = np.random.default_rng(1)
+    boxes = np.float32([[[4, 4, 20, 12]], [[8, 0, 24, 15]]])
+    masks = rng.integers(0, 2, (2, 1, 16, 24)).astype("uint8")
+    prototypes = rng.uniform(0, 2, (2, 4, 6, 3)).astype("float32")
+    coefficients = rng.uniform(-1, 1, (2, 5, 3)).astype("float32")
+    weights = np.eye(5, dtype="float32")[[[3], [1]]]
+    arguments = (weights, boxes, masks, coefficients, prototypes)
+    alone = [float(mask_loss(*(one[i : i + 1] for one in arguments))) for i in range(2)]
+    assert abs(alone[0] - alone[1]) > 0.01
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(mask_loss(*arguments)), np.mean(alone), rtol=1e-5
+    )

@@ -5,19 +5,14 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from thinkkeras.datasets.tfds_sets import (
+from thinkkeras.datasets.augmentation import augmented
+from thinkkeras.datasets.tfds import (
     SPLITS,
     Pipelines,
     cached,
     prepared_builder,
     shuffled,
     split_expressions,
-)
-
-# Mirrored, these pictures keep their class; a mirrored 2 or a mirrored letter does not. A set
-# that is not named here is only shifted, which is always safe.
-MIRRORED_KEEPS_CLASS = frozenset(
-    {"beans", "cats_vs_dogs", "cifar10", "cifar100", "fashion_mnist", "tf_flowers"}
 )
 
 
@@ -27,7 +22,7 @@ class DatasetInfo(NamedTuple):
     name: str
     input_shape: tuple[int, ...]  # height, width, channels of an image; features of a table's row
     classes: int
-    labels: list[str]  # the classes' names, by index
+    class_names: list[str]  # by index
     counts: dict[str, int]  # examples in "train", "validation" and "test"
 
 
@@ -136,7 +131,7 @@ _OFFLINE = {"digits": _digits, "breast_cancer": _breast_cancer}
 
 
 def _split(
-    name: str, x: np.ndarray, y: np.ndarray, labels: list[str]
+    name: str, x: np.ndarray, y: np.ndarray, class_names: list[str]
 ) -> tuple[dict[str, tf.data.Dataset], DatasetInfo]:
     """Arrays, split 70 : 10 : 20 with every class in its proportion."""
     from sklearn.model_selection import train_test_split
@@ -155,7 +150,7 @@ def _split(
     }
     examples = {split: tf.data.Dataset.from_tensor_slices(arrays[split]) for split in SPLITS}
     counts = {split: len(arrays[split][1]) for split in SPLITS}
-    return examples, DatasetInfo(name, x.shape[1:], len(labels), labels, counts)
+    return examples, DatasetInfo(name, x.shape[1:], len(class_names), class_names, counts)
 
 
 def _tfds(name: str) -> tuple[dict[str, tf.data.Dataset], DatasetInfo]:
@@ -187,43 +182,6 @@ def _resized(
         split: examples[split].map(resize, num_parallel_calls=tf.data.AUTOTUNE) for split in SPLITS
     }
     return examples, info._replace(input_shape=(*size, info.input_shape[2]))
-
-
-def augmented(dataset: tf.data.Dataset, info: DatasetInfo, seed: int = 0) -> tf.data.Dataset:
-    """Shifts whole batches by up to a sixteenth of their side, and mirrors where that is safe.
-
-    Args:
-        dataset: Batches `(images, anything)`, images of shape `(batch, height, width, channels)`.
-        info: Of the data set that the images come from.
-        seed: Seeds shifts and mirrorings, which differ from epoch to epoch.
-
-    Source: He et al., "Deep Residual Learning for Image Recognition", CVPR 2016, section 4.2
-    (padding with zeros, random crop, horizontal flip).
-    """
-    height, width, channels = info.input_shape
-    margin = max(1, min(height, width) // 16)
-    mirrors = info.name.split("/")[0].split(":")[0] in MIRRORED_KEEPS_CLASS
-
-    def augment(
-        batch: tuple[tf.Tensor, tf.Tensor], batch_seed: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        images, labels = batch
-        count = tf.shape(images)[0]
-        images = tf.pad(images, ((0, 0), (margin, margin), (margin, margin), (0, 0)))
-        start = tf.random.stateless_uniform(
-            (2, count, 1), batch_seed, maxval=2 * margin + 1, dtype=tf.int32
-        )
-        rows, columns = start[0] + tf.range(height), start[1] + tf.range(width)
-        if mirrors:
-            mirrored = tf.random.stateless_uniform((count, 1), batch_seed + 1) < 0.5
-            columns = tf.where(mirrored, columns[:, ::-1], columns)
-        # Gathering rows and columns costs far less than resampling every image.
-        images = tf.gather(images, rows, axis=1, batch_dims=1)
-        images = tf.gather(images, columns, axis=2, batch_dims=1)
-        return tf.ensure_shape(images, (None, height, width, channels)), labels
-
-    seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
-    return tf.data.Dataset.zip(dataset, seeds).map(augment, num_parallel_calls=tf.data.AUTOTUNE)
 
 
 def _finished(dataset: tf.data.Dataset) -> tf.data.Dataset:

@@ -6,14 +6,16 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from thinkkeras.datasets.box_augmentation import augmented
+from thinkkeras.datasets.augmentation import augmented_with_boxes
 from thinkkeras.datasets.drawing.scene import boxes, draw_scene, series
-from thinkkeras.datasets.tfds_boxes import find_keys, most_boxes, read
-from thinkkeras.datasets.tfds_sets import (
+from thinkkeras.datasets.tfds import (
     SPLITS,
     Pipelines,
     cached,
+    find_keys,
+    most_boxes,
     prepared_builder,
+    read_example,
     shuffled,
     split_expressions,
 )
@@ -22,7 +24,7 @@ SCENES = "balloon_scenes"
 SCENE_COUNTS = {"train": 1000, "validation": 100, "test": 200}
 SCENE_BALLOONS = 12
 
-# Their test pictures come without boxes.
+# Their test images come without boxes.
 HIDDEN_TESTS = frozenset({"coco"})
 
 # A box narrower or lower than this many pixels of `image_size` is dropped: the loss of a box
@@ -36,10 +38,10 @@ class DetectionInfo(NamedTuple):
     """What a detector, a segmenter and a figure need to know about a data set."""
 
     name: str
-    labels: list[str]  # the classes' names, by index
-    counts: dict[str, int]  # pictures in "train", "validation" and "test"
+    class_names: list[str]  # by index
+    counts: dict[str, int]  # images in "train", "validation" and "test"
     image_size: tuple[int, int]  # height, width
-    max_boxes: int  # places for boxes in every picture
+    max_boxes: int  # places for boxes in every image
 
 
 def load_detection(
@@ -57,7 +59,7 @@ def load_detection(
     The pipelines yield dictionaries of batches, as keras-cv's models, layers and metrics take
     them, with H and W of `image_size` and N = `info.max_boxes`:
 
-    - `"images"`: float32 pixels in 0-255, shape `(batch, H, W, 3)`. Pictures are stretched to
+    - `"images"`: float32 pixels in 0-255, shape `(batch, H, W, 3)`. Images are stretched to
       their size, as the device's runtime does it.
     - `"bounding_boxes"`: `"boxes"`, float32 `(batch, N, 4)`, left, top, right and bottom in
       pixels (`"xyxy"`), and `"classes"`, float32 `(batch, N)`; places that hold no box are -1.
@@ -65,30 +67,30 @@ def load_detection(
       and `"segmentation"`: int32 `(batch, H, W)`, 0 for the background and 1 + its class where
       an object is seen.
 
-    Training pictures come in a new order each epoch and, with `augment`, in other sizes, crops,
+    Training images come in a new order each epoch and, with `augment`, in other sizes, crops,
     mirrorings and colours, boxes and masks along with them. Validation and test come unchanged,
     in a fixed order. Boxes under 2 pixels in width or height, and boxes around crowds (COCO), are
     left out.
 
     Args:
-        name: `"balloon_scenes"`, drawn pictures of balloons that need no download, or a TFDS set
-            of pictures with boxes and classes: `"balloon"` (photographs, with masks), `"bccd"`
+        name: `"balloon_scenes"`, drawn images of balloons that need no download, or a TFDS set
+            of images with boxes and classes: `"balloon"` (photographs, with masks), `"bccd"`
             (blood cells), `"voc/2007"`, `"coco/2017"`; read from `TFDS_DATA_DIR` where it is
             prepared there, from files in `THINKKERAS_DOWNLOADS` where they lie there, and
             downloaded otherwise. Where only a validation split is published, that is the test:
             figures of it can be compared. A split that is still lacking is a tenth of the training
             split, its last.
-        batch_size: Pictures in a batch; the last one of an epoch may hold fewer.
+        batch_size: Images in a batch; the last one of an epoch may hold fewer.
         image_size: `(height, width)` in pixels, at least 32 each.
-        augment: Whether training pictures are changed at random.
+        augment: Whether training images are changed at random.
         seed: Seeds order and augmentation, together with the global seed that
             `keras.utils.set_random_seed` sets. The splits are the same for every seed.
         masks: Whether masks and segmentation come with the boxes.
-        examples: Training pictures: as many scenes are drawn (1,000 if None); of another set, the
+        examples: Training images: as many scenes are drawn (1,000 if None); of another set, the
             first ones are taken (all if None). Validation and test stay as they are.
 
     Raises:
-        ValueError: The name is unknown; the set has no 8-bit pictures with boxes and classes, no
+        ValueError: The name is unknown; the set has no 8-bit images with boxes and classes, no
             training split, or no masks where they are asked for; a number is out of its range.
         FileNotFoundError: TFDS could neither find the set nor download and prepare it.
     """
@@ -101,22 +103,20 @@ def load_detection(
         )
     image_size = (int(image_size[0]), int(image_size[1]))
     if name == SCENES:
-        pictures, info = _scenes(image_size, examples)
+        splits, info = _scenes(image_size, examples)
     else:
-        pictures, info = _tfds(name, image_size, examples, masks)
+        splits, info = _tfds(name, image_size, examples, masks)
     each = image_size[0] * image_size[1] * (4 if masks else 3)
-    train, validation, test = (
-        cached(pictures[split], info.counts[split], each) for split in SPLITS
-    )
+    train, validation, test = (cached(splits[split], info.counts[split], each) for split in SPLITS)
     train = shuffled(train, info.counts["train"], each, seed).batch(batch_size)
     if augment:
-        train = augmented(train, image_size, smallest=SMALLEST, seed=seed, masks=masks)
+        train = augmented_with_boxes(train, image_size, smallest=SMALLEST, seed=seed, masks=masks)
     validation, test = validation.batch(batch_size), test.batch(batch_size)
     return (_finished(train, masks), _finished(validation, masks), _finished(test, masks)), info
 
 
 def _scenes(size: tuple[int, int], examples: int | None) -> tuple[Examples, DetectionInfo]:
-    """Drawn pictures; each split from a series of its own, so that more train on no test."""
+    """Drawn images; each split from a series of its own, so that more train on no test."""
     counts = SCENE_COUNTS | ({} if examples is None else {"train": examples})
 
     def draw(of: int, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -130,19 +130,19 @@ def _scenes(size: tuple[int, int], examples: int | None) -> tuple[Examples, Dete
         image = tf.ensure_shape(image, (*size, 3))
         return _example(image, found, tf.zeros(tf.shape(found)[0]), instances, SCENE_BALLOONS)
 
-    pictures = {
+    drawn = {
         split: tf.data.Dataset.range(counts[split]).map(
             partial(one, series(0, split)), num_parallel_calls=tf.data.AUTOTUNE
         )
         for split in SPLITS
     }
-    return pictures, DetectionInfo(SCENES, ["balloon"], counts, size, SCENE_BALLOONS)
+    return drawn, DetectionInfo(SCENES, ["balloon"], counts, size, SCENE_BALLOONS)
 
 
 def _tfds(
     name: str, size: tuple[int, int], examples: int | None, masks: bool
 ) -> tuple[Examples, DetectionInfo]:
-    """A TFDS set of pictures with boxes."""
+    """A TFDS set of images with boxes."""
     builder = prepared_builder(name, offline=[SCENES])
     keys = find_keys(name, builder.info.features)
     objects = builder.info.features[keys.objects].feature
@@ -157,21 +157,19 @@ def _tfds(
     places = most_boxes(builder, keys, list(splits.values()))
     if masks and places > 255:
         raise ValueError(
-            f"expected at most 255 objects on a picture, received {places} in {name!r}; "
+            f"expected at most 255 objects in an image, received {places} in {name!r}; "
             "use masks=False"
         )
 
     def one(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        return _example(*read(example, keys, size, masks), places)
+        return _example(*read_example(example, keys, size, masks), places)
 
-    pictures = {split: builder.as_dataset(split=splits[split]) for split in SPLITS}
+    raw = {split: builder.as_dataset(split=splits[split]) for split in SPLITS}
     if examples is not None:
-        pictures["train"] = pictures["train"].take(examples)
+        raw["train"] = raw["train"].take(examples)
         counts["train"] = min(examples, counts["train"])
-    pictures = {
-        split: pictures[split].map(one, num_parallel_calls=tf.data.AUTOTUNE) for split in SPLITS
-    }
-    return pictures, DetectionInfo(name, list(objects[keys.label].names), counts, size, places)
+    read = {split: raw[split].map(one, num_parallel_calls=tf.data.AUTOTUNE) for split in SPLITS}
+    return read, DetectionInfo(name, list(objects[keys.label].names), counts, size, places)
 
 
 def _splits(name: str, available: set[str]) -> dict[str, str]:

@@ -1,8 +1,8 @@
-"""The arguments that every classifier's builder takes, checked."""
-
-from __future__ import annotations
+"""The arguments that several builders take, checked."""
 
 from collections.abc import Sequence
+
+import keras
 
 
 def check_classifier(input_shape: Sequence[int], classes: int, rank: int | None = 3) -> None:
@@ -24,3 +24,109 @@ def check_classifier(input_shape: Sequence[int], classes: int, rank: int | None 
         )
     if classes < 1:
         raise ValueError(f"expected at least 1 class, received classes={classes}")
+
+
+def check_images(input_shape: tuple[int, int, int], classes: int, stride: int = 32) -> None:
+    """Refuse images that don't halve evenly down to a map of this stride, and a bad `classes`.
+
+    Raises:
+        ValueError: An argument is out of range.
+    """
+    check_classifier(input_shape, classes)
+    check_size(input_shape[0], input_shape[1], stride)
+
+
+def check_size(height: int, width: int, stride: int) -> None:
+    """Refuse a size that is no multiple of the deepest stride.
+
+    Raises:
+        ValueError: Height or width is no multiple.
+    """
+    if height % stride or width % stride:
+        raise ValueError(
+            f"expected a height and a width that are multiples of {stride}, the stride of the "
+            f"deepest map, received {height}x{width}"
+        )
+
+
+def check_activation(
+    classes: int,
+    classifier_activation: str | None,
+    advice: str = "or count the background as a class",
+) -> None:
+    """Refuse the softmax of one number, which is always 1.
+
+    Args:
+        classes: Number of classes.
+        classifier_activation: Activation of the outputs, None for logits.
+        advice: How the error ends.
+
+    Raises:
+        ValueError: There is one class, and the activation is softmax.
+    """
+    if classes == 1 and keras.activations.get(classifier_activation) is keras.activations.softmax:
+        raise ValueError(
+            'expected classifier_activation="sigmoid" or None for one class, received '
+            f"{classifier_activation!r}; {advice}"
+        )
+
+
+def check_backbone(backbone: keras.Model, input_shape: Sequence[int]) -> None:
+    """Refuse a backbone that is no functional model, or one for images of another size.
+
+    Raises:
+        ValueError: It has not one input and one output, or its input is not of `input_shape`.
+    """
+    inputs, outputs = getattr(backbone, "inputs", None), getattr(backbone, "outputs", None)
+    if not inputs or not outputs or len(inputs) > 1 or len(outputs) > 1:
+        raise ValueError(
+            "expected a functional backbone with one input and one output, received "
+            f"{getattr(backbone, 'name', backbone)!r} with {len(inputs or ())} inputs and "
+            f"{len(outputs or ())} outputs"
+        )
+    own = tuple(inputs[0].shape[1:])
+    fits = len(own) == 3 and all(n is None or n == m for n, m in zip(own, input_shape, strict=True))
+    if not fits:
+        raise ValueError(
+            f"expected a backbone for images of {tuple(input_shape)}, received one for {own}; "
+            "build it with that input_shape"
+        )
+
+
+def check_levels(backbone: keras.Model, levels: tuple[str, ...]) -> None:
+    """Refuse a backbone that does not name these levels, as keras-cv's do, or has others there.
+
+    Raises:
+        ValueError: A level is missing in its `pyramid_level_inputs`, or "P3", say, is no map at
+            stride 2³.
+    """
+    named = getattr(backbone, "pyramid_level_inputs", {})
+    if not all(level in named for level in levels):
+        raise ValueError(
+            f"expected a backbone of keras-cv with the levels {', '.join(levels)} in its "
+            f"pyramid_level_inputs, received {sorted(named)}"
+        )
+    height = backbone.inputs[0].shape[1]
+    for level in levels:
+        rows = backbone.get_layer(named[level]).output.shape[1]
+        stride = 2 ** int(level[1:])
+        if height is not None and rows * stride != height:
+            raise ValueError(
+                f"expected a backbone with level {level} at stride {stride}, received a map of "
+                f"{rows} rows for an image of {height}; build it with other strides"
+            )
+
+
+def check_feature_maps(backbone: keras.Model) -> None:
+    """Refuse a backbone that does not end in feature maps.
+
+    Raises:
+        ValueError: Its output has not the axes `(batch, height, width, channels)`.
+    """
+    shape = tuple(backbone.output.shape)
+    if len(shape) != 4:
+        raise ValueError(
+            "expected a backbone that ends in maps (batch, height, width, channels), received one "
+            f"that ends in {shape}; cut off its top: include_top=False, or "
+            "keras.Model(net.input, net.get_layer(…).output)"
+        )

@@ -1,15 +1,11 @@
-"""What detectors and segmenters stand on: a small backbone of keras-cv, and checks of any other."""
+"""Backbones: a small one of keras-cv, and the feature maps that any backbone has to offer."""
 
 from collections.abc import Sequence
-from math import ceil, log, log2
+from math import ceil, log2
 
 import keras
 
-from thinkkeras.models.arguments import check_classifier
-
-# An untrained detector takes 1 % of its locations for objects (Lin et al., "Focal Loss for Dense
-# Object Detection", section 4.1): the loss of all the others would drown the rest otherwise.
-PRIOR_LOGIT = log(0.01 / 0.99)
+from thinkkeras.models.arguments import check_size
 
 
 def lite_backbone(input_shape: tuple[int, int, int], *, alpha: float = 1.0) -> keras.Model:
@@ -56,90 +52,10 @@ def lite_backbone(input_shape: tuple[int, int, int], *, alpha: float = 1.0) -> k
     return backbone
 
 
-def check_images(input_shape: tuple[int, int, int], classes: int, stride: int = 32) -> None:
-    """Refuse images that don't halve evenly down to a map of this stride, and a bad `classes`.
-
-    Raises:
-        ValueError: An argument is out of range.
-    """
-    check_classifier(input_shape, classes)
-    check_size(input_shape[0], input_shape[1], stride)
-
-
-def check_size(height: int, width: int, stride: int) -> None:
-    """Refuse a size that is no multiple of the deepest stride.
-
-    Raises:
-        ValueError: Height or width is no multiple.
-    """
-    if height % stride or width % stride:
-        raise ValueError(
-            f"expected a height and a width that are multiples of {stride}, the stride of the "
-            f"deepest map, received {height}x{width}"
-        )
-
-
-def check_activation(classes: int, classifier_activation: str | None) -> None:
-    """Refuse the softmax of one number, which is always 1.
-
-    Raises:
-        ValueError: There is one class, and the activation is softmax.
-    """
-    if classes == 1 and keras.activations.get(classifier_activation) is keras.activations.softmax:
-        raise ValueError(
-            'expected classifier_activation="sigmoid" or None for one class, received '
-            f"{classifier_activation!r}; or count the background as a class"
-        )
-
-
-def check_backbone(backbone: keras.Model, input_shape: Sequence[int]) -> None:
-    """Refuse a backbone that is no functional model, or one for images of another size.
-
-    Raises:
-        ValueError: It has not one input and one output, or its input is not of `input_shape`.
-    """
-    inputs, outputs = getattr(backbone, "inputs", None), getattr(backbone, "outputs", None)
-    if not inputs or not outputs or len(inputs) > 1 or len(outputs) > 1:
-        raise ValueError(
-            "expected a functional backbone with one input and one output, received "
-            f"{getattr(backbone, 'name', backbone)!r} with {len(inputs or ())} inputs and "
-            f"{len(outputs or ())} outputs"
-        )
-    own = tuple(inputs[0].shape[1:])
-    fits = len(own) == 3 and all(n is None or n == m for n, m in zip(own, input_shape, strict=True))
-    if not fits:
-        raise ValueError(
-            f"expected a backbone for images of {tuple(input_shape)}, received one for {own}; "
-            "build it with that input_shape"
-        )
-
-
-def check_levels(backbone: keras.Model, levels: tuple[str, ...]) -> None:
-    """Refuse a backbone that does not name these levels, as keras-cv's do, or has others there.
-
-    Raises:
-        ValueError: A level is missing in its `pyramid_level_inputs`, or "P3", say, is no map at
-            stride 2³.
-    """
-    named = getattr(backbone, "pyramid_level_inputs", {})
-    if not all(level in named for level in levels):
-        raise ValueError(
-            f"expected a backbone of keras-cv with the levels {', '.join(levels)} in its "
-            f"pyramid_level_inputs, received {sorted(named)}"
-        )
-    height = backbone.inputs[0].shape[1]
-    for level in levels:
-        rows = backbone.get_layer(named[level]).output.shape[1]
-        stride = 2 ** int(level[1:])
-        if height is not None and rows * stride != height:
-            raise ValueError(
-                f"expected a backbone with level {level} at stride {stride}, received a map of "
-                f"{rows} rows for an image of {height}; build it with other strides"
-            )
-
-
-def last_maps(backbone: keras.Model, input_shape: Sequence[int]) -> dict[int, keras.KerasTensor]:
-    """The last map that a backbone has at each resolution, the deepest being its output.
+def last_feature_maps(
+    backbone: keras.Model, input_shape: Sequence[int]
+) -> dict[int, keras.KerasTensor]:
+    """A backbone's last feature maps at each resolution, its output at the deepest.
 
     Args:
         backbone: A functional model from images to maps.
@@ -173,3 +89,57 @@ def last_maps(backbone: keras.Model, input_shape: Sequence[int]) -> dict[int, ke
         if whole and stride < deepest and stride & (stride - 1) == 0:
             last[stride] = tensor
     return {stride: last[stride] for stride in sorted(last)} | {deepest: backbone.output}
+
+
+def feature_maps(backbone: keras.Model, images: keras.KerasTensor) -> dict[int, keras.KerasTensor]:
+    """What `last_feature_maps` finds in a backbone, of these images.
+
+    Args:
+        backbone: A functional model from images to maps; its layers are shared.
+        images: What to call it on, `(batch, height, width, channels)`.
+
+    Returns:
+        For each stride, in rising order, feature maps of the images.
+
+    Raises:
+        ValueError: Height or width is no multiple of the deepest stride.
+    """
+    last = last_feature_maps(backbone, images.shape[1:])
+    extractor = keras.Model(backbone.input, list(last.values()), name=backbone.name)
+    return dict(zip(last, keras.tree.flatten(extractor(images)), strict=True))
+
+
+def pyramid_stages(backbone: keras.Model, strides: Sequence[int]) -> list[keras.KerasTensor]:
+    """The backbone's last feature maps of these strides and of all coarser ones it has.
+
+    Args:
+        backbone: A functional model from images of a fixed size to feature maps.
+        strides: The finest levels wanted, each twice the one before.
+
+    Returns:
+        Feature maps `(batch, height / stride, width / stride, channels)`, the finest first.
+
+    Raises:
+        ValueError: The backbone lacks one, takes images of any size, or of one that is no multiple
+            of its deepest stride.
+    """
+    shape = backbone.input_shape[1:]
+    if None in shape:
+        raise ValueError(
+            "expected a backbone for images of a fixed size, received "
+            f"'{backbone.name}' for {shape}; build it with the images' input_shape"
+        )
+    found = last_feature_maps(backbone, shape)
+    if not strides or any(stride not in found for stride in strides):
+        raise ValueError(
+            f"expected strides out of {sorted(found)}, which '{backbone.name}' has, received "
+            f"{tuple(strides)}"
+        )
+    levels = [stride for stride in found if stride >= min(strides)]
+    doubling = all(coarse == 2 * fine for fine, coarse in zip(levels, levels[1:], strict=False))
+    if not doubling or list(strides) != levels[: len(strides)]:
+        raise ValueError(
+            "expected strides that double, as (4, 8, 16), and a backbone that has all the coarser "
+            f"ones, received {tuple(strides)} out of {sorted(found)}"
+        )
+    return [found[stride] for stride in levels]

@@ -1,56 +1,11 @@
-"""A small convolutional image classifier: LeNet's plan, with today's parts."""
+"""A small convolutional image classifier: stages of conv_blocks, pooling, a global average."""
 
 from collections.abc import Sequence
 
 import keras
 
 from thinkkeras.models.arguments import check_classifier
-
-
-def conv_block(
-    x: keras.KerasTensor,
-    filters: int,
-    *,
-    kernel_size: int = 3,
-    strides: int = 1,
-    activation: str = "relu",
-    name: str,
-) -> keras.KerasTensor:
-    """Convolution, batch normalization, activation: the block to recombine.
-
-    The convolution has no bias, because the normalization that follows has one; on a device
-    the three become a single CONV_2D. Its layers are `{name}_conv`, `{name}_bn` and
-    `{name}_{activation}`.
-
-    Args:
-        x: Feature maps of shape `(batch, height, width, channels)`.
-        filters: Number of feature maps it makes.
-        kernel_size: Side of the square kernel, in pixels.
-        strides: Step of the kernel, in pixels; 2 halves height and width.
-        activation: Name of a Keras activation.
-        name: Prefix of the layers' names.
-
-    Returns:
-        Feature maps of shape `(batch, ceil(height / strides), ceil(width / strides), filters)`.
-
-    Source:
-        Ioffe and Szegedy, "Batch Normalization: Accelerating Deep Network Training by Reducing
-        Internal Covariate Shift", ICML 2015, section 3.2 (normalization between the convolution
-        and the nonlinearity, and why the bias goes).
-    """
-    x = keras.layers.Conv2D(
-        filters,
-        kernel_size,
-        strides=strides,
-        padding="same",
-        use_bias=False,
-        kernel_initializer="he_normal",
-        name=f"{name}_conv",
-    )(x)
-    # Keras's 0.99 averages over a hundred batches: more than a small set has in an epoch, so that
-    # the first epochs' validation would run on statistics of the untrained network.
-    x = keras.layers.BatchNormalization(momentum=0.9, name=f"{name}_bn")(x)
-    return keras.layers.Activation(activation, name=f"{name}_{activation}")(x)
+from thinkkeras.models.blocks import conv_block
 
 
 def convnet(
@@ -62,18 +17,19 @@ def convnet(
     classifier_activation: str | None = "softmax",
     name: str = "convnet",
 ) -> keras.Model:
-    """Builds a small image classifier: LeNet's plan with today's parts.
+    """Builds a small convolutional image classifier.
 
-    Like LeNet-5 it alternates convolution and subsampling, then classifies. Batch normalization,
-    ReLU, max pooling and a global average replace scaled tanh, trained subsampling and the dense
-    layers. The default arguments give 140,738 parameters and 8.12 million multiply-accumulates.
+    Stages of convolution, batch normalization and ReLU with max pooling between them, then global
+    average pooling and a dense classifier. It is LeNet-5's plan, which alternates convolution and
+    subsampling; LeNet has scaled tanh, trained subsampling and dense layers in their place. The
+    default arguments give 140,738 parameters and 8.12 million multiply-accumulates.
 
     Args:
         input_shape: `(height, width, channels)` of the images, pixels in 0-255.
         classes: Number of classes.
         filters: For each stage the filters of its `conv_block`, or of several in a sequence.
             Max pooling between stages halves height and width.
-        dropout: Share of the averaged features dropped in training.
+        dropout: Fraction of the averaged features dropped in training.
         classifier_activation: Activation of the outputs; None gives logits.
         name: Name of the model.
 

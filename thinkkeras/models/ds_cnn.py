@@ -5,44 +5,7 @@ from collections.abc import Sequence
 import keras
 
 from thinkkeras.models.arguments import check_classifier
-
-
-def separable_block(
-    x: keras.KerasTensor, filters: int, *, strides: int = 1, name: str
-) -> keras.KerasTensor:
-    """Depthwise 3×3 convolution, then pointwise 1×1, each with batch normalization and ReLU.
-
-    Its layers are `{name}_depthwise`, `{name}_depthwise_bn`, `{name}_depthwise_relu`, and the same
-    three for `{name}_pointwise`. Against a full 3×3 convolution it needs an eighth to a ninth of
-    the multiply-accumulates.
-
-    Args:
-        x: Feature maps of shape `(batch, height, width, channels)`.
-        filters: Number of feature maps it makes.
-        strides: Step of the depthwise kernel, in pixels; 2 halves height and width.
-        name: Prefix of the layers' names.
-
-    Returns:
-        Feature maps of shape `(batch, ceil(height / strides), ceil(width / strides), filters)`.
-
-    Source:
-        Howard et al., "MobileNets: Efficient Convolutional Neural Networks for Mobile Vision
-        Applications", 2017, section 3.1 and figure 3.
-    """
-    depthwise, pointwise = f"{name}_depthwise", f"{name}_pointwise"
-    x = keras.layers.DepthwiseConv2D(
-        3,
-        strides=strides,
-        padding="same",
-        use_bias=False,
-        depthwise_initializer="he_normal",
-        name=depthwise,
-    )(x)
-    x = _normalized(x, depthwise)
-    x = keras.layers.Conv2D(
-        filters, 1, use_bias=False, kernel_initializer="he_normal", name=pointwise
-    )(x)
-    return _normalized(x, pointwise)
+from thinkkeras.models.blocks import batch_norm_relu, separable_block
 
 
 def ds_cnn(
@@ -71,7 +34,7 @@ def ds_cnn(
         strides: Steps of the same, in pixels.
         kernel_size: `(height, width)` of the first convolution's kernel.
         rescale: Factor on the inputs: 1 / 255 for pixels in 0-255; None leaves them.
-        dropout: Share of the averaged features dropped in training.
+        dropout: Fraction of the averaged features dropped in training.
         classifier_activation: Activation of the outputs; None gives logits.
         name: Name of the model.
 
@@ -103,16 +66,10 @@ def ds_cnn(
         kernel_initializer="he_normal",
         name="stem",
     )(x)
-    x = _normalized(x, "stem")
+    x = batch_norm_relu(x, name="stem")
     for block, (width, stride) in enumerate(zip(filters[1:], strides[1:], strict=True), start=1):
         x = separable_block(x, width, strides=stride, name=f"block{block}")
     x = keras.layers.GlobalAveragePooling2D(name="average")(x)
     x = keras.layers.Dropout(dropout, name="dropout")(x)
     outputs = keras.layers.Dense(classes, activation=classifier_activation, name="classifier")(x)
     return keras.Model(inputs, outputs, name=name)
-
-
-def _normalized(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    # The momentum of `conv_block`, for the same reason.
-    x = keras.layers.BatchNormalization(momentum=0.9, name=f"{name}_bn")(x)
-    return keras.layers.ReLU(name=f"{name}_relu")(x)

@@ -5,57 +5,8 @@ from numbers import Integral
 
 import keras
 
-from thinkkeras.models.arguments import check_classifier
-
-
-def dense_block(
-    x: keras.KerasTensor,
-    units: int,
-    *,
-    activation: str = "relu",
-    kernel_initializer: str | keras.Initializer = "he_normal",
-    kernel_regularizer: keras.Regularizer | None = None,
-    batch_normalization: bool = False,
-    dropout: float = 0.0,
-    name: str,
-) -> keras.KerasTensor:
-    """One hidden layer a[l] = g(W[l] a[l-1] + b[l]), with what may stand between its parts.
-
-    Its layers are `{name}_dense`, `{name}_bn` where it normalizes, `{name}_{activation}` and
-    `{name}_dropout` where it drops. With batch normalization the dense layer has no bias.
-
-    Args:
-        x: Features of shape `(batch, features)`.
-        units: Number of units, n[l].
-        activation: Name of a Keras activation, g.
-        kernel_initializer: Draws the first W[l].
-        kernel_regularizer: Adds a penalty on W[l] to the loss.
-        batch_normalization: Whether to normalize between the sum and the activation.
-        dropout: Share of the activations dropped in training.
-        name: Prefix of the layers' names.
-
-    Returns:
-        Activations of shape `(batch, units)`.
-
-    Source:
-        He et al., "Delving Deep into Rectifiers", ICCV 2015 (initialization); Srivastava et al.,
-        "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", JMLR 15, 2014; Ioffe
-        and Szegedy, "Batch Normalization", ICML 2015.
-    """
-    x = keras.layers.Dense(
-        units,
-        use_bias=not batch_normalization,
-        kernel_initializer=kernel_initializer,
-        kernel_regularizer=kernel_regularizer,
-        name=f"{name}_dense",
-    )(x)
-    if batch_normalization:
-        # The momentum of `conv_block`, for the same reason.
-        x = keras.layers.BatchNormalization(momentum=0.9, name=f"{name}_bn")(x)
-    x = keras.layers.Activation(activation, name=f"{name}_{activation}")(x)
-    if dropout:
-        x = keras.layers.Dropout(dropout, name=f"{name}_dropout")(x)
-    return x
+from thinkkeras.models.arguments import check_activation, check_classifier
+from thinkkeras.models.blocks import dense_block
 
 
 def mlp(
@@ -88,7 +39,7 @@ def mlp(
             seed of an instance is the first layer's, and the next layer's is one more.
         kernel_regularizer: Penalty on every layer's weights, the classifier's included.
         batch_normalization: Whether hidden layers normalize before they activate.
-        dropout: Share of each hidden layer's activations dropped in training.
+        dropout: Fraction of each hidden layer's activations dropped in training.
         preprocessing: The layer that brings raw inputs to a size the weights can bear: an adapted
             `keras.layers.Normalization`, say. By default an image's pixels of 0-255 are divided by
             255, and other inputs stay as they are.
@@ -112,11 +63,7 @@ def mlp(
             f"expected units=(n1, n2, ...), positive integers, received {units}; "
             "() makes no hidden layer"
         )
-    if classes == 1 and keras.activations.get(classifier_activation) is keras.activations.softmax:
-        raise ValueError(
-            'expected classifier_activation="sigmoid" or None for one class, received '
-            f"{classifier_activation!r}; the softmax of one number is always 1"
-        )
+    check_activation(classes, classifier_activation, "the softmax of one number is always 1")
     inputs = keras.Input(input_shape, name="image" if len(input_shape) == 3 else "features")
     if preprocessing is None and len(input_shape) == 3:
         preprocessing = keras.layers.Rescaling(1 / 255, name="rescaling")

@@ -21,18 +21,18 @@ from thinkkeras.datasets.drawing.paint import (
 
 def background(rng: np.random.Generator, size: Size) -> np.ndarray:
     """A random background, float32 of shape `(height, width, 3)` in 0-1."""
-    kinds, shares = zip(*_KINDS.items(), strict=True)
-    picture = kinds[rng.choice(len(kinds), p=shares)](rng, size)
+    kinds, probabilities = zip(*_KINDS.items(), strict=True)
+    image = kinds[rng.choice(len(kinds), p=probabilities)](rng, size)
     if rng.random() < 0.5:
-        _clutter(rng, picture)
+        _clutter(rng, image)
     if rng.random() < 0.35:
-        picture = blur(picture, rng.uniform(0.01, 0.03) * size[1])
-    return picture
+        image = blur(image, rng.uniform(0.01, 0.03) * size[1])
+    return image
 
 
 def _gradient(size: Size, above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    share = np.linspace(0, 1, size[0], dtype=np.float32)[:, None].repeat(size[1], 1)
-    return mixed(above, below, share)
+    fraction = np.linspace(0, 1, size[0], dtype=np.float32)[:, None].repeat(size[1], 1)
+    return mixed(above, below, fraction)
 
 
 def _sky(rng: np.random.Generator, size: Size) -> np.ndarray:
@@ -52,7 +52,7 @@ def _sky(rng: np.random.Generator, size: Size) -> np.ndarray:
 
 def _outdoors(rng: np.random.Generator, size: Size) -> np.ndarray:
     """A sky over hills, trees or houses, over grass, sand or asphalt."""
-    picture, (height, width) = _sky(rng, size), size
+    image, (height, width) = _sky(rng, size), size
     horizon = rng.uniform(0.25, 0.85) * height
     rows = np.arange(height, dtype=np.float32)[:, None]
     if rng.random() < 0.75:
@@ -60,19 +60,19 @@ def _outdoors(rng: np.random.Generator, size: Size) -> np.ndarray:
         ridge = horizon - rise * fractal(rng, (1, width), (1, rng.uniform(2, 8)), 4)
         wood = colour(rng, (0.2, 0.7), (0.1, 0.45), (0.15, 0.45))
         leaves = wood * (0.4 + 1.2 * fractal(rng, size, (12, 12), 3))[..., None]
-        picture = mixed(picture, leaves, (rows - ridge).clip(0, 1))
+        image = mixed(image, leaves, (rows - ridge).clip(0, 1))
     if rng.random() < 0.5:
-        _houses(rng, picture, horizon)
+        _houses(rng, image, horizon)
     ground = colour(rng, (0.3, 0.8), (0.25, 0.7), (0.18, 0.36))
     if rng.random() < 0.4:
         ground = colour(rng, (0, 0.35), (0.3, 0.8), (0.05, 0.15))
     blades = 0.7 + 0.6 * fractal(rng, size, (12, 6), 4)
-    picture = mixed(picture, ground * blades[..., None], (rows - horizon).clip(0, 1) + 0 * blades)
-    return picture.clip(0, 1)
+    image = mixed(image, ground * blades[..., None], (rows - horizon).clip(0, 1) + 0 * blades)
+    return image.clip(0, 1)
 
 
-def _houses(rng: np.random.Generator, picture: np.ndarray, base: float) -> None:
-    height, width = picture.shape[:2]
+def _houses(rng: np.random.Generator, image: np.ndarray, base: float) -> None:
+    height, width = image.shape[:2]
     sheet, left = Sheet((height, width)), -0.1 * width
     while left < width:
         broad, tall = rng.uniform(0.1, 0.4) * width, rng.uniform(0.1, 0.8) * base
@@ -86,14 +86,14 @@ def _houses(rng: np.random.Generator, picture: np.ndarray, base: float) -> None:
                 corners = sheet.points((x, y), (x + step * 0.55, y + step * 0.8))
                 sheet.pen.rectangle(corners, fill=glass)
         left += broad * rng.uniform(1, 1.6)
-    blend(picture, *sheet.pixels(), top=0, left=0)
+    blend(image, *sheet.pixels(), top=0, left=0)
 
 
 def _wall(rng: np.random.Generator, size: Size) -> np.ndarray:
     """Bricks, planks, tiles or plaster."""
     height, width = size
     base = colour(rng, (0, 0.6), (0.25, 1))
-    picture = base * (0.75 + 0.5 * fractal(rng, size, (3, 3)))[..., None]
+    image = base * (0.75 + 0.5 * fractal(rng, size, (3, 3)))[..., None]
     if rng.random() < 0.75:
         tall = np.float32(rng.uniform(0.03, 0.12) * height)
         long = tall * np.float32(rng.choice([1, 2.5, 40]))
@@ -106,20 +106,20 @@ def _wall(rng: np.random.Generator, size: Size) -> np.ndarray:
         each = np.modf(np.abs(np.sin(row * 12.9 + column * 78.2) * 9999))[0]
         across, down = (x + row % 2 * long / 2) % long, y % tall
         joint = ((across < 1.5) | (down < 1.5)).astype(np.float32)
-        picture = picture * (0.8 + 0.4 * each)[..., None]
-        picture = mixed(picture, base * rng.uniform(0.3, 1.5), joint * 0.8)
-    return picture.clip(0, 1) * _light(rng, size)
+        image = image * (0.8 + 0.4 * each)[..., None]
+        image = mixed(image, base * rng.uniform(0.3, 1.5), joint * 0.8)
+    return image.clip(0, 1) * _light(rng, size)
 
 
 def _room(rng: np.random.Generator, size: Size) -> np.ndarray:
-    """A wall with windows, pictures and shelves, a floor, furniture."""
+    """A wall with windows, paintings and shelves, a floor, furniture."""
     (height, width), floor = size, rng.uniform(0.55, 0.95) * size[0]
     paper = colour(rng, (0, 0.5), (0.3, 1))
-    picture = paper * (0.9 + 0.2 * fractal(rng, size, (2, 2)))[..., None]
+    image = paper * (0.9 + 0.2 * fractal(rng, size, (2, 2)))[..., None]
     boards = colour(rng, (0.1, 0.6), (0.15, 0.7), (0.04, 0.12))
     grain = 0.8 + 0.4 * fractal(rng, size, (30, 2), 3)
     rows = np.arange(height, dtype=np.float32)[:, None]
-    picture = mixed(picture, boards * grain[..., None], (rows - floor).clip(0, 1) + 0 * grain)
+    image = mixed(image, boards * grain[..., None], (rows - floor).clip(0, 1) + 0 * grain)
     sheet = Sheet(size)
     for _ in range(rng.integers(2, 9)):
         broad, tall = rng.uniform(0.05, 0.4, 2) * (width, height)
@@ -132,13 +132,13 @@ def _room(rng: np.random.Generator, size: Size) -> np.ndarray:
             outline=to_ink(shade * rng.uniform(0.3, 1.2)),
             width=int(rng.integers(1, 8)),
         )
-    blend(picture, *sheet.pixels(), top=0, left=0)
-    return picture.clip(0, 1) * _light(rng, size)
+    blend(image, *sheet.pixels(), top=0, left=0)
+    return image.clip(0, 1) * _light(rng, size)
 
 
-def _clutter(rng: np.random.Generator, picture: np.ndarray) -> None:
+def _clutter(rng: np.random.Generator, image: np.ndarray) -> None:
     """Things without a name, mostly below the middle."""
-    (height, width), sheet = picture.shape[:2], Sheet(picture.shape[:2])
+    (height, width), sheet = image.shape[:2], Sheet(image.shape[:2])
     shades = [colour(rng, (0, 0.8), (0.05, 1)) for _ in range(5)]
     for _ in range(rng.integers(4, 40)):
         across, down = rng.uniform(-0.05, 1.05) * width, height * rng.triangular(0.1, 0.8, 1.1)
@@ -155,7 +155,7 @@ def _clutter(rng: np.random.Generator, picture: np.ndarray) -> None:
             sheet.pen.rectangle(sheet.points(corners.min(0), corners.max(0)), fill=ink)
     things, alpha = sheet.pixels()
     things *= (0.6 + 0.6 * fractal(rng, (height, width), (4, 4), 4))[..., None]
-    blend(picture, things, alpha, top=0, left=0)
+    blend(image, things, alpha, top=0, left=0)
 
 
 def _foliage(rng: np.random.Generator, size: Size) -> np.ndarray:
@@ -169,22 +169,22 @@ def _foliage(rng: np.random.Generator, size: Size) -> np.ndarray:
 
 def _lights(rng: np.random.Generator, size: Size) -> np.ndarray:
     """Far lights and colours, out of focus."""
-    picture = _gradient(size, *(colour(rng, (0, 0.8), (0.05, 0.6)) for _ in range(2)))
+    image = _gradient(size, *(colour(rng, (0, 0.8), (0.05, 0.6)) for _ in range(2)))
     sheet = Sheet(size)
     for _ in range(rng.integers(5, 40)):
         radius, x, y = rng.uniform(0.01, 0.09) * size[1], *(rng.random(2) * size[::-1])
         disc = sheet.points((x - radius, y - radius), (x + radius, y + radius))
         ink = to_ink(colour(rng, (0, 0.9), (0.4, 1)), rng.uniform(0.2, 0.8))
         sheet.pen.ellipse(disc, fill=ink)
-    blend(picture, *sheet.pixels(), top=0, left=0)
-    return blur(picture, rng.uniform(0.005, 0.02) * size[1])
+    blend(image, *sheet.pixels(), top=0, left=0)
+    return blur(image, rng.uniform(0.005, 0.02) * size[1])
 
 
 def _photograph(rng: np.random.Generator, size: Size) -> np.ndarray:
     """A part of one of scikit-learn's two photographs, in other colours."""
     photograph = _sample_images()[rng.integers(2)]
-    share = rng.uniform(0.3, 1)
-    broad, tall = (int(share * side) for side in photograph.size)
+    fraction = rng.uniform(0.3, 1)
+    broad, tall = (int(fraction * side) for side in photograph.size)
     left = int(rng.integers(photograph.width - broad + 1))
     top = int(rng.integers(photograph.height - tall + 1))
     box = (left, top, left + broad, top + tall)

@@ -49,7 +49,7 @@ def _between(rng: np.random.Generator, low: float, high: float) -> float:
 
 
 class Outline(NamedTuple):
-    """A balloon's pixels: a window of the picture, and what lies where in it."""
+    """A balloon's pixels: a window of the image, and what lies where in it."""
 
     balloon: Balloon
     top: int
@@ -83,7 +83,7 @@ def paint(rng: np.random.Generator, canvas: np.ndarray, shape: Outline, light: f
     """Paints the rubber: its colour, print, shadow, rim and highlights, more or less opaque.
 
     Args:
-        canvas: The picture, painted in place.
+        canvas: The image, painted in place.
         shape: The balloon's pixels.
         light: The side the light comes from, -1 (left) to 1 (right).
     """
@@ -112,7 +112,7 @@ def _highlight(rng: np.random.Generator, shape: Outline, light: float) -> np.nda
 
 
 def _print(rng: np.random.Generator, shape: Outline) -> np.ndarray:
-    """Dots, gores or a band on the rubber, as a share of the print's colour."""
+    """Dots, gores or a band on the rubber, as a fraction of the print's colour."""
     # Where on the sphere a pixel lies: a print shrinks towards the rim.
     longitude = np.arcsin(shape.across.clip(-1, 1) * 0.99)
     latitude = np.arcsin(shape.down.clip(-1, 1) * 0.99)

@@ -9,7 +9,7 @@ from thinkkeras.datasets.drawing.paint import Sheet, Size, colour, to_ink
 
 
 class Patch(NamedTuple):
-    """A window of the picture, and what is drawn there."""
+    """A window of the image, and what is drawn there."""
 
     top: int
     left: int
@@ -18,7 +18,7 @@ class Patch(NamedTuple):
 
 
 def distractor(rng: np.random.Generator, size: Size) -> Patch:
-    """Something that is no balloon; a part may lie outside the picture of this size."""
+    """Something that is no balloon; a part may lie outside the image of this size."""
     side = min(size)
     kind = _KINDS[rng.integers(len(_KINDS))]
     largest = 0.8 if kind is _person else 0.35
@@ -72,8 +72,10 @@ def _flower(rng: np.random.Generator, sheet: Sheet, tall: float) -> None:
 
 def _lamp(rng: np.random.Generator, sheet: Sheet, tall: float) -> None:
     glow = colour(rng, (0, 0.4), (0.95, 1), (0.08, 0.17))
-    for share in np.linspace(1, 0.3, 10):
-        _disc(sheet, tall / 2, tall / 2, tall / 2 * share, to_ink(glow, (1 - share) ** 2 + 0.02))
+    for fraction in np.linspace(1, 0.3, 10):
+        _disc(
+            sheet, tall / 2, tall / 2, tall / 2 * fraction, to_ink(glow, (1 - fraction) ** 2 + 0.02)
+        )
     _disc(sheet, tall / 2, tall / 2, tall * 0.14, to_ink(np.ones(3)))
 
 
@@ -112,9 +114,9 @@ def _box(rng: np.random.Generator, sheet: Sheet, tall: float) -> None:
     front = [(0.05, deep), (0.95 - deep, deep), (0.95 - deep, 0.95), (0.05, 0.95)]
     lid = [(0.05, deep), (0.05 + deep, 0.02), (0.98, 0.02), (0.95 - deep, deep)]
     flank = [(0.95 - deep, deep), (0.98, 0.02), (0.98, 0.9 - deep), (0.95 - deep, 0.95)]
-    for corners, share in ((front, 0.9), (lid, 1.1), (flank, 0.6)):
+    for corners, fraction in ((front, 0.9), (lid, 1.1), (flank, 0.6)):
         outline = sheet.points(*((x * tall, y * tall) for x, y in corners))
-        sheet.pen.polygon(outline, fill=to_ink(shade * share))
+        sheet.pen.polygon(outline, fill=to_ink(shade * fraction))
     if rng.random() < 0.6:
         x = (0.5 - deep / 2) * tall
         ribbon = sheet.points((x - 0.05 * tall, deep * tall), (x + 0.05 * tall, 0.95 * tall))

@@ -40,9 +40,9 @@ def fractal(
     return (total - low) / (high - low)
 
 
-def mixed(first: np.ndarray, second: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """Colours or pictures, mixed by the second's `share`, shape `(height, width)`."""
-    return first + (second - first) * share[..., None]
+def mixed(first: np.ndarray, second: np.ndarray, fraction: np.ndarray) -> np.ndarray:
+    """Colours or images, mixed by the second's `fraction`, shape `(height, width)`."""
+    return first + (second - first) * fraction[..., None]
 
 
 def blend(canvas: np.ndarray, patch: np.ndarray, alpha: np.ndarray, top: int, left: int) -> None:
@@ -50,7 +50,7 @@ def blend(canvas: np.ndarray, patch: np.ndarray, alpha: np.ndarray, top: int, le
 
     Args:
         canvas: Shape `(height, width, 3)`.
-        patch: A colour, or a picture of the shape of `alpha` and 3 channels.
+        patch: A colour, or an image of the shape of `alpha` and 3 channels.
         alpha: Opacity in 0-1, shape `(rows, columns)`.
         top: Row of the canvas where the patch begins; may be negative.
         left: Column likewise.
@@ -71,14 +71,14 @@ def windows(
     return inside, cut
 
 
-def blur(picture: np.ndarray, sigma: float) -> np.ndarray:
-    """A picture of shape `(height, width, 3)`, out of focus by `sigma` pixels."""
-    softened = to_image(picture).filter(ImageFilter.GaussianBlur(sigma))
+def blur(image: np.ndarray, sigma: float) -> np.ndarray:
+    """An image of shape `(height, width, 3)`, out of focus by `sigma` pixels."""
+    softened = to_image(image).filter(ImageFilter.GaussianBlur(sigma))
     return np.asarray(softened, np.float32) / 255
 
 
-def to_image(picture: np.ndarray) -> Image.Image:
-    return Image.fromarray((picture.clip(0, 1) * 255).round().astype(np.uint8))
+def to_image(image: np.ndarray) -> Image.Image:
+    return Image.fromarray((image.clip(0, 1) * 255).round().astype(np.uint8))
 
 
 def to_ink(shade: np.ndarray, alpha: float = 1) -> tuple[int, int, int, int]:
@@ -88,10 +88,10 @@ def to_ink(shade: np.ndarray, alpha: float = 1) -> tuple[int, int, int, int]:
 
 
 class Sheet:
-    """A transparent sheet to draw on with Pillow, twice as fine as the picture under it.
+    """A transparent sheet to draw on with Pillow, twice as fine as the image under it.
 
     Args:
-        size: Height and width in the picture's pixels.
+        size: Height and width in the image's pixels.
     """
 
     FINER = 2
@@ -102,10 +102,10 @@ class Sheet:
         self.pen = ImageDraw.Draw(self.image)
 
     def points(self, *corners: tuple[float, float]) -> list[tuple[float, float]]:
-        """Corners `(x, y)` in the picture's pixels, as the pen takes them."""
+        """Corners `(x, y)` in the image's pixels, as the pen takes them."""
         return [(x * self.FINER, y * self.FINER) for x, y in corners]
 
     def pixels(self) -> tuple[np.ndarray, np.ndarray]:
-        """The drawing in the picture's pixels: colours `(height, width, 3)`, and opacity."""
+        """The drawing in the image's pixels: colours `(height, width, 3)`, and opacity."""
         drawn = np.asarray(self.image.reduce(self.FINER), np.float32) / 255
         return drawn[..., :3], drawn[..., 3]

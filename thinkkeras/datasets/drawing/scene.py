@@ -10,15 +10,15 @@ from thinkkeras.datasets.drawing.balloons import Outline
 from thinkkeras.datasets.drawing.distractors import Patch, distractor
 from thinkkeras.datasets.drawing.paint import Size, blend, blur, windows
 
-# A balloon that shows fewer pixels, or a smaller share of itself, is left out of the scene:
+# A balloon that shows fewer pixels, or a smaller fraction of itself, is left out of the scene:
 # nobody would mark it.
-VISIBLE_PIXELS, VISIBLE_SHARE = 16, 0.2
+VISIBLE_PIXELS, VISIBLE_FRACTION = 16, 0.2
 
 Layer = Outline | Patch
 
 
 class Scene(NamedTuple):
-    """A drawn picture, and which balloon is seen where."""
+    """A drawn image, and which balloon is seen where."""
 
     image: np.ndarray  # uint8, shape (height, width, 3)
     instances: np.ndarray  # uint8, shape (height, width): 0, or a balloon's number from 1
@@ -91,7 +91,7 @@ def boxes(instances: np.ndarray) -> np.ndarray:
 def _instances(layers: list[Layer], size: Size) -> tuple[np.ndarray, list[int]]:
     """Which balloon is seen at each pixel, numbered from 1 in the order of the layers.
 
-    Also returns each balloon's own pixels, hidden ones and those outside the picture included.
+    Also returns each balloon's own pixels, hidden ones and those outside the image included.
     """
     instances, areas = np.zeros(size, np.uint8), []
     for layer in layers:
@@ -108,12 +108,12 @@ def _seen(layers: list[Layer], size: Size) -> list[Layer]:
     """The layers without the balloons of which too little is seen."""
     instances, areas = _instances(layers, size)
     counts = np.bincount(instances.ravel(), minlength=len(areas) + 1)[1:]
-    enough = iter(counts >= np.maximum(VISIBLE_PIXELS, VISIBLE_SHARE * np.array(areas)))
+    enough = iter(counts >= np.maximum(VISIBLE_PIXELS, VISIBLE_FRACTION * np.array(areas)))
     return [layer for layer in layers if not isinstance(layer, Outline) or next(enough)]
 
 
 def _photographed(rng: np.random.Generator, canvas: np.ndarray) -> np.ndarray:
-    """The picture as a camera takes it: exposure, white balance, focus, vignette, grain."""
+    """The image as a camera takes it: exposure, white balance, focus, vignette, grain."""
     height, width = canvas.shape[:2]
     if rng.random() < 0.3:
         canvas = blur(canvas, rng.uniform(0.3, 1.2) * min(height, width) / 256)

@@ -1,0 +1,24 @@
+"""What the tests of the child process run in it."""
+
+import os
+
+from deploy import worker as child
+
+
+def add(a, b):
+    print("adding")
+    return {"sum": a + b}
+
+
+def fail():
+    child.step("looking up")
+    return {}["nothing"]
+
+
+def die(number):
+    child.step("counting")
+    os.kill(os.getpid(), number)
+
+
+def leave():
+    os._exit(3)

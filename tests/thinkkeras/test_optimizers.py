@@ -1,0 +1,75 @@
+"""The optimizer: its learning rate step by step, and what it does to weights."""
+
+import keras
+import numpy as np
+import pytest
+
+from thinkkeras.optimizers import adamw
+
+
+def rates(optimizer, steps):
+    found = []
+    for step in range(steps):
+        optimizer.iterations.assign(step)
+        found.append(float(keras.ops.convert_to_numpy(optimizer.learning_rate)))
+    return np.array(found)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.02])
+def test_the_rate_warms_up_over_a_tenth_and_falls_along_a_cosine(alpha):
+    received = rates(adamw(200, 8e-3, alpha=alpha), 202)
+    np.testing.assert_allclose(received[:21], np.linspace(0, 8e-3, 21), rtol=1e-5)
+    cosine = (1 + np.cos(np.pi * np.arange(181) / 180)) / 2
+    expected = 8e-3 * ((1 - alpha) * cosine + alpha)
+    np.testing.assert_allclose(received[20:201], expected, rtol=1e-4, atol=1e-8)
+    assert received[201] == received[200]
+
+
+@pytest.mark.parametrize("steps", [1, 2, 9])
+def test_a_short_training_has_one_step_of_warm_up(steps):
+    received = rates(adamw(steps, 0.1), steps + 1)
+    np.testing.assert_allclose(received[:2], [0, 0.1], rtol=1e-6)
+
+
+def test_it_is_the_one_that_lessons_wrote_out():
+    """With all that is optional, and with none of it."""
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, 180, alpha=0.02, warmup_target=4e-3, warmup_steps=20
+    )
+    averaged = keras.optimizers.AdamW(
+        schedule, weight_decay=0.02, clipnorm=10.0, use_ema=True, ema_momentum=0.99
+    )
+    schedule = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0, decay_steps=180, warmup_target=8e-3, warmup_steps=20
+    )
+    plain = keras.optimizers.AdamW(schedule, weight_decay=0.05)
+    same = adamw(200, 4e-3, alpha=0.02, weight_decay=0.02, clipnorm=10.0, ema_momentum=0.99)
+    pairs = [(same, averaged), (adamw(200, 8e-3, weight_decay=0.05), plain)]
+    for one, other in pairs:
+        # Keras numbers the names.
+        assert one.get_config() | {"name": ""} == other.get_config() | {"name": ""}
+
+
+def test_fit_leaves_averages():
+    inputs = keras.Input((1,))
+    dense = keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")
+    model = keras.Model(inputs, dense(inputs))
+    model.compile(adamw(20, 0.1, weight_decay=0.0, ema_momentum=0.5), "mse", run_eagerly=True)
+    weights = [np.array(1.0)]
+
+    class Record(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            weights.append(keras.ops.convert_to_numpy(dense.kernel).item())
+
+    x = np.ones((20, 1), "float32")
+    model.fit(x, 0 * x, batch_size=1, callbacks=[Record()], verbose=0)
+    average = weights[0]
+    for weight in weights[1:]:
+        average = 0.5 * average + 0.5 * weight
+    assert weights[-1] != weights[-2]
+    np.testing.assert_allclose(dense.kernel, [[average]], rtol=1e-5)
+
+
+def test_steps_must_be_positive():
+    with pytest.raises(ValueError, match="steps of at least 1, received 0"):
+        adamw(0, 0.1)

@@ -1,0 +1,26 @@
+"""Blocks to build architectures of: functions from tensors to tensors, their layers named.
+
+A block takes feature maps (or features) and a `name`, the prefix of its layers' names, and returns
+what its last layer gives. Models are made of these, and so can be new ones.
+"""
+
+from thinkkeras.models.blocks.convolution import conv_block, separable_block
+from thinkkeras.models.blocks.dense import dense_block
+from thinkkeras.models.blocks.heads import PRIOR_LOGIT, detection_head, shared_head
+from thinkkeras.models.blocks.normalization import batch_norm_relu
+from thinkkeras.models.blocks.pyramid import feature_pyramid
+from thinkkeras.models.blocks.residual import residual_block
+from thinkkeras.models.blocks.upsampling import upsample
+
+__all__ = [
+    "PRIOR_LOGIT",
+    "batch_norm_relu",
+    "conv_block",
+    "dense_block",
+    "detection_head",
+    "feature_pyramid",
+    "residual_block",
+    "separable_block",
+    "shared_head",
+    "upsample",
+]

@@ -1,0 +1,87 @@
+"""Convolutional blocks: full and depthwise-separable convolutions, normalized and activated."""
+
+import keras
+
+from thinkkeras.models.blocks.normalization import MOMENTUM, batch_norm_relu
+
+
+def conv_block(
+    x: keras.KerasTensor,
+    filters: int,
+    *,
+    kernel_size: int = 3,
+    strides: int = 1,
+    activation: str = "relu",
+    name: str,
+) -> keras.KerasTensor:
+    """Convolution, batch normalization, activation: the block to recombine.
+
+    The convolution has no bias, because the normalization that follows has one; on a device
+    the three become a single CONV_2D. Its layers are `{name}_conv`, `{name}_bn` and
+    `{name}_{activation}`.
+
+    Args:
+        x: Feature maps of shape `(batch, height, width, channels)`.
+        filters: Number of feature maps it makes.
+        kernel_size: Side of the square kernel, in pixels.
+        strides: Step of the kernel, in pixels; 2 halves height and width.
+        activation: Name of a Keras activation.
+        name: Prefix of the layers' names.
+
+    Returns:
+        Feature maps of shape `(batch, ceil(height / strides), ceil(width / strides), filters)`.
+
+    Source:
+        Ioffe and Szegedy, "Batch Normalization: Accelerating Deep Network Training by Reducing
+        Internal Covariate Shift", ICML 2015, section 3.2 (normalization between the convolution
+        and the nonlinearity, and why the bias goes).
+    """
+    x = keras.layers.Conv2D(
+        filters,
+        kernel_size,
+        strides=strides,
+        padding="same",
+        use_bias=False,
+        kernel_initializer="he_normal",
+        name=f"{name}_conv",
+    )(x)
+    x = keras.layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_bn")(x)
+    return keras.layers.Activation(activation, name=f"{name}_{activation}")(x)
+
+
+def separable_block(
+    x: keras.KerasTensor, filters: int, *, strides: int = 1, name: str
+) -> keras.KerasTensor:
+    """Depthwise 3×3 convolution, then pointwise 1×1, each with batch normalization and ReLU.
+
+    Its layers are `{name}_depthwise`, `{name}_depthwise_bn`, `{name}_depthwise_relu`, and the same
+    three for `{name}_pointwise`. Against a full 3×3 convolution it needs an eighth to a ninth of
+    the multiply-accumulates.
+
+    Args:
+        x: Feature maps of shape `(batch, height, width, channels)`.
+        filters: Number of feature maps it makes.
+        strides: Step of the depthwise kernel, in pixels; 2 halves height and width.
+        name: Prefix of the layers' names.
+
+    Returns:
+        Feature maps of shape `(batch, ceil(height / strides), ceil(width / strides), filters)`.
+
+    Source:
+        Howard et al., "MobileNets: Efficient Convolutional Neural Networks for Mobile Vision
+        Applications", 2017, section 3.1 and figure 3.
+    """
+    depthwise, pointwise = f"{name}_depthwise", f"{name}_pointwise"
+    x = keras.layers.DepthwiseConv2D(
+        3,
+        strides=strides,
+        padding="same",
+        use_bias=False,
+        depthwise_initializer="he_normal",
+        name=depthwise,
+    )(x)
+    x = batch_norm_relu(x, name=depthwise)
+    x = keras.layers.Conv2D(
+        filters, 1, use_bias=False, kernel_initializer="he_normal", name=pointwise
+    )(x)
+    return batch_norm_relu(x, name=pointwise)
