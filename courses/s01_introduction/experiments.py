@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.datasets import load_breast_cancer
 
 from courses.s01_introduction.references import Step, largest_difference
-from deploy.report import score
+from deploy.measure.formatting import score
 from thinkkeras.datasets import as_arrays, load
 
 # The names of `breast_cancer`'s features.

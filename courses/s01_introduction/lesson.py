@@ -25,9 +25,9 @@ from sklearn.datasets import make_moons
 
 import courses
 import deploy
-import deploy.report
 import deploy.runtime
 from courses.s01_introduction import experiments, plots, references
+from deploy.measure.formatting import markdown
 from thinkkeras import datasets
 from thinkkeras.models import mlp
 from thinkkeras.plots import confusion_matrix, learning_curves
@@ -149,7 +149,7 @@ for name, ours, (points, classes) in (
     counterparts[name] = ours[: steps + 1], theirs
 plots.keras_agreement(counterparts, figures / "numpy_and_keras.png")
 equal = experiments.agreement_table(counterparts)
-print(deploy.report.markdown(equal))
+print(markdown(equal))
 
 # %% [markdown]
 # ## The data
@@ -225,7 +225,7 @@ if outputs == 1:  # the sigmoid gives the second class's alone
     kernel = np.concatenate([-kernel, kernel], axis=1)
 predicted = probabilities.argmax(axis=1)
 learning_curves(fit, figures / "learning_curves.png")
-confusion_matrix(test_classes, predicted, info.labels, figures / "confusion_matrix.png")
+confusion_matrix(test_classes, predicted, info.class_names, figures / "confusion_matrix.png")
 plots.show_weights(kernel, train_x, train_classes, info, figures / "weights.png")
 
 # %% [markdown]
@@ -238,9 +238,11 @@ plots.show_weights(kernel, train_x, train_classes, info, figures / "weights.png"
 # %%
 cost = 9
 positive, probability = test_classes == 0, probabilities[:, 0]
-plots.thresholds(positive, probability, 1 / (1 + cost), info.labels[0], figures / "threshold.png")
+plots.thresholds(
+    positive, probability, 1 / (1 + cost), info.class_names[0], figures / "threshold.png"
+)
 decisions = experiments.decision_table(positive, probability, cost, (0.5, 1 / (1 + cost)))
-print(deploy.report.markdown(decisions))
+print(markdown(decisions))
 
 # %% [markdown]
 # ## Does a hidden layer help?
@@ -252,7 +254,7 @@ width = recipe.hidden_units
 deeper = mlp(units=(width,), name="one_hidden_layer", **common)
 both = {"no hidden layer": (model, fit), f"{width} hidden units": (deeper, compile_and_fit(deeper))}
 compared = experiments.network_table(both)
-print(deploy.report.markdown(compared))
+print(markdown(compared))
 
 # %% [markdown]
 # ## To the device
@@ -277,21 +279,22 @@ cards = [
         target,
         out=settings.out / "deploy" / target,
         calibration=calibration_x,
-        labels=info.labels,
+        class_names=info.class_names,
         test=(test_x, test_classes),
-        tolerance=0.3,
-        fix=deploy.TARGETS[target].scheme.startswith("int"),
+        quantization=deploy.Quantization(
+            tolerance=0.3, fix=deploy.TARGETS[target].scheme.startswith("int")
+        ),
         seed=settings.seed,
         overwrite=True,
     )
     for target in settings.targets
 ]
 trap = experiments.float_layer_table(cards)
-print(deploy.report.markdown(trap))
+print(markdown(trap))
 on_device = deploy.runtime.load(settings.out / "deploy" / settings.targets[0])
 print(
     f"the device says {on_device.predict(test_x[0])['label']}, "
-    f"Keras says {info.labels[predicted[0]]}, it is {info.labels[test_classes[0]]}"
+    f"Keras says {info.class_names[predicted[0]]}, it is {info.class_names[test_classes[0]]}"
 )
 
 courses.write_metrics(

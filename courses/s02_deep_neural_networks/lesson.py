@@ -24,9 +24,10 @@ import numpy as np
 import courses
 import deploy
 from courses.s02_deep_neural_networks import experiments, plots, references, solutions
+from deploy.measure.formatting import markdown
 from thinkkeras import datasets
 from thinkkeras.models import mlp
-from thinkkeras.plots import confusion_matrix, learning_curves, prediction_sheet
+from thinkkeras.plots import confusion_matrix, learning_curves, prediction_gallery
 
 settings = courses.settings("s02", dataset="digits", targets=("cpu", "cortex-m"))
 keras.utils.set_random_seed(settings.seed)
@@ -91,7 +92,7 @@ activation_rows = experiments.activation_table(
     settings.out / "activations",
     settings.seed,
 )
-print(deploy.report.markdown(activation_rows))
+print(markdown(activation_rows))
 
 # %% [markdown]
 # ## Backward propagation
@@ -210,7 +211,7 @@ plots.decision_regions(*points, on_spirals, figures / "decision_regions.png")
 tasks = {"spirals": on_spirals, info.name: on_images}
 plots.errors_by_depth(tasks, figures / "shallow_and_deep.png")
 depth_rows = experiments.depth_table(tasks)
-print(deploy.report.markdown(depth_rows))
+print(markdown(depth_rows))
 
 # %% [markdown]
 # ## The run
@@ -241,8 +242,8 @@ test_accuracy = float(np.mean(predicted == test[1]))
 print(f"test accuracy {test_accuracy:.2%} after {seconds[model.name]:.0f} s of training")
 model.save(settings.out / "model.keras")
 learning_curves(history, figures / "learning_curves.png")
-confusion_matrix(test[1], predicted, info.labels, figures / "confusion_matrix.png")
-prediction_sheet(*test, probabilities, info.labels, figures / "predictions.png")
+confusion_matrix(test[1], predicted, info.class_names, figures / "confusion_matrix.png")
+prediction_gallery(*test, probabilities, info.class_names, figures / "predictions.png")
 
 # %% [markdown]
 # ## To the device
@@ -253,20 +254,17 @@ prediction_sheet(*test, probabilities, info.labels, figures / "predictions.png")
 # %%
 np.savez_compressed(settings.out / "calibration.npz", x=train[0][:384])
 np.savez_compressed(settings.out / "test.npz", x=test[0], y=test[1])
-cards = [
-    deploy.export(
-        settings.out / "model.keras",
-        target,
-        out=settings.out / "deploy" / target,
-        calibration=train[0][:384],
-        labels=info.labels,
-        test=test,
-        tolerance=0.3,
-        seed=settings.seed,
-        overwrite=True,
-    )
-    for target in settings.targets
-]
+cards = deploy.export(
+    settings.out / "model.keras",
+    settings.targets,
+    out=settings.out / "deploy",
+    calibration=train[0][:384],
+    class_names=info.class_names,
+    test=test,
+    quantization=deploy.Quantization(tolerance=0.3),
+    seed=settings.seed,
+    overwrite=True,
+)
 
 # %%
 courses.write_metrics(

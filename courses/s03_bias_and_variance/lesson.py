@@ -29,7 +29,6 @@ from sklearn.model_selection import train_test_split
 
 import courses
 import deploy
-import deploy.report
 from courses.s03_bias_and_variance import plots
 from courses.s03_bias_and_variance.experiments import (
     bias_variance,
@@ -39,6 +38,7 @@ from courses.s03_bias_and_variance.experiments import (
     training,
 )
 from courses.s03_bias_and_variance.experiments.training import Recipe
+from deploy.measure.formatting import markdown
 from thinkkeras import datasets
 from thinkkeras.diagnosis import diagnose
 from thinkkeras.plots import learning_curves
@@ -105,7 +105,7 @@ found = [
     leaks.choice_leak((x[:small], y[:small]), (validation_x, validation_y), settings.seed),
 ]
 leak_rows = leaks.leak_table(found)
-print(deploy.report.markdown(leak_rows))
+print(markdown(leak_rows))
 plots.leaks(found, figures / "leaks.png")
 
 # %% [markdown]
@@ -232,7 +232,7 @@ measured, changes = remedies.compare(
 )
 chosen = max(measured, key=lambda name: measured[name].validation.mean())
 ablation = remedies.ablation_table(measured)
-print(deploy.report.markdown(ablation))
+print(markdown(ablation))
 print(f"chosen: {chosen}")
 plots.ablation(measured, figures / "ablation.png")
 kernels = {name: measured[name].weights for name in ("none", "L2", "L1")}
@@ -263,7 +263,7 @@ for name in dict.fromkeys(["none", chosen]):
     trained[name] = model, history, accuracy
     whole.append([name, f"{fitted:.1%}", f"{accuracy:.1%}"])
     print(f"\n{name}:", *diagnose(history, classes=info.classes), sep="\n  ")
-print(deploy.report.markdown(whole))
+print(markdown(whole))
 final = max(trained, key=lambda name: trained[name][2])
 model, history, _ = trained[final]
 learning_curves(history, figures / "learning_curves.png")
@@ -285,20 +285,17 @@ model.save(settings.out / "model.keras")
 # label leaves nothing but other weights. Regularising costs the device nothing.
 
 # %%
-cards = [
-    deploy.export(
-        settings.out / "model.keras",
-        target,
-        out=settings.out / "deploy" / target,
-        calibration=x[:500],
-        labels=info.labels,
-        test=(test_images, test_classes),
-        tolerance=0.3,
-        seed=settings.seed,
-        overwrite=True,
-    )
-    for target in settings.targets
-]
+cards = deploy.export(
+    settings.out / "model.keras",
+    settings.targets,
+    out=settings.out / "deploy",
+    calibration=x[:500],
+    class_names=info.class_names,
+    test=(test_images, test_classes),
+    quantization=deploy.Quantization(tolerance=0.3),
+    seed=settings.seed,
+    overwrite=True,
+)
 
 # %%
 courses.write_metrics(

@@ -9,7 +9,7 @@ import keras
 import keras_tuner
 import numpy as np
 
-from thinkkeras.callbacks import Stopwatch
+from thinkkeras.callbacks import TimedEvaluation
 from thinkkeras.schedules import OneCycle
 
 Examples = tuple[np.ndarray, np.ndarray]
@@ -72,7 +72,7 @@ def best_rate(
 
 
 def race_row(
-    name: str, rate: float, watch: Stopwatch, target: float, steps_per_epoch: int
+    name: str, rate: float, watch: TimedEvaluation, target: float, steps_per_epoch: int
 ) -> list[str]:
     """One line of the table: rate, epochs and seconds to `target`, accuracy at the end."""
     reached = watch.reached(target)

@@ -26,10 +26,10 @@ import numpy as np
 
 import courses
 import deploy
-import deploy.report
 from courses.s04_optimisation import experiments, plots, references
+from deploy.measure.formatting import markdown
 from thinkkeras import datasets
-from thinkkeras.callbacks import LearningRateFinder, Stopwatch
+from thinkkeras.callbacks import LearningRateFinder, TimedEvaluation
 from thinkkeras.models import mlp
 from thinkkeras.plots import learning_curves
 
@@ -98,7 +98,7 @@ first = model.get_weights()
 for size, wanted in ((len(few_x), 20), (32, 20), (1, 2)):
     experiments.start_anew(model, first, 0.03, settings.seed)
     steps_in_epoch, epochs = -(-len(few_x) // size), at_most(wanted)
-    watch = Stopwatch(few_x, few_y, every=max(1, epochs * steps_in_epoch // 40))
+    watch = TimedEvaluation(few_x, few_y, every=max(1, epochs * steps_in_epoch // 40))
     model.fit(**few | {"batch_size": size}, epochs=epochs, callbacks=[watch])
     curves[size] = np.array(watch.steps) / steps_in_epoch, watch.seconds, watch.losses
 plots.batch_sizes(curves, figures / "batch_sizes.png")
@@ -111,7 +111,7 @@ plots.batch_sizes(curves, figures / "batch_sizes.png")
 
 # %%
 agreement = references.agreement_table(settings.seed)
-print(deploy.report.markdown(agreement))
+print(markdown(agreement))
 
 # %% [markdown]
 # ## 3. Trajectories on loss surfaces
@@ -156,10 +156,10 @@ for name, model in models.items():
     candidates = finders[name].suggestion * np.array([1 / 3, 1, 3, 10])
     trial = every | {"epochs": at_most(2)}
     rates[name] = experiments.best_rate(model, candidates, trial, validation, settings.seed)
-    watch = watches[name] = Stopwatch(*validation, every=max(1, steps_per_epoch // 2))
+    watch = watches[name] = TimedEvaluation(*validation, every=max(1, steps_per_epoch // 2))
     model.fit(**every, epochs=at_most(10), callbacks=[watch])
     race.append(experiments.race_row(name, rates[name], watch, target, steps_per_epoch))
-print(deploy.report.markdown(race))
+print(markdown(race))
 plots.races(watches, target, steps_per_epoch, figures / "time_to_accuracy.png")
 
 # %% [markdown]
@@ -204,7 +204,7 @@ clipped = {}
 for clipping in ({}, {"clipvalue": 0.1}, {"clipnorm": 1.0}, {"global_clipnorm": 1.0}):
     name = " ".join(f"{way}={limit}" for way, limit in clipping.items()) or "not clipped"
     model = experiments.compiled(network(units=(64,) * 6), SGD(0.2, momentum=0.9, **clipping))
-    clipped[name] = Stopwatch(few_x, few_y, every=10)
+    clipped[name] = TimedEvaluation(few_x, few_y, every=10)
     model.fit(**few, epochs=at_most(4), callbacks=[clipped[name]])
 plots.clipping(clipped, figures / "gradient_clipping.png")
 
@@ -219,11 +219,11 @@ precision = [["dtype policy", "optimizer", "fastest epoch, seconds", "accuracy"]
 for policy in ("float32", "mixed_bfloat16", "mixed_float16"):
     model = experiments.in_precision(policy, network, units=(512, 256))
     experiments.compiled(model, keras.optimizers.Adam(rates["Adam"]))
-    watch, epochs = Stopwatch(*validation, every=steps_per_epoch), at_most(4)
+    watch, epochs = TimedEvaluation(*validation, every=steps_per_epoch), at_most(4)
     model.fit(**every, epochs=epochs, callbacks=[watch])
     took, right = f"{np.diff(watch.seconds).min():.2f}", f"{watch.accuracies[-1]:.1%}"
     precision.append([policy, type(model.optimizer).__name__, took, right])
-print(deploy.report.markdown(precision))
+print(markdown(precision))
 
 # %% [markdown]
 # ## 10. Hyper-parameter search
@@ -273,20 +273,17 @@ learning_curves(history, figures / "learning_curves.png")
 # %%
 np.savez_compressed(settings.out / "calibration.npz", x=x[:384])
 np.savez_compressed(settings.out / "test.npz", x=test_x, y=test_y)
-cards = [
-    deploy.export(
-        settings.out / "model.keras",
-        device,
-        out=settings.out / "deploy" / device,
-        calibration=x[:384],
-        labels=info.labels,
-        test=(test_x, test_y),
-        tolerance=0.3,
-        seed=settings.seed,
-        overwrite=True,
-    )
-    for device in settings.targets
-]
+cards = deploy.export(
+    settings.out / "model.keras",
+    settings.targets,
+    out=settings.out / "deploy",
+    calibration=x[:384],
+    class_names=info.class_names,
+    test=(test_x, test_y),
+    quantization=deploy.Quantization(tolerance=0.3),
+    seed=settings.seed,
+    overwrite=True,
+)
 
 # %%
 courses.write_metrics(

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
 from courses.s04_optimisation.references import Surface
-from thinkkeras.callbacks import LearningRateFinder, Stopwatch
+from thinkkeras.callbacks import LearningRateFinder, TimedEvaluation
 from thinkkeras.plots import PathLike, plain, save
 
 COLOURS = {
@@ -129,7 +129,7 @@ def range_tests(finders: Mapping[str, LearningRateFinder], path: PathLike | None
 
 
 def races(
-    watches: Mapping[str, Stopwatch],
+    watches: Mapping[str, TimedEvaluation],
     target: float,
     steps_per_epoch: int,
     path: PathLike | None = None,
@@ -217,7 +217,7 @@ def accuracy_by_rate(
     return save(figure, path)
 
 
-def clipping(watches: Mapping[str, Stopwatch], path: PathLike | None = None) -> Figure:
+def clipping(watches: Mapping[str, TimedEvaluation], path: PathLike | None = None) -> Figure:
     """Draws the loss over the steps, one line a way to clip.
 
     Args:

@@ -31,7 +31,8 @@ import deploy.runtime
 from courses.s06_convolutional_networks import experiments, plots
 from thinkkeras import datasets
 from thinkkeras.models import convnet
-from thinkkeras.plots import class_samples, confusion_matrix, learning_curves, prediction_sheet
+from thinkkeras.optimizers import adamw
+from thinkkeras.plots import class_samples, confusion_matrix, learning_curves, prediction_gallery
 
 settings = courses.settings("s06", dataset="digits", targets=("cpu", "cortex-m"))
 keras.utils.set_random_seed(settings.seed)
@@ -65,7 +66,7 @@ epochs = settings.epochs or recipe.epochs
 )
 test_images, test_classes = datasets.as_arrays(test)
 print(f"{info.name}: {info.counts}, pictures of {info.input_shape}, {info.classes} classes")
-class_samples(test_images, test_classes, info.labels, figures / "data.png")
+class_samples(test_images, test_classes, info.class_names, figures / "data.png")
 
 # %% [markdown]
 # ## Convolution by hand
@@ -138,15 +139,8 @@ plots.receptive_fields(stack, info.input_shape[1], figures / "receptive_field.pn
 # AdamW; the learning rate warms up over the first tenth of the steps and falls along a cosine.
 
 # %%
-steps = epochs * len(train)
-learning_rate = keras.optimizers.schedules.CosineDecay(
-    initial_learning_rate=0.0,
-    decay_steps=steps - steps // 10,
-    warmup_target=8e-3,
-    warmup_steps=steps // 10,
-)
 model.compile(
-    optimizer=keras.optimizers.AdamW(learning_rate, weight_decay=0.05),
+    optimizer=adamw(steps=epochs * len(train), learning_rate=8e-3, weight_decay=0.05),
     loss="sparse_categorical_crossentropy",
     metrics=["accuracy"],
     jit_compile=False,  # on a CPU, XLA makes convolutions slower
@@ -175,8 +169,10 @@ model.save(settings.out / "model.keras")
 probabilities = model.predict(test, verbose=0)
 predicted = probabilities.argmax(axis=-1)
 learning_curves(history, figures / "learning_curves.png")
-confusion_matrix(test_classes, predicted, info.labels, figures / "confusion_matrix.png")
-prediction_sheet(test_images, test_classes, probabilities, info.labels, figures / "predictions.png")
+confusion_matrix(test_classes, predicted, info.class_names, figures / "confusion_matrix.png")
+prediction_gallery(
+    test_images, test_classes, probabilities, info.class_names, figures / "predictions.png"
+)
 
 # %% [markdown]
 # Its first kernels, and what each stage makes of one test picture: edges first, then parts, then
@@ -210,19 +206,16 @@ calibration_images, _ = datasets.as_arrays(train.unbatch().take(384).batch(384))
 np.savez_compressed(settings.out / "calibration.npz", x=calibration_images)
 np.savez_compressed(settings.out / "test.npz", x=test_images, y=test_classes)
 
-cards = [
-    deploy.export(
-        settings.out / "model.keras",
-        target,
-        out=settings.out / "deploy" / target,
-        calibration=calibration_images,
-        labels=info.labels,
-        test=(test_images, test_classes),
-        seed=settings.seed,
-        overwrite=True,
-    )
-    for target in settings.targets
-]
+cards = deploy.export(
+    settings.out / "model.keras",
+    settings.targets,
+    out=settings.out / "deploy",
+    calibration=calibration_images,
+    class_names=info.class_names,
+    test=(test_images, test_classes),
+    seed=settings.seed,
+    overwrite=True,
+)
 
 # %% [markdown]
 # A bundle is all that the device gets. Its runtime needs NumPy and LiteRT, no TensorFlow:
@@ -234,8 +227,8 @@ on_device = deploy.runtime.load(settings.out / "deploy" / settings.targets[0])
 prediction = on_device.predict(image_file)
 print(
     f"the device says {prediction['label']} ({prediction['probabilities'].max():.1%}), "
-    f"Keras says {info.labels[predicted[0]]} ({probabilities[0].max():.1%}), "
-    f"it is {info.labels[test_classes[0]]}"
+    f"Keras says {info.class_names[predicted[0]]} ({probabilities[0].max():.1%}), "
+    f"it is {info.class_names[test_classes[0]]}"
 )
 
 # %% [markdown]

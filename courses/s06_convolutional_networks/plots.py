@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from courses.s06_convolutional_networks.experiments import ReceptiveField
-from thinkkeras.plots import PathLike, save, show_picture
+from thinkkeras.plots import PathLike, save, show_image
 
 ACCENT = "#d1495b"
 CONVOLUTION, POOLING = "#30638e", "#edae49"
@@ -79,7 +79,7 @@ def kernel_responses(
     figure = Figure(figsize=(15, 4), layout="constrained")
     grid = figure.add_gridspec(2, count + 1, width_ratios=[1.7, *[1] * count])
     panel = figure.add_subplot(grid[:, 0])
-    show_picture(panel, image[..., None])
+    show_image(panel, image[..., None])
     panel.axis("off")
     for index, name in enumerate(names):
         kernel, response = kernels[..., index], responses[..., index]
@@ -173,7 +173,7 @@ def feature_maps(
     figure = Figure(figsize=(1.1 * (maps + 2), 1.25 * len(stages) + 0.2), layout="constrained")
     grid = figure.add_gridspec(len(stages), maps + 2)
     panel = figure.add_subplot(grid[:, :2])
-    show_picture(panel, image)
+    show_image(panel, image)
     panel.axis("off")
     for row, stage in enumerate(stages):
         strongest = np.argsort(-stage.max(axis=(0, 1)))[:maps]

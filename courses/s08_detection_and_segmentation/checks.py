@@ -139,7 +139,7 @@ def check_average_precision(answers: Any) -> None:
     for case, ground_truth, predictions in detected_images(SEED):
         objects = list(map(_labelled, ground_truth))
         found = [_labelled(boxes) | {"scores": scores} for boxes, scores in predictions]
-        expected = metrics.average_precision(objects, found, classes=["object"])
+        expected = metrics.average_precision(objects, found, class_names=["object"])
         for threshold, name in ((0.5, "AP50"), (0.75, "AP75")):
             received = answers.average_precision(ground_truth, predictions, threshold)
             expect_equal(received, expected[name], case=f"{case}, iou_threshold={threshold}")

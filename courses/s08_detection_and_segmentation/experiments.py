@@ -1,9 +1,5 @@
-"""What session 8 trains and measures: recipes, the ground truth of a data set's images, a Keras
-model's predictions, and tables, rows of text with the header first.
-
-A Keras model's outputs are decoded by the very code that decodes them on the device, so that both
-are measured alike.
-"""
+"""What session 8 trains and measures: recipes, the ground truth of a data set's images, thresholds,
+metrics, and tables, rows of text with the header first."""
 
 from __future__ import annotations
 
@@ -18,12 +14,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+import deploy
 from courses.settings import Settings
-from deploy.answers import LEAST_SCORE
-from deploy.report import kilobytes, score
-from deploy.runtime.detection import detections
+from deploy.measure.formatting import kilobytes, score
 from thinkkeras import metrics
-from thinkkeras.models import describe
+from thinkkeras.models import decoding_config
 
 # Non-maximum suppression takes the best of these.
 IOU_THRESHOLDS = (0.5, 0.55, 0.6, 0.65)
@@ -54,21 +49,6 @@ def epochs_by_network(recipe: Recipe, examples: int, epochs: int | None) -> dict
         name: -(-images // examples) for name, images in recipe.images_seen.items()
     }
     return {name: epochs or count for name, count in chosen.items()}
-
-
-def optimizer(steps: int, learning_rate: float) -> keras.Optimizer:
-    """AdamW, whose rate warms up over a tenth of the steps and falls along a cosine.
-
-    The weights that `fit` leaves are averages over the last hundred steps or so.
-    """
-    warm_up = max(1, steps // 10)
-    falling = max(1, steps - warm_up)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, falling, alpha=0.02, warmup_target=learning_rate, warmup_steps=warm_up
-    )
-    return keras.optimizers.AdamW(
-        schedule, weight_decay=0.02, clipnorm=10.0, use_ema=True, ema_momentum=0.99
-    )
 
 
 def scenes_first(settings: Settings) -> Path:
@@ -120,55 +100,20 @@ def gather(batches: tf.data.Dataset, masks: bool = True) -> Examples:
     return Examples(np.concatenate(images), ground_truth, maps)
 
 
-def predict(
-    model: keras.Model,
-    images: np.ndarray,
-    description: Mapping[str, Any],
-    score_threshold: float = LEAST_SCORE,
-) -> list[dict[str, np.ndarray]]:
-    """A Keras detector's predictions, with boxes, scores, labels and perhaps masks.
-
-    Args:
-        model: With the outputs that `description` names.
-        images: Pixels in 0-255, `(images, height, width, 3)`.
-        description: How its outputs become boxes, as `deploy.export` takes it.
-        score_threshold: The lowest score of a detection.
-    """
-    return decode(raw_outputs(model, images), images.shape[1:3], description, score_threshold)
-
-
-def raw_outputs(model: keras.Model, images: np.ndarray) -> dict[str, np.ndarray]:
-    """A Keras detector's outputs for images in 0-255, `(images, ...)` each, by their names."""
-    outputs = model.predict(images, batch_size=8, verbose=0)
-    return dict(zip(model.output_names, outputs, strict=True))
-
-
-def decode(
-    outputs: Mapping[str, np.ndarray],
-    image_size: tuple[int, int],
-    description: Mapping[str, Any],
-    score_threshold: float = LEAST_SCORE,
-) -> list[dict[str, np.ndarray]]:
-    """The predictions in `raw_outputs` of images of `image_size` (height, width)."""
-    names = list(outputs)
-    kinds = ("boxes", "scores", "coefficients", "prototypes")
-    positions = {kind: names.index(description[kind]) for kind in kinds if kind in description}
-    return [
-        detections(one, {**description, **positions}, image_size, image_size, score_threshold)
-        for one in zip(*outputs.values(), strict=True)
-    ]
-
-
 def describe_with_thresholds(model: keras.Model, validation: Examples) -> dict[str, Any]:
     """How the outputs of a detector become boxes, with both thresholds chosen on validation data.
 
     Non-maximum suppression's gives the highest AP50; the score's balances precision and recall.
     """
-    description = describe(model)
+    description = decoding_config(model)
+    # Masks would be drawn for nothing.
     boxes = {key: description[key] for key in description.keys() - {"coefficients", "prototypes"}}
-    outputs, size = raw_outputs(model, validation.images), validation.images.shape[1:3]
+    boxes["task"] = "detection"
+    size = validation.images.shape[1:3]
+    outputs = model.predict(validation.images, batch_size=8, verbose=0)
+    by_name = dict(zip(model.output_names, outputs, strict=True))
     predictions = {
-        threshold: decode(outputs, size, boxes | {"iou_threshold": threshold})
+        threshold: list(deploy.decode(by_name, boxes | {"iou_threshold": threshold}, size))
         for threshold in IOU_THRESHOLDS
     }
     quality = ap50([str(label) for label in range(model.output_shape[1][-1])])
@@ -188,7 +133,7 @@ def ap50(class_names: Sequence[str], masks: bool = False) -> Callable[[Any, Any]
 
     def measure(ground_truth: Any, predictions: Any) -> float:
         precision = metrics.average_precision(
-            ground_truth, predictions, classes=class_names, masks=masks
+            ground_truth, predictions, class_names=class_names, masks=masks
         )
         return precision["AP50"]
 
@@ -312,7 +257,7 @@ def result_table(
     rows = [["on test data, in Keras", ""]]
     for kind in ("boxes", "masks") if "masks" in ground_truth[0] else ("boxes",):
         ap = metrics.average_precision(
-            ground_truth, predictions, classes=class_names, masks=kind == "masks"
+            ground_truth, predictions, class_names=class_names, masks=kind == "masks"
         )
         rows += [
             [f"{name} of {kind}", f"{100 * ap[name]:.1f} %"] for name in ("AP50", "AP75", "AP")

@@ -27,14 +27,17 @@ from typing import Any
 import keras
 
 import courses
-import deploy.report
+import deploy
 import deploy.runtime
 from courses.s08_detection_and_segmentation import experiments, plots
 from courses.s08_detection_and_segmentation.experiments import Recipe
+from deploy.measure.formatting import markdown
+from deploy.tasks.predictions import LEAST_SCORE
 from thinkkeras import datasets
-from thinkkeras.detector_training import DetectorTrainer
+from thinkkeras.detection import DetectorTrainer
 from thinkkeras.losses import sparse_dice
 from thinkkeras.models import residual_net, unet, yolact_tiny, yolo_tiny
+from thinkkeras.optimizers import adamw
 from thinkkeras.plots import learning_curves
 
 settings = courses.settings("s08", dataset="balloon_scenes", targets=("cpu", "ethos-u55-128"))
@@ -84,14 +87,14 @@ if settings.epochs and examples:
 )
 if settings.epochs:
     validation, test = validation.take(5), test.take(5)  # batches
-input_shape, classes = (*info.image_size, 3), len(info.labels)
+input_shape, classes = (*info.image_size, 3), len(info.class_names)
 epochs = experiments.epochs_by_network(recipe, info.counts["train"], settings.epochs)
-print(f"{info.name}: {info.counts}, classes {info.labels}, up to {info.max_boxes} boxes an image")
+print(f"{info.name}: {info.counts}, up to {info.max_boxes} boxes of {info.class_names} an image")
 train_examples = experiments.gather(train.take(125), masks=False)
 validation_examples, test_examples = map(experiments.gather, (validation, test))
 (augmented, _, _), _ = datasets.load_detection(settings.dataset, examples=8, **options)
-plots.data_sheet(test, info.labels, figures / "data.png")
-plots.data_sheet(augmented, info.labels, figures / "augmentation.png")
+plots.data_sheet(test, info.class_names, figures / "data.png")
+plots.data_sheet(augmented, info.class_names, figures / "augmentation.png")
 
 # %% [markdown]
 # 55 photographs are too few to begin with: on `balloon` each network continues from what it
@@ -108,6 +111,18 @@ def begin(model: keras.Model, name: str) -> keras.Model:
     if scenes is not None:
         model.load_weights(scenes / f"{name}.keras")
     return model
+
+
+def optimizer(steps: int) -> keras.Optimizer:
+    """AdamW with warm-up, cosine and averaged weights, alike for all networks."""
+    return adamw(
+        steps,
+        recipe.learning_rate,
+        alpha=0.02,
+        weight_decay=0.02,
+        clipnorm=10.0,
+        ema_momentum=0.99,
+    )
 
 
 # %% [markdown]
@@ -133,9 +148,7 @@ x = keras.layers.Flatten(name="features")(x)
 x = keras.layers.Dense(1, activation="sigmoid", name="probability")(x)
 classifier = begin(keras.Model(backbone.input, x, name="classifier"), "classifier")
 classifier.compile(
-    experiments.optimizer(
-        epochs["classifier"] * len(quarters["train"][0]) // 32, recipe.learning_rate
-    ),
+    optimizer(epochs["classifier"] * len(quarters["train"][0]) // 32),
     loss="binary_crossentropy",
     metrics=["accuracy"],
     jit_compile=False,
@@ -170,7 +183,7 @@ if recipe.masks:
     semantic = unet(input_shape, classes + 1, backbone=trunk, filters=(24, 32, 48), output_stride=4)
     semantic = begin(semantic, "semantic")
     semantic.compile(
-        experiments.optimizer(epochs["semantic"] * len(train), recipe.learning_rate),
+        optimizer(epochs["semantic"] * len(train)),
         loss=dice_and_crossentropy,
         metrics=[keras.metrics.MeanIoU(classes + 1, sparse_y_pred=False, name="mean_iou")],
         jit_compile=False,
@@ -197,9 +210,7 @@ own_trunk = residual_net(input_shape)
 own_trunk.set_weights(trunk.get_weights())
 detector = begin(yolo_tiny(input_shape, classes, backbone=own_trunk), "detector")
 trainer = DetectorTrainer(detector)
-trainer.compile(
-    experiments.optimizer(epochs["detector"] * len(train), recipe.learning_rate), jit_compile=False
-)
+trainer.compile(optimizer(epochs["detector"] * len(train)), jit_compile=False)
 with courses.timed(seconds, "detector"):
     histories["detector"] = trainer.fit(
         train.map(experiments.with_boxes),
@@ -223,7 +234,7 @@ if recipe.masks:
     network, main = begin(yolact_tiny(input_shape, classes, detector=copy), "instance"), "instance"
     trainer = DetectorTrainer(network)
     trainer.compile(
-        experiments.optimizer(epochs["instance"] * len(train), recipe.learning_rate),
+        optimizer(epochs["instance"] * len(train)),
         jit_compile=False,
     )
     with courses.timed(seconds, "instance"):
@@ -245,17 +256,32 @@ if recipe.masks:
 
 # %%
 description = experiments.describe_with_thresholds(network, validation_examples)
-predictions = experiments.predict(network, test_examples.images, description)
-results = experiments.result_table(
-    test_examples.ground_truth, predictions, info.labels, description["score_threshold"]
+predictions = list(
+    deploy.predict(
+        network,
+        test_examples.images,
+        task=description,
+        class_names=info.class_names,
+        score_threshold=LEAST_SCORE,  # average precision counts what a device would not show
+    )
 )
-print(deploy.report.markdown(results))
+results = experiments.result_table(
+    test_examples.ground_truth, predictions, info.class_names, description["score_threshold"]
+)
+print(markdown(results))
 learning_curves(histories[main], figures / "learning_curves.png")
-plots.detection_figures(network, description, test_examples, predictions, info.labels, figures)
+plots.detection_figures(network, description, test_examples, predictions, info.class_names, figures)
 if recipe.masks:
     maps = semantic.predict(test_examples.images, batch_size=8, verbose=0).argmax(axis=-1)
     plots.mask_figures(
-        classifier, network, description, test_examples, predictions, maps, info.labels, figures
+        classifier,
+        network,
+        description,
+        test_examples,
+        predictions,
+        maps,
+        info.class_names,
+        figures,
     )
 
 # %% [markdown]
@@ -264,73 +290,71 @@ if recipe.masks:
 # Boxes and scores leave the graph as separate tensors, each with its own scale; what becomes of
 # them is NumPy on the device. The softmax stays behind: the likeliest class is the same without.
 
+
 # %%
+def export(model: keras.Model, name: str, **options: Any) -> list:
+    """The cards of a network's bundles, one for each target."""
+    return [
+        deploy.export(
+            model,
+            target,
+            out=settings.out / "deploy" / target / name,
+            seed=settings.seed,
+            overwrite=True,
+            **options,
+        )
+        for target in settings.targets
+    ]
+
+
 calibration = train_examples.images[:256]
-boxes = test_examples.images, test_examples.ground_truth
 detector_description = description
 if network is not detector:
     detector_description = experiments.describe_with_thresholds(detector, validation_examples)
-cards: dict[str, list] = {"classifier": [], "detector": []}
+cards = {
+    "classifier": export(
+        classifier,
+        "classifier",
+        calibration=quarters["train"][0][:256],
+        class_names=[f"no {info.class_names[asked]}", info.class_names[asked]],
+        test=quarters["test"],
+    ),
+    "detector": export(
+        detector,
+        "detector",
+        calibration=calibration,
+        class_names=info.class_names,
+        task=detector_description,
+        test=deploy.TestData(
+            test_examples.images,
+            test_examples.ground_truth,
+            metric=experiments.ap50(info.class_names),
+        ),
+    ),
+}
 if recipe.masks:
-    logits = keras.Model(semantic.input, semantic.get_layer("logits").output, name="semantic")
-    cards |= {"semantic": [], "instance": []}
-for target in settings.targets:
-    out = settings.out / "deploy" / target
-    cards["classifier"].append(
-        deploy.export(
-            classifier,
-            target,
-            out=out / "classifier",
-            calibration=quarters["train"][0][:256],
-            labels=[f"no {info.labels[asked]}", info.labels[asked]],
-            test=quarters["test"],
-            seed=settings.seed,
-            overwrite=True,
-        )
+    cards["semantic"] = export(
+        keras.Model(semantic.input, semantic.get_layer("logits").output, name="semantic"),
+        "semantic",
+        calibration=calibration,
+        class_names=["background", *info.class_names],
+        task="semantic_segmentation",
+        test=deploy.TestData(
+            test_examples.images, test_examples.label_maps, metric=experiments.mean_iou
+        ),
     )
-    cards["detector"].append(
-        deploy.export(
-            detector,
-            target,
-            out=out / "detector",
-            calibration=calibration,
-            labels=info.labels,
-            detector=detector_description,
-            test=boxes,
-            metric=experiments.ap50(info.labels),
-            seed=settings.seed,
-            overwrite=True,
-        )
+    cards["instance"] = export(
+        network,
+        "instance",
+        calibration=calibration,
+        class_names=info.class_names,
+        task=description,
+        test=deploy.TestData(
+            test_examples.images,
+            test_examples.ground_truth,
+            metric=experiments.ap50(info.class_names, masks=True),
+        ),
     )
-    if recipe.masks:
-        cards["semantic"].append(
-            deploy.export(
-                logits,
-                target,
-                out=out / "semantic",
-                calibration=calibration,
-                labels=["background", *info.labels],
-                task="segmentation",
-                test=(test_examples.images, test_examples.label_maps),
-                metric=experiments.mean_iou,
-                seed=settings.seed,
-                overwrite=True,
-            )
-        )
-        cards["instance"].append(
-            deploy.export(
-                network,
-                target,
-                out=out / "instance",
-                calibration=calibration,
-                labels=info.labels,
-                detector=description,
-                test=boxes,
-                metric=experiments.ap50(info.labels, masks=True),
-                seed=settings.seed,
-                overwrite=True,
-            )
-        )
 
 # %% [markdown]
 # The device, with NumPy and LiteRT alone, looks at a picture file and counts:

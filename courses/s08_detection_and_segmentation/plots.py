@@ -17,13 +17,24 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.patches import Patch, Rectangle
 
-from courses.s08_detection_and_segmentation.experiments import Examples, predict
-from thinkkeras import detection_plots, metric_plots, metrics
-from thinkkeras.assignment import task_aligned
-from thinkkeras.boxes import decode, locations, pairwise_iou
-from thinkkeras.detection_plots import COLOURS, draw_detections
-from thinkkeras.models.yolo_tiny import CELLS as ANCHOR_CELLS
-from thinkkeras.plots import BLUE, GREY, RED, PathLike, save, show_picture
+import deploy
+from courses.s08_detection_and_segmentation.experiments import Examples
+from thinkkeras import metrics
+from thinkkeras.detection import anchor_points, decode_boxes, pairwise_iou, task_aligned
+from thinkkeras.models.detection.yolo_tiny import CELLS as ANCHOR_CELLS
+from thinkkeras.plots import (
+    BLUE,
+    GREY,
+    OBJECT_COLOURS,
+    RED,
+    PathLike,
+    count_scatter,
+    detection_gallery,
+    draw_detections,
+    precision_recall_curves,
+    save,
+    show_image,
+)
 
 # Equal squares, moved right and down by these fractions of their side: IoUs of 1/7, 1/2, 9/10.
 SHIFTS = {
@@ -40,7 +51,7 @@ SHOWN_PROTOTYPES, SHOWN_MAPS = 8, 6
 def data_sheet(batches: tf.data.Dataset, class_names: Sequence[str], path: Path) -> None:
     """The first batch of a pipeline of `load_detection`, with its ground truth."""
     batch = next(iter(batches.as_numpy_iterator()))
-    detection_plots.detection_sheet(
+    detection_gallery(
         batch["images"], batch["bounding_boxes"], class_names, batch.get("masks"), path=path
     )
 
@@ -66,7 +77,7 @@ def detection_figures(
     intersection_over_union(folder / "intersection_over_union.png")
     roi_align(folder / "roi_align.png")
     threshold = description["score_threshold"]
-    metric_plots.precision_recall_curves(
+    precision_recall_curves(
         test.ground_truth,
         predictions,
         class_names,
@@ -74,9 +85,9 @@ def detection_figures(
         score=threshold,
     )
     counts = metrics.counts(test.ground_truth, predictions, threshold)
-    metric_plots.count_scatter(*counts, folder / "counting.png")
+    count_scatter(*counts, folder / "counting.png")
     shown = [confident(prediction, threshold) for prediction in predictions[:12]]
-    detection_plots.detection_sheet(
+    detection_gallery(
         test.images[:12],
         padded(shown),
         class_names,
@@ -89,15 +100,15 @@ def detection_figures(
     index = most_telling_image(test, predictions, threshold)
     image = test.images[index]
     everything = dict(description) | {"iou_threshold": 1.0, "max_detections": 1000}
-    before = predict(network, image[None], everything, threshold)[0]
+    before = deploy.predict(network, image[None], task=everything, score_threshold=threshold)[0]
     after = confident(predictions[index], threshold)
     non_max_suppression(image, before, after, folder / "suppression.png")
-    points = locations(image.shape[:2], description["strides"])
+    points = anchor_points(image.shape[:2], description["strides"])
     raw_boxes, scores = network(image[None].astype("float32"))[:2]
     truth = test.ground_truth[index]
     assigned = task_aligned(
         scores,
-        decode(raw_boxes, points, ANCHOR_CELLS),
+        decode_boxes(raw_boxes, points, ANCHOR_CELLS),
         points,
         truth["boxes"][None],
         truth["labels"][None].astype("float32"),
@@ -151,7 +162,7 @@ def mask_figures(
     )
     outputs = network(image[None].astype("float32"))
     _, scores, coefficients, maps = (keras.ops.convert_to_numpy(one)[0] for one in outputs)
-    highest = predict(network, image[None], description, 0.0)[0]
+    highest = deploy.predict(network, image[None], task=description, score_threshold=0.0)[0]
     prototypes(
         image,
         maps,
@@ -188,9 +199,14 @@ def non_max_suppression(
         (left, candidates, owners),
         (right, kept, np.arange(len(kept))),
     ):
-        show_picture(axes, image)
+        show_image(axes, image)
         for box, colour in zip(boxes, colours, strict=True):
-            _outline(axes, box, COLOURS[colour % len(COLOURS)], 1.0 if axes is left else 1.8)
+            _outline(
+                axes,
+                box,
+                OBJECT_COLOURS[colour % len(OBJECT_COLOURS)],
+                1.0 if axes is left else 1.8,
+            )
     _write_scores(right, kept, np.asarray(after["scores"]), image)
     left.set_title(f"above the score threshold: {len(candidates)}", fontsize=10)
     right.set_title(f"after suppression: {len(kept)}", fontsize=10)
@@ -208,9 +224,9 @@ def assignment(
 
     Args:
         image: (height, width, 3), pixels of 0-255.
-        points: the grids' locations, as `thinkkeras.boxes.locations` returns them, (N, 3).
+        points: of the grids, as `thinkkeras.detection.anchor_points` returns them, (N, 3).
         weights: how well each location suits each object, (M, N): one image's
-            `thinkkeras.assignment.Assignment.weights`. The larger the dot, the larger the weight.
+            `thinkkeras.detection.Assignment.weights`. The larger the dot, the larger the weight.
         boxes: of the objects, (M, 4) in pixels; those without area are empty places.
         path: where to save the figure.
     """
@@ -222,13 +238,13 @@ def assignment(
     panels = figure.subplots(1, len(strides), squeeze=False)[0]
     for axes, stride in zip(panels, strides, strict=True):
         # A pale image leaves the colours to the objects.
-        show_picture(axes, 255 - (255 - image.astype("float32")) * 0.45)
+        show_image(axes, 255 - (255 - image.astype("float32")) * 0.45)
         on_grid = points[:, 2] == stride
         axes.scatter(*points[on_grid, :2].T - 0.5, s=1.5, color="0.4", linewidths=0)
         for place, box in enumerate(boxes):
             if box[2] <= box[0] or box[3] <= box[1]:
                 continue
-            colour = np.array(COLOURS[place % len(COLOURS)]) * 0.85
+            colour = np.array(OBJECT_COLOURS[place % len(OBJECT_COLOURS)]) * 0.85
             learns = on_grid & (owners == place) & (sizes > 0)
             _outline(axes, box, colour, 1.8 if learns.any() else 0.8)
             fraction = sizes[learns] / largest
@@ -331,8 +347,8 @@ def four_tasks(
     plain, semantic, boxes, instances = figure.subplots(1, 4)
     for axes, title in zip(figure.axes, titles, strict=True):
         axes.set_title(title, fontsize=9)
-    show_picture(plain, image)
-    show_picture(semantic, tinted(image, label_map, len(class_names)))
+    show_image(plain, image)
+    show_image(semantic, tinted(image, label_map, len(class_names)))
     draw_detections(
         boxes, image, prediction["boxes"], class_ids, class_names, scores=prediction["scores"]
     )
@@ -340,7 +356,7 @@ def four_tasks(
     # The highest score comes last, so that its pixels stay its own.
     for place in reversed(range(len(class_ids))):
         owners[prediction["masks"][place] > 0] = place + 1
-    show_picture(instances, tinted(image, owners, len(class_ids)))
+    show_image(instances, tinted(image, owners, len(class_ids)))
     return save(figure, path)
 
 
@@ -366,7 +382,7 @@ def prototypes(
     figure = Figure(figsize=(9.6, 2.7), layout="constrained")
     grid = figure.add_gridspec(2, 7, width_ratios=[2, 1, 1, 1, 1, 2, 2])
     whole = figure.add_subplot(grid[:, 0])
-    show_picture(whole, image)
+    show_image(whole, image)
     whole.set_title("one detection", fontsize=10)
     _show_terms(figure, grid, prototypes[..., order], coefficients[order])
     total = prototypes @ coefficients
@@ -380,7 +396,7 @@ def prototypes(
     summed.set_yticks([])
     summed.set_title(f"sum of all {len(coefficients)}", fontsize=10)
     cut = figure.add_subplot(grid[:, 6])
-    show_picture(cut, tinted(image, mask.astype(int), 1))
+    show_image(cut, tinted(image, mask.astype(int), 1))
     cut.set_title("above 0, inside the box", fontsize=10)
     for axes, (left, above, right, below) in (
         (whole, box),
@@ -417,9 +433,9 @@ def semantic_maps(
     grid = figure.subplots(3, count, squeeze=False)
     for column in range(count):
         image, truth, prediction = images[column], true[column], predicted[column]
-        show_picture(grid[0, column], image)
-        show_picture(grid[1, column], _coloured(truth, len(class_names)))
-        show_picture(grid[2, column], _coloured(prediction, len(class_names)))
+        show_image(grid[0, column], image)
+        show_image(grid[1, column], _coloured(truth, len(class_names)))
+        show_image(grid[2, column], _coloured(prediction, len(class_names)))
         iou = _mean_iou(truth, prediction, len(class_names))
         title = "nothing there" if np.isnan(iou) else f"IoU {iou:.2f}"
         grid[0, column].set_title(title, fontsize=10)
@@ -457,10 +473,10 @@ def most_telling_image(
     return int(np.argmin(np.abs(true - 7) + 3 * np.abs(true - counted)))
 
 
-def confident(prediction: Mapping[str, np.ndarray], threshold: float) -> dict[str, np.ndarray]:
+def confident(prediction: Mapping[str, Any], threshold: float) -> dict[str, np.ndarray]:
     """The detections of at least this score."""
     keep = prediction["scores"] >= threshold
-    return {name: array[keep] for name, array in prediction.items()}
+    return {name: np.asarray(values)[keep] for name, values in prediction.items()}
 
 
 def padded(predictions: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
@@ -494,7 +510,7 @@ def _show_bins(axes: Axes, x: Sequence[float], y: Sequence[float]) -> None:
     for (row, (top, bottom)), (column, (left, right)) in product(
         enumerate(pairwise(y)), enumerate(pairwise(x))
     ):
-        colour, corner = COLOURS[1 + BINS * row + column], (left, top)
+        colour, corner = OBJECT_COLOURS[1 + BINS * row + column], (left, top)
         bin_ = Rectangle(corner, right - left, bottom - top, color=colour, alpha=0.35, linewidth=0)
         axes.add_patch(bin_)
 
@@ -542,8 +558,8 @@ def _show_terms(figure: Figure, grid: GridSpec, maps: np.ndarray, factors: np.nd
 
 def _colour(index: int) -> np.ndarray:
     """The detections' colours, and after the last of them the same ones darker."""
-    rounds, place = divmod(index, len(COLOURS))
-    return np.array(COLOURS[place]) * (1.0, 0.55)[rounds % 2]
+    rounds, place = divmod(index, len(OBJECT_COLOURS))
+    return np.array(OBJECT_COLOURS[place]) * (1.0, 0.55)[rounds % 2]
 
 
 def _counted(class_ids: np.ndarray, class_names: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from courses.s01_introduction.experiments import MEASURES
 from courses.s01_introduction.plots.theory import COLOURS
 from thinkkeras.datasets import DatasetInfo
-from thinkkeras.plots import BLUE, GREY, RED, PathLike, class_samples, save, show_picture
+from thinkkeras.plots import BLUE, GREY, RED, PathLike, class_samples, save, show_image
 
 # Radius, texture, smoothness and concave points, of the mean cell and of the worst ones.
 SHOWN_MEASURES = [0, 1, 4, 7, 20, 21, 24, 27]
@@ -21,9 +21,9 @@ def show_data(x: np.ndarray, y: np.ndarray, info: DatasetInfo, path: PathLike) -
     """Draws eight measures of a table, or some images of each class."""
     if len(info.input_shape) == 1:
         names = [MEASURES[index] for index in SHOWN_MEASURES]
-        measures(x[:, SHOWN_MEASURES], y, names, info.labels, path)
+        measures(x[:, SHOWN_MEASURES], y, names, info.class_names, path)
     else:
-        class_samples(x, y, info.labels, path)
+        class_samples(x, y, info.class_names, path)
 
 
 def show_weights(
@@ -39,9 +39,9 @@ def show_weights(
         path: where to save the figure.
     """
     if len(info.input_shape) == 1:
-        weight_bars(kernel[:, 1], MEASURES, info.labels, path)
+        weight_bars(kernel[:, 1], MEASURES, info.class_names, path)
     else:
-        weight_images(kernel, x, y, info.labels, path)
+        weight_images(kernel, x, y, info.class_names, path)
 
 
 def measures(
@@ -128,7 +128,7 @@ def weight_images(
     for label in range(shown):
         upper, lower = panels[:, label]
         if (classes == label).any():
-            show_picture(upper, images[classes == label].mean(axis=0))
+            show_image(upper, images[classes == label].mean(axis=0))
         upper.set_title(class_names[label], fontsize=9)
         weights = kernel[:, label].reshape(shape).mean(axis=-1)
         lower.imshow(weights, cmap="RdBu_r", vmin=-reach, vmax=reach)

@@ -6,11 +6,12 @@ import keras
 import numpy as np
 import pytest
 
-from courses.s08_detection_and_segmentation import experiments, plots
+import deploy
+from courses.s08_detection_and_segmentation import experiments
 from courses.s08_detection_and_segmentation.experiments import Recipe
-from deploy.runtime.detection import detections
+from deploy.runtime.tasks import find_task
 from thinkkeras.datasets import load_detection
-from thinkkeras.models import describe, yolact_tiny, yolo_tiny
+from thinkkeras.models import decoding_config, yolact_tiny, yolo_tiny
 
 
 def truth(boxes, labels):
@@ -65,25 +66,33 @@ def test_batches_as_fit_takes_them(scenes):
 
 
 @pytest.mark.parametrize(("masks", "count"), [(False, 33), (True, 2)])
-def test_predictions_are_those_of_the_device(masks, count):
+def test_predictions_in_keras_are_those_of_the_device(masks, count):
     keras.utils.set_random_seed(0)
     model = yolo_tiny((64, 32, 3), 2, pyramid_filters=4)
     if masks:
         model = yolact_tiny((64, 32, 3), 2, detector=model, prototypes=3, prototype_filters=4)
     images = np.random.default_rng(0).integers(0, 256, (count, 64, 32, 3)).astype("uint8")
-    description = describe(model) | {"max_detections": 5}
-    found = experiments.predict(model, images, description, 0.001)
-    assert len(found) == count
+    description = decoding_config(model) | {"max_detections": 5}
+    predictions = deploy.predict(model, images, task=description, score_threshold=0.001)
+    assert len(predictions) == count
     outputs = [output[-1] for output in model.predict(images, verbose=0)]
     names = ("boxes", "scores", "coefficients", "prototypes")[: len(outputs)]
     positions = {name: position for position, name in enumerate(names)}
-    expected = detections(outputs, description | positions, (64, 32), (64, 32), 0.001)
+    card = {
+        "task": description["task"],
+        "inputs": [{"shape": [1, 64, 32, 3]}],
+        "outputs": [{"shape": [1, *output.shape]} for output in outputs],
+        "detector": description | positions,
+    }
+    expected = find_task(card["task"]).predict(card, outputs, (), (64, 32), 0.001)
     assert len(expected["boxes"]) == 5 and ("masks" in expected) == masks
-    assert sorted(found[-1]) == sorted(expected)
+    assert sorted(predictions[-1]) == sorted(expected)
+    assert predictions[-1].pop("names") == expected.pop("names")
     for name, array in expected.items():
-        np.testing.assert_allclose(found[-1][name], array, atol=1e-3)
+        np.testing.assert_allclose(predictions[-1][name], array, atol=1e-3)
     # Nothing of an untrained network is that sure.
-    assert len(experiments.predict(model, images[:1], description, 0.9)[0]["boxes"]) == 0
+    sure = deploy.predict(model, images[:1], task=description, score_threshold=0.9)
+    assert len(sure[0]["boxes"]) == 0
 
 
 def test_both_thresholds_are_chosen_on_validation_images(monkeypatch):
@@ -91,7 +100,7 @@ def test_both_thresholds_are_chosen_on_validation_images(monkeypatch):
     truths = [truth([[0, 0, 8, 8], [16, 16, 24, 24]], [0, 0])]
     asked = []
 
-    def decode(outputs, size, description):
+    def decode(outputs, description, size):
         asked.append(description)
         assert list(outputs) == model.output_names and size == (64, 32)
         # At 0.6 both are found, and one too many at a lower score; else one alone.
@@ -99,7 +108,7 @@ def test_both_thresholds_are_chosen_on_validation_images(monkeypatch):
         found = {name: array[places] for name, array in truths[0].items()}
         return [found | {"scores": np.array([0.9, 0.7, 0.2])[: len(places)]}]
 
-    monkeypatch.setattr(experiments, "decode", decode)
+    monkeypatch.setattr(experiments.deploy, "decode", decode, raising=False)
     images = np.zeros((1, 64, 32, 3), "uint8")
     description = experiments.describe_with_thresholds(
         model, experiments.Examples(images, truths, None)
@@ -179,43 +188,6 @@ def test_table_of_results():
     rows = dict(experiments.result_table(truths, found, ["a", "b"], 0.2)[1:])
     assert rows["pictures counted exactly, at scores from 0.20"] == "50.0%"
     assert rows["mean error of a count"] == "0.50 objects"
-
-
-def test_confident_and_padded_predictions():
-    answer = truth([[0, 0, 1, 1], [2, 2, 3, 3]], [0, 1]) | {"scores": np.array([0.9, 0.4])}
-    kept = plots.confident(answer, 0.5)
-    assert {name: len(array) for name, array in kept.items()} == dict.fromkeys(answer, 1)
-    batch = plots.padded([answer, plots.confident(answer, 0.95)])
-    np.testing.assert_array_equal(batch["boxes"], [answer["boxes"], np.zeros((2, 4))])
-    np.testing.assert_array_equal(batch["classes"], [[0, 1], [-1, -1]])
-    np.testing.assert_array_equal(batch["confidence"], [[0.9, 0.4], [0, 0]])
-
-
-def test_a_telling_image_shows_many_objects_counted_right():
-    def boxes(count):
-        return {"boxes": np.tile([0, 0, 1, 1], (count, 1)), "labels": np.zeros(count, int)}
-
-    truths = [boxes(count) for count in (2, 7, 6, 9)]
-    found = [boxes(count) | {"scores": np.full(count, 0.9)} for count in (2, 5, 6, 9)]
-    tested = SimpleNamespace(ground_truth=truths)
-    assert plots.most_telling_image(tested, found, 0.5) == 2
-
-
-def test_rate_rises_and_falls():
-    optimizer, rates = experiments.optimizer(100, 4e-3), []
-    for step in (0, 5, 10, 55, 100, 200):
-        optimizer.iterations.assign(step)
-        rates.append(float(optimizer.learning_rate))
-    expected = [0, 2e-3, 4e-3, 4e-3 * (0.98 / 2 + 0.02), 8e-5, 8e-5]
-    np.testing.assert_allclose(rates, expected, rtol=1e-4, atol=1e-9)
-
-
-@pytest.mark.parametrize("steps", [0, 1, 2])
-def test_a_step_or_two_are_enough_to_train(steps):
-    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    model.compile(experiments.optimizer(steps, 1e-2), "mse", run_eagerly=True)
-    history = model.fit(np.ones((4, 2)), np.ones((4, 1)), batch_size=2, verbose=0)
-    assert np.isfinite(history.history["loss"]).all()
 
 
 def test_epochs_of_a_recipe_and_of_images_seen():

@@ -1,13 +1,15 @@
 """Session 8's figures: what they state in numbers, and that each one is drawn."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from matplotlib.collections import PathCollection
 
 from courses.s08_detection_and_segmentation import plots
 from courses.s08_detection_and_segmentation.plots import tinted
-from thinkkeras.boxes import locations
-from thinkkeras.detection_plots import COLOURS
+from thinkkeras.detection import anchor_points
+from thinkkeras.plots import OBJECT_COLOURS
 
 GREY = np.full((40, 60, 3), 100, np.uint8)
 BOXES = np.array([[0, 0, 20, 20], [10, 0, 30, 20]], "float32")
@@ -51,8 +53,12 @@ def test_four_tasks_gives_shared_pixels_to_the_highest_score():
     instances = _pixels(_four_tasks(_prediction()).axes[3])
     highest, shared, other = instances[5, [5, 15, 25]]
     np.testing.assert_array_equal(highest, shared)
-    np.testing.assert_array_equal(highest, (35 + 0.65 * 255 * np.array(COLOURS[0])).astype(int))
-    np.testing.assert_array_equal(other, (35 + 0.65 * 255 * np.array(COLOURS[1])).astype(int))
+    np.testing.assert_array_equal(
+        highest, (35 + 0.65 * 255 * np.array(OBJECT_COLOURS[0])).astype(int)
+    )
+    np.testing.assert_array_equal(
+        other, (35 + 0.65 * 255 * np.array(OBJECT_COLOURS[1])).astype(int)
+    )
 
 
 @pytest.mark.parametrize(
@@ -72,7 +78,7 @@ def test_four_tasks_counts_each_class(class_names, classes, words):
 
 
 def test_tints_differ_beyond_the_last_colour():
-    count = 2 * len(COLOURS)
+    count = 2 * len(OBJECT_COLOURS)
     row = tinted(np.full((1, count, 3), 100, np.uint8), np.arange(count)[None] + 1, count)[0]
     assert len(np.unique(row, axis=0)) == count
 
@@ -85,7 +91,7 @@ def test_suppression_colours_candidates_as_the_box_they_gave_way_to():
         GREY, before, {"boxes": kept, "scores": np.array([0.9, 0.8])}
     )
     left, right = figure.axes
-    owners = [COLOURS.index(patch.get_edgecolor()[:3]) for patch in left.patches]
+    owners = [OBJECT_COLOURS.index(patch.get_edgecolor()[:3]) for patch in left.patches]
     assert owners == [1, 0, 0, 1]
     np.testing.assert_allclose(_spans(right), kept - 0.5)
     assert [text.get_text() for text in right.texts] == ["0.90", "0.80"]
@@ -99,7 +105,7 @@ def test_suppression_leaves_out_scores_that_would_hide_each_other():
 
 
 def test_assignment_shows_each_grid_and_who_learns():
-    points = locations((32, 32), (8, 16))  # 16 + 4 of them
+    points = anchor_points((32, 32), (8, 16))  # 16 + 4 of them
     boxes = np.array([[0, 0, 16, 16], [16, 16, 32, 32], [-1, -1, -1, -1]], "float32")
     weights = np.zeros((3, 20), "float32")
     weights[0, [0, 1]], weights[1, 19] = (0.25, 0.5), 1.0
@@ -159,7 +165,7 @@ def test_semantic_maps_rate_the_objects_pixels():
     titles = [axes.get_title() for axes in figure.axes[:3]]
     assert titles == ["IoU 0.33", "IoU 0.50", "nothing there"]
     truth = _pixels(figure.axes[4])
-    np.testing.assert_array_equal(truth[35, 0], (255 * np.array(COLOURS[1])).astype(int))
+    np.testing.assert_array_equal(truth[35, 0], (255 * np.array(OBJECT_COLOURS[1])).astype(int))
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["one", "two"]
 
 
@@ -188,12 +194,37 @@ def test_roi_align_samples_the_box_and_pooling_rounds_it():
     assert (_spans(align)[:4] != np.round(_spans(align)[:4])).any(axis=1).all()
 
 
+def test_confident_and_padded_predictions():
+    prediction = {
+        "boxes": np.float32([[0, 0, 1, 1], [2, 2, 3, 3]]),
+        "labels": np.array([0, 1]),
+        "scores": np.array([0.9, 0.4]),
+        "names": ["a", "b"],
+    }
+    kept = plots.confident(prediction, 0.5)
+    assert {name: len(array) for name, array in kept.items()} == dict.fromkeys(prediction, 1)
+    batch = plots.padded([prediction, plots.confident(prediction, 0.95)])
+    np.testing.assert_array_equal(batch["boxes"], [prediction["boxes"], np.zeros((2, 4))])
+    np.testing.assert_array_equal(batch["classes"], [[0, 1], [-1, -1]])
+    np.testing.assert_array_equal(batch["confidence"], [[0.9, 0.4], [0, 0]])
+
+
+def test_a_telling_image_shows_many_objects_counted_right():
+    def boxes(count):
+        return {"boxes": np.tile([0, 0, 1, 1], (count, 1)), "labels": np.zeros(count, int)}
+
+    truths = [boxes(count) for count in (2, 7, 6, 9)]
+    found = [boxes(count) | {"scores": np.full(count, 0.9)} for count in (2, 5, 6, 9)]
+    tested = SimpleNamespace(ground_truth=truths)
+    assert plots.most_telling_image(tested, found, 0.5) == 2
+
+
 @pytest.mark.parametrize(
     ("draw", "arguments"),
     [
         (plots.non_max_suppression, (GREY, _prediction(), _prediction())),
         (plots.non_max_suppression, (GREY, _prediction(BOXES[:0], ()), _prediction(BOXES[:0], ()))),
-        (plots.assignment, (GREY, locations((40, 60), (8,)), np.zeros((2, 40)), BOXES)),
+        (plots.assignment, (GREY, anchor_points((40, 60), (8,)), np.zeros((2, 40)), BOXES)),
         (plots.intersection_over_union, ()),
         (plots.roi_align, ()),
         (
