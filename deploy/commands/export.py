@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -205,6 +206,11 @@ class _Prepared:
     keras_score: float | None
     # Several targets may run the same flatbuffer on the same runtime: what came of it there.
     evaluated: dict[tuple[str, ...], _Evaluated] = field(default_factory=dict)
+
+    @cached_property
+    def unrounded(self) -> bytes:
+        """The float form of a quantization-aware model, which its layers are held against."""
+        return float_form(self.source)
 
 
 class _Converted(NamedTuple):
@@ -439,7 +445,7 @@ def _layer_errors(
         return []
     source, inputs = prepared.source, _describe(prepared, target, content)["inputs"]
     if source.trained_weights:
-        floats = float_form(source)
+        floats = prepared.unrounded
     return layer_errors(floats, content, inputs, prepared.arrays, source)
 
 

@@ -124,9 +124,16 @@ def without_fake_quantization(model: Any) -> Any:
     trained weights, none of which are rounded, and without the ranges of the activations."""
 
     def plain(layer: Any) -> Any:
+        if type(layer).__name__ == "QuantizeLayer":  # tfmot's own, on the inputs
+            return _layers.Activation("linear", name=layer.name)
         if not isinstance(layer, tfmot.quantization.keras.QuantizeWrapper):
             return copy_layer(layer)
-        copy = type(layer.layer).from_config(layer.layer.get_config())
+        config = layer.layer.get_config()
+        if "activation" in config:
+            # tfmot's own functions put one that rounds in its place.
+            activation = layer.layer.activation
+            config["activation"] = getattr(activation, "activation", activation)
+        copy = type(layer.layer).from_config(config)
         weights = {weight.name.split("/")[-1]: weight.numpy() for weight in layer.weights}
         with tf.name_scope(copy.name):
             copy.build(layer.input_shape)

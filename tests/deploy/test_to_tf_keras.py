@@ -70,22 +70,23 @@ def test_every_builder_computes_the_same(name):
 
 # The smallest inputs that the architectures take, within reason.
 APPLICATIONS = {
-    "DenseNet121": 75,
-    "EfficientNetB0": 75,
-    "EfficientNetV2B0": 75,
-    "InceptionV3": 75,
     "MobileNet": 75,
     "MobileNetV2": 75,
     "MobileNetV3Small": 75,
-    "NASNetMobile": 75,
     "ResNet50": 75,
     "ResNet50V2": 75,
     "VGG16": 48,
     "Xception": 75,
 }
+# Of hundreds of layers, which take long to build.
+DEEP = ("DenseNet121", "EfficientNetB0", "EfficientNetV2B0", "InceptionV3", "NASNetMobile")
+APPLICATIONS |= dict.fromkeys(DEEP, 75)
 
 
-@pytest.mark.parametrize("name", APPLICATIONS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if name in DEEP else ()) for name in APPLICATIONS],
+)
 def test_keras_applications_compute_the_same(name):
     size = APPLICATIONS[name]
     builder = getattr(keras.applications, name)

@@ -98,7 +98,7 @@ def rgb_digits(digits, trained):
 def bundle(digits, rgb_digits, tmp_path_factory):
     model, ((train, _), test) = rgb_digits
     out = tmp_path_factory.mktemp("mobile") / "bundle"
-    options = {"calibration": train, "labels": digits.labels, "test": test, "verbose": 0}
+    options = {"calibration": train, "class_names": digits.class_names, "test": test, "verbose": 0}
     deploy.export(model, "mobile", out=out, **options)
     return out
 
@@ -144,8 +144,8 @@ def test_the_bundle_in_mediapipe_and_in_our_runtime(bundle, rgb_digits):
 @pytest.mark.parametrize("dtype", [tf.uint8, tf.float32])
 def test_an_int8_classifier(digits, rgb_digits, dtype):
     model, ((train, _), (images, classes)) = rgb_digits
-    content = described(convert(model, dtype, train[:100]), digits.labels, "classification")
-    ours = Model(content, {"task": "classification", "activation": "softmax"}, digits.labels)
+    content = described(convert(model, dtype, train[:100]), digits.class_names, "classification")
+    ours = Model(content, {"task": "classification", "activation": "softmax"}, digits.class_names)
     right = 0
     with open_task("ImageClassifier", content) as classifier:
         for image, index in zip(images[:100], classes, strict=False):
@@ -153,7 +153,7 @@ def test_an_int8_classifier(digits, rgb_digits, dtype):
             prediction = ours.predict(image)
             assert label == prediction["label"]
             np.testing.assert_allclose(scores, prediction["probabilities"], atol=STEP)
-            right += label == digits.labels[index]
+            right += label == digits.class_names[index]
     assert right > 85
 
 
@@ -246,10 +246,10 @@ def test_a_detector(images, dtype):
 
 def export_tiny(model, out, **options):
     """The card of the bundle of a model of `tiny_models`, and other images to run it on."""
-    calibration = np.round(tiny_models.pictures(16)[0])
+    calibration = np.round(tiny_models.images(16)[0])
     options |= {"calibration": calibration, "verbose": 0}
     card = deploy.export(model, "mobile", out=out, **options)
-    return card, np.round(tiny_models.pictures(12, seed=1)[0])
+    return card, np.round(tiny_models.images(12, seed=1)[0])
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "linear"])
@@ -258,11 +258,13 @@ def test_our_detector_in_mediapipe_and_in_our_runtime(activation, tmp_path):
     detector = tiny_models.DETECTOR | {"activation": activation}
     model = tiny_models.squares_detector(activation=activation)
     out = tmp_path / "bundle"
-    card, images = export_tiny(model, out, detector=detector, labels=tiny_models.LABELS)
+    task = detector | {"task": "detection"}
+    card, images = export_tiny(model, out, task=task, class_names=tiny_models.CLASS_NAMES)
     own = {"iou_threshold": 0.3, "class_agnostic": True, "boxes": 0, "scores": 1}
     assert card["detector"] == detector | own
     assert card["mediapipe"]["task"] == "ObjectDetector"
-    assert "one of any class by an IoU of 0.3 is" in " ".join((out / "card.md").read_text().split())
+    text = " ".join((out / "card.md").read_text("utf-8").split())
+    assert "of any class by an IoU of 0.3" in text
     ours, content = load(out), (out / "model.tflite").read_bytes()
     # Enlarged, so that the whole pixels of MediaPipe's boxes are fine enough.
     zoom = 16
@@ -285,7 +287,8 @@ def test_our_detector_in_mediapipe_and_in_our_runtime(activation, tmp_path):
 
 def test_detections_that_mediapipe_cannot_open_are_described(tmp_path):
     model, detector = tiny_models.squares_detector(masks=True), tiny_models.DETECTOR
-    card, _ = export_tiny(model, tmp_path / "bundle", detector=detector | tiny_models.MASKS)
+    task = detector | tiny_models.MASKS | {"task": "instance_segmentation"}
+    card, _ = export_tiny(model, tmp_path / "bundle", task=task)
     assert card["task"] == "instance_segmentation"
     note = "MediaPipe's ObjectDetector takes boxes and scores, the model has masks as well"
     assert card["mediapipe"] == {"task": None, "note": note}
@@ -307,15 +310,16 @@ def between_corners(scores, size):
 
 @pytest.mark.parametrize("up", [True, False])
 def test_our_segmenter_in_mediapipe_and_in_our_runtime(up, tmp_path):
-    out, labels = tmp_path / "bundle", ["ground", *tiny_models.LABELS]
+    out, class_names = tmp_path / "bundle", ["ground", *tiny_models.CLASS_NAMES]
     model = tiny_models.squares_segmenter(up=up)
-    card, images = export_tiny(model, out, task="semantic_segmentation", labels=labels)
+    options = {"task": "semantic_segmentation", "class_names": class_names}
+    card, images = export_tiny(model, out, **options)
     assert card["mediapipe"] == {"task": "ImageSegmenter", "note": None}
     ours, content = load(out), (out / "model.tflite").read_bytes()
     options = {"output_category_mask": True, "output_confidence_masks": True}
     apart = []
     with open_task("ImageSegmenter", content, **options) as segmenter:
-        assert segmenter.labels == labels
+        assert segmenter.labels == class_names
         for image in images:
             result, prediction = segmenter.segment(as_image(image)), ours.predict(image)
             category = result.category_mask.numpy_view().reshape(64, 64)
