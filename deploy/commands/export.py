@@ -372,7 +372,8 @@ def _convert(prepared: _Prepared, target: Target, say: Callable[[str], None]) ->
             "which only the converter can quantize; leave mixed out"
         )
     if mixed:
-        content, package = mix(floats, scheme, mixed, examples, source), PACKAGE
+        ranges = prepared.conversions.ranges(scheme)
+        content, package = mix(floats, scheme, mixed, ranges, source), PACKAGE
     say(f"3 convert    {', '.join([scheme, *mixed.values()])}, {len(content):,} bytes")
 
     def quality(content: bytes) -> Quality:
@@ -386,8 +387,9 @@ def _convert(prepared: _Prepared, target: Target, say: Callable[[str], None]) ->
     if package and not loss(content) <= wanted.tolerance:
         # The converter can't quantize a single operator.
         shown = examples if package == PACKAGE else None
+        ranges = prepared.conversions.ranges(scheme) if shown else None
         if shown:
-            costly = sensitivity(floats, scheme, shown, source)[:_NAMED]
+            costly = sensitivity(floats, scheme, ranges, shown, source)[:_NAMED]
         else:
             costly = worst(_layer_errors(prepared, target, floats, content, package))[:_NAMED]
         say(_costly_text(loss(content), costly, source, target if shown else None))
@@ -397,7 +399,7 @@ def _convert(prepared: _Prepared, target: Target, say: Callable[[str], None]) ->
                 scheme,
                 target.exceptions,
                 costly,
-                shown,
+                ranges,
                 source,
                 lambda content: loss(content) <= wanted.tolerance,
             )
