@@ -98,9 +98,12 @@ def test_saved_model_is_the_same_to_a_program_without_keras_cv(tmp_path):
     np.testing.assert_allclose(np.load(tmp_path / "outputs.npy"), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("run_eagerly", [True, pytest.param(False, marks=pytest.mark.slow)])
-def test_learns_two_scenes(run_eagerly):
-    """20 steps; four seeds left 17 to 25 % of the first loss."""
+@pytest.mark.parametrize(
+    ("run_eagerly", "steps", "left"),
+    [(True, 6, 0.75), pytest.param(False, 20, 0.4, marks=pytest.mark.slow)],
+)
+def test_learns_two_scenes(run_eagerly, steps, left):
+    """Four seeds left 57 to 64 % of the first loss after 6 steps, 17 to 25 % after 20."""
     keras.utils.set_random_seed(0)
     (train, _, _), _ = load_detection(
         examples=2, image_size=(64, 64), augment=False, masks=True, batch_size=2
@@ -114,8 +117,8 @@ def test_learns_two_scenes(run_eagerly):
         jit_compile=False,
         run_eagerly=run_eagerly,
     )
-    losses = model.fit(images, classes, epochs=20, verbose=0).history["loss"]
-    assert losses[-1] < 0.4 * losses[0]
+    losses = model.fit(images, classes, epochs=steps, verbose=0).history["loss"]
+    assert losses[-1] < left * losses[0]
 
 
 @pytest.mark.parametrize(
