@@ -31,7 +31,7 @@ def digits():
     keras.utils.set_random_seed(0)  # it decides the order of the training examples, too
     (train, _, test), info = datasets.load("digits", augment=False)
     return SimpleNamespace(
-        train=datasets.as_arrays(train), test=datasets.as_arrays(test), labels=info.labels
+        train=datasets.as_arrays(train), test=datasets.as_arrays(test), labels=info.class_names
     )
 
 
