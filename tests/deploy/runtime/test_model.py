@@ -1,4 +1,4 @@
-"""The part on the device: quantization by hand, pictures, bare files, damage."""
+"""The part on the device: quantization by hand, images, bare files, damage."""
 
 import json
 import shutil
@@ -10,7 +10,7 @@ from PIL import Image
 import deploy
 from deploy import DeployError, runtime
 from deploy.runtime.__main__ import main
-from deploy.runtime.inputs.image import open_picture, to_array
+from deploy.runtime.inputs.image import open_file, to_array
 from deploy.runtime.model import to_probabilities
 from deploy.runtime.quantization import dequantize, quantize
 
@@ -47,25 +47,25 @@ def test_probabilities_by_hand():
 
 
 @pytest.mark.parametrize(("pixels", "white"), [((0, 255), 255.0), ((0, 1), 1.0), ((-1, 1), 1.0)])
-def test_a_picture_in_the_models_units(pixels, white):
-    picture = Image.fromarray(np.array([[0, 255], [255, 0]], "uint8"))
-    array = to_array(picture, (2, 2, 3), pixels)
+def test_an_image_in_the_models_units(pixels, white):
+    image = Image.fromarray(np.array([[0, 255], [255, 0]], "uint8"))
+    array = to_array(image, (2, 2, 3), pixels)
     assert array.shape == (2, 2, 3) and array.dtype == np.float32
     assert array[0, 1].tolist() == [white] * 3
     assert array[0, 0, 0] == pixels[0]
-    assert to_array(picture, (6, 4, 1), pixels).shape == (6, 4, 1)
+    assert to_array(image, (6, 4, 1), pixels).shape == (6, 4, 1)
 
 
 @pytest.mark.parametrize("mode", ["I;16", "RGBA", "P", "CMYK", "LA", "1"])
-def test_every_kind_of_picture_comes_in(mode, tmp_path):
+def test_every_kind_of_image_comes_in(mode, tmp_path):
     grey = Image.fromarray(np.array([[0, 128], [255, 64]], "uint8"))
     if mode == "I;16":
         wide = np.asarray(grey).astype("uint16") * 257
-        Image.fromarray(wide).save(tmp_path / "picture.png")
+        Image.fromarray(wide).save(tmp_path / "image.png")
     else:
         kind = "JPEG" if mode == "CMYK" else "PNG"
-        grey.convert(mode).save(tmp_path / "picture.png", format=kind)
-    array = to_array(open_picture(tmp_path / "picture.png"), (2, 2, 1), (0, 255))
+        grey.convert(mode).save(tmp_path / "image.png", format=kind)
+    array = to_array(open_file(tmp_path / "image.png"), (2, 2, 1), (0, 255))
     exact = mode in ("I;16", "RGBA", "LA", "P")
     assert np.abs(array[..., 0] - np.asarray(grey, "float32")).max() <= (1 if exact else 128)
     assert array[1, 0, 0] > array[0, 0, 0]
@@ -78,13 +78,13 @@ def bundle(exported):
 
 @pytest.fixture
 def digit(digits, tmp_path):
-    """A test picture as a PNG, twice its size, with its class."""
+    """A test image as a PNG, twice its size, with its class."""
     image = Image.fromarray(digits.test[0][0, ..., 0])
     image.resize((16, 16), Image.Resampling.NEAREST).save(tmp_path / "digit.png")
     return tmp_path / "digit.png", digits.test[1][0]
 
 
-def test_arrays_batches_and_pictures_give_the_same_answer(bundle, digits, digit):
+def test_arrays_batches_and_images_give_the_same_answer(bundle, digits, digit):
     model, (path, truth) = runtime.load(bundle), digit
     one = model.predict(digits.test[0][0])
     batch = model.predict(digits.test[0][:3])
@@ -92,16 +92,16 @@ def test_arrays_batches_and_pictures_give_the_same_answer(bundle, digits, digit)
     assert one["probabilities"].shape == (10,)
     assert isinstance(batch, list) and len(batch) == 3
     assert np.array_equal(batch[0]["probabilities"], one["probabilities"])
-    for picture in (path, str(path), Image.open(path)):
-        assert model.predict(picture)["label"] == str(truth)
+    for image in (path, str(path), Image.open(path)):
+        assert model.predict(image)["label"] == str(truth)
 
 
 @pytest.mark.parametrize("form", [(), (1,), (3,)])
 def test_a_cameras_array_is_resized(form, bundle, digits):
     large = np.kron(digits.test[0][0, ..., 0], np.ones((4, 4), "uint8"))
     frame = np.broadcast_to(large.reshape(32, 32, *[1] * len(form)), (32, 32, *form))
-    answer = runtime.load(bundle).predict(frame)
-    assert answer["index"] == digits.test[1][0]
+    prediction = runtime.load(bundle).predict(frame)
+    assert prediction["index"] == digits.test[1][0]
 
 
 def test_a_bare_file_gives_its_outputs(bundle, digits):
@@ -223,8 +223,8 @@ def test_run_prints_labels_and_draws(bundle, digit, tmp_path, capsys):
     assert main(["run", str(bundle), str(path), str(path), "--draw", str(drawing)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2 and lines[0].startswith(f"{path}: {truth} (")
-    with Image.open(drawing) as picture:
-        assert picture.width > 2 * 256 and picture.height > 256
+    with Image.open(drawing) as image:
+        assert image.width > 2 * 256 and image.height > 256
 
 
 def test_run_takes_array_files(bundle, digits, tmp_path, capsys):
@@ -238,12 +238,12 @@ def test_run_takes_array_files(bundle, digits, tmp_path, capsys):
     ("inputs", "message"),
     [
         (["missing.png"], "which does not exist"),
-        (["text.png"], "expected a picture that Pillow reads"),
+        (["text.png"], "expected an image that Pillow reads"),
         (["text.npy"], "expected an .npy array"),
-        (["picture.png", "--draw", "no/such/folder.png"], "can be written"),
-        (["picture.png", "--draw", "."], "can be written"),
-        (["picture.png", "--draw", ""], "can be written"),
-        (["nan.npy", "--draw", "out.png"], "expected pictures and a classifier"),
+        (["image.png", "--draw", "no/such/folder.png"], "can be written"),
+        (["image.png", "--draw", "."], "can be written"),
+        (["image.png", "--draw", ""], "can be written"),
+        (["nan.npy", "--draw", "out.png"], "expected images and a classifier"),
         (["nan.npy"], "finite real numbers"),
         (["words.npy"], "finite real numbers"),
         (["complex.npy"], "finite real numbers"),
@@ -253,7 +253,7 @@ def test_bad_input_is_told_in_one_line(inputs, message, bundle, tmp_path, capsys
     monkeypatch.chdir(tmp_path)
     for name in ("text.png", "text.npy"):
         (tmp_path / name).write_text("hello")
-    Image.new("L", (8, 8), 128).save("picture.png")
+    Image.new("L", (8, 8), 128).save("image.png")
     np.save("nan.npy", np.full((8, 8, 1), np.nan))
     np.save("words.npy", np.full((8, 8, 1), "a"))
     np.save("complex.npy", np.ones((8, 8, 1), complex))

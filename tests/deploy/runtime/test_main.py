@@ -1,4 +1,4 @@
-"""Detectors and segmenters on the device: their answers, and what the command line makes of them.
+"""Detectors and segmenters on the device: their predictions, and what the command line makes of them.
 
 The models need no training: they find red squares of 16 pixels and green ones of 32.
 """
@@ -28,8 +28,8 @@ MODELS = {
 
 @pytest.fixture(scope="module")
 def scenes():
-    """Pictures, uint8 (6, 64, 64, 3), and what is in them; the first has white columns."""
-    x, targets = tiny_models.pictures(6)
+    """Images, uint8 (6, 64, 64, 3), and what is in them; the first has white columns."""
+    x, targets = tiny_models.images(6)
     return x.round().astype("uint8"), targets
 
 
@@ -42,7 +42,7 @@ def bundles(tmp_path_factory):
         if not (folder / task).exists():
             build, what = MODELS[task]
             labels = ["red", "green"] if task != "segmentation" else ["background", "red", "green"]
-            x = tiny_models.pictures(8)[0]
+            x = tiny_models.images(8)[0]
             deploy.export(
                 build(),
                 "cpu-float",
@@ -57,10 +57,10 @@ def bundles(tmp_path_factory):
     return export
 
 
-def found_boxes(answer, target, zoom=(1, 1)):
+def found_boxes(prediction, target, zoom=(1, 1)):
     """The boxes of red and green, each of which must be there once."""
-    assert sorted(answer["names"]) == ["green", "red"]
-    boxes = answer["boxes"][np.argsort(answer["labels"])]
+    assert sorted(prediction["names"]) == ["green", "red"]
+    boxes = prediction["boxes"][np.argsort(prediction["labels"])]
     expected = target["boxes"] * np.array([*zoom, *zoom])
     overlap = intersection_over_union(boxes, expected.astype("float32")).diagonal()
     assert overlap.min() > 0.75
@@ -68,50 +68,50 @@ def found_boxes(answer, target, zoom=(1, 1)):
 
 
 @pytest.mark.parametrize("task", ["detection", "instance"])
-def test_boxes_are_in_pixels_of_the_picture_given(task, bundles, scenes):
+def test_boxes_are_in_pixels_of_the_image_given(task, bundles, scenes):
     model, (x, targets) = runtime.load(bundles(task)), scenes
     batch = model.predict(x[1:4].astype("float32"))
     assert isinstance(batch, list) and len(batch) == 3
-    for picture, target, of_batch in zip(x[1:4], targets[1:4], batch, strict=True):
-        alone = model.predict(picture)
+    for image, target, of_batch in zip(x[1:4], targets[1:4], batch, strict=True):
+        alone = model.predict(image)
         for key in ("boxes", "scores", "labels"):
             np.testing.assert_array_equal(alone[key], of_batch[key])
         found_boxes(alone, target)
         # No square, and another size than the model's.
-        wide = Image.fromarray(picture).resize((192, 128), Image.Resampling.NEAREST)
+        wide = Image.fromarray(image).resize((192, 128), Image.Resampling.NEAREST)
         for form in (wide, np.asarray(wide)):
-            answer = model.predict(form)
-            found_boxes(answer, target, (3, 2))
-            assert (np.diff(answer["scores"]) <= 0).all() and answer["scores"].dtype == "float32"
+            prediction = model.predict(form)
+            found_boxes(prediction, target, (3, 2))
+            assert (np.diff(prediction["scores"]) <= 0).all() and prediction["scores"].dtype == "float32"
             if task == "instance":
-                assert answer["masks"].shape == (2, 128, 192) and answer["masks"].dtype == bool
+                assert prediction["masks"].shape == (2, 128, 192) and prediction["masks"].dtype == bool
         assert ("masks" in alone) == (task == "instance")
 
 
-def test_masks_are_the_squares_at_the_pictures_size(bundles, scenes):
+def test_masks_are_the_squares_at_the_images_size(bundles, scenes):
     model, (x, targets) = runtime.load(bundles("instance")), scenes
-    for picture, target in zip(x[1:], targets[1:], strict=True):
-        wide = Image.fromarray(picture).resize((192, 128), Image.Resampling.NEAREST)
-        answer = model.predict(wide)
-        for label, mask in zip(answer["labels"], answer["masks"], strict=True):
+    for image, target in zip(x[1:], targets[1:], strict=True):
+        wide = Image.fromarray(image).resize((192, 128), Image.Resampling.NEAREST)
+        prediction = model.predict(wide)
+        for label, mask in zip(prediction["labels"], prediction["masks"], strict=True):
             left, top, right, bottom = (target["boxes"][label] * [3, 2, 3, 2]).astype(int)
             truth = np.zeros((128, 192), bool)
             truth[top:bottom, left:right] = True
             assert (mask & truth).sum() / (mask | truth).sum() > 0.8
 
 
-def test_a_map_has_the_pictures_size(bundles, scenes):
+def test_a_map_has_the_images_size(bundles, scenes):
     model, (x, targets) = runtime.load(bundles("segmentation")), scenes
-    for picture, target in zip(x[1:], targets[1:], strict=True):
-        tall = Image.fromarray(picture).resize((64, 192), Image.Resampling.NEAREST)
-        answer = model.predict(tall)
-        assert answer.shape == (192, 64) and answer.dtype == np.uint8
+    for image, target in zip(x[1:], targets[1:], strict=True):
+        tall = Image.fromarray(image).resize((64, 192), Image.Resampling.NEAREST)
+        prediction = model.predict(tall)
+        assert prediction.shape == (192, 64) and prediction.dtype == np.uint8
         truth = np.zeros((192, 64), "uint8")
         for label, box in enumerate(target["boxes"]):
             left, top, right, bottom = (box * [1, 3, 1, 3]).astype(int)
             truth[top:bottom, left:right] = label + 1
-        assert (answer == truth).mean() > 0.95
-        assert model.predict(picture).shape == (64, 64)
+        assert (prediction == truth).mean() > 0.95
+        assert model.predict(image).shape == (64, 64)
 
 
 def test_another_threshold(bundles, scenes):
@@ -168,12 +168,12 @@ def test_a_damaged_detector_is_refused(name, bundles, tmp_path, capsys):
 
 @pytest.fixture
 def photos(scenes, tmp_path):
-    """A folder of three pictures, of several sizes, and a file that is none."""
+    """A folder of three images, of several sizes, and a file that is none."""
     folder = tmp_path / "photos"
     folder.mkdir()
     for index, size in enumerate([(64, 64), (128, 96), (200, 300)]):
-        picture = Image.fromarray(scenes[0][index + 1]).resize(size, Image.Resampling.NEAREST)
-        picture.save(folder / f"{'bac'[index]}.png")
+        image = Image.fromarray(scenes[0][index + 1]).resize(size, Image.Resampling.NEAREST)
+        image.save(folder / f"{'bac'[index]}.png")
     (folder / "notes.txt").write_text("hello")
     return folder
 
@@ -205,15 +205,15 @@ def test_run_on_a_folder_tells_its_speed_and_draws_each(task, bundles, photos, t
     lines = capsys.readouterr().out.splitlines()
     named = [line.split(": ")[0] for line in lines if not line.startswith(" ")]
     assert named == [str(photos / f"{stem}.png") for stem in "abc"] + [str(photos)]
-    assert lines[-1].startswith(f"{photos}: 3 pictures, ")
-    assert float(lines[-1].split("pictures, ")[1].split()[0]) > 1
+    assert lines[-1].startswith(f"{photos}: 3 images, ")
+    assert float(lines[-1].split("images, ")[1].split()[0]) > 1
     assert sorted(path.name for path in drawings.iterdir()) == ["a.png", "b.png", "c.png"]
     for name in "abc":
         with Image.open(drawings / f"{name}.png") as drawing:
             assert max(drawing.size) >= 640
 
 
-def test_pictures_of_the_same_name_get_drawings_of_their_own(bundles, photos, tmp_path):
+def test_images_of_the_same_name_get_drawings_of_their_own(bundles, photos, tmp_path):
     Image.open(photos / "a.png").save(photos / "a.jpg")
     drawings = tmp_path / "drawings"
     assert main(["run", str(bundles("detection")), str(photos), "--draw", str(drawings)]) == 0
@@ -221,7 +221,7 @@ def test_pictures_of_the_same_name_get_drawings_of_their_own(bundles, photos, tm
     assert sorted(path.name for path in drawings.iterdir()) == names
 
 
-def test_few_pictures_are_drawn_side_by_side(bundles, photos, tmp_path):
+def test_few_images_are_drawn_side_by_side(bundles, photos, tmp_path):
     inputs = [str(photos / "a.png"), str(photos / "b.png")]
     out = tmp_path / "out.png"
     assert main(["run", str(bundles("instance")), *inputs, "--draw", str(out)]) == 0
@@ -234,13 +234,13 @@ def test_few_pictures_are_drawn_side_by_side(bundles, photos, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["empty"], "expected a folder with pictures"),
-        (["photos", "--draw", "photos"], "expected another folder than the pictures' own"),
+        (["empty"], "expected a folder with images"),
+        (["photos", "--draw", "photos"], "expected another folder than the images' own"),
         (["photos", "--draw", "photos/a.png"], "expected a folder that can be made"),
         (["photos", "--draw", "no/such"], "expected a folder that can be made"),
         (["photos", "photos/a.png", "--draw", "out"], "expected a folder alone to draw"),
         (["photos/a.png", "--draw", "photos/a.png"], "expected another file than the input"),
-        (["broken"], "expected a picture that Pillow reads"),
+        (["broken"], "expected an image that Pillow reads"),
         (["photos/a.png", "--threshold", "40"], "expected a score threshold from 0 to 1"),
         (["missing.mp4"], "'missing.mp4', which does not exist"),
     ],
