@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from deploy.runtime.masks import label_map, instance_masks, resize
+from deploy.runtime.masks import instance_masks, label_map, resize
 
 SIZES = [(64, 64), (16, 24), (200, 90), (33, 47)]
 

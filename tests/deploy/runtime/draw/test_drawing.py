@@ -31,7 +31,9 @@ def test_a_detection_has_its_outline_where_its_box_is():
     sheet = draw_detections(image, prediction, ["balloon"])
     assert sheet.width == 640 and sheet.height > 480
     drawn = pixels_of(sheet, image)
-    for (left, top, right, bottom), shade in zip(prediction["boxes"].astype(int), (0, 1), strict=True):
+    for (left, top, right, bottom), shade in zip(
+        prediction["boxes"].astype(int), (0, 1), strict=True
+    ):
         middle = (left + right) // 2, (top + bottom) // 2
         for y, x in (
             (middle[1], left),
