@@ -25,7 +25,7 @@ import tensorflow as tf
 
 import deploy
 from benchmarks import tables
-from deploy import worker as child
+from deploy import worker
 from deploy.environment import cpu_name
 from deploy.quantize.calibration import EXAMPLES
 from thinkkeras.models import convnet
@@ -79,7 +79,7 @@ def export(model: keras.Model, images: np.ndarray) -> None:
 
 def start_process() -> None:
     """A child process that imports what the conversion imports, and makes an empty tuple of it."""
-    child.call("deploy.convert.converter:Converted", content="", floats="", quantizer=None)
+    worker.call("deploy.convert.converter:Converted", content="", floats="", quantizer=None)
 
 
 if __name__ == "__main__":

@@ -150,7 +150,7 @@ def compression_table(name: str) -> str:
         )
     return (
         f"`{run['dataset']}`, seed {run['seed']}: a depthwise-separable network of "
-        f"{run['parameters']:,} parameters, {first['examples']:,} test pictures; all trainings "
+        f"{run['parameters']:,} parameters, {first['examples']:,} test images; all trainings "
         f"together {run['cpu_minutes']:.0f} minutes of CPU time. The last column compares "
         "compressed sizes.\n\n" + markdown(rows)
     )

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -17,6 +18,7 @@ from deploy.bundle.record import origin, pack, record, tolerances
 from deploy.bundle.write import check_class_names, check_output, write_bundle, write_bundles
 from deploy.compile import COMPILERS
 from deploy.convert.converter import Conversions
+from deploy.convert.float_form import float_form
 from deploy.load.inputs import as_inputs, find_front_ends, read_npz
 from deploy.load.readers import load
 from deploy.load.source import Source, with_state
@@ -26,8 +28,7 @@ from deploy.measure.latency import latency
 from deploy.measure.parity import metric_drop
 from deploy.quantize.calibration import Calibration, calibrate, check_calibration, random_examples
 from deploy.quantize.layer_errors import layer_errors, worst
-from deploy.quantize.mixed_precision import costs as sensitivity
-from deploy.quantize.mixed_precision import keep_accuracy, mix
+from deploy.quantize.mixed_precision import keep_accuracy, mix, sensitivity
 from deploy.quantize.recipes import PACKAGE
 from deploy.runtime.card import (
     Accuracy,
@@ -206,6 +207,11 @@ class _Prepared:
     # Several targets may run the same flatbuffer on the same runtime: what came of it there.
     evaluated: dict[tuple[str, ...], _Evaluated] = field(default_factory=dict)
 
+    @cached_property
+    def unrounded(self) -> bytes:
+        """The float form of a quantization-aware model, which its layers are held against."""
+        return float_form(self.source)
+
 
 class _Converted(NamedTuple):
     """The quantized flatbuffer, and what was done for its accuracy."""
@@ -293,7 +299,7 @@ def _make_bundle(
 ) -> _Bundle:
     """Steps 3 to 7 for one target; the bundle is still to be written to `out`."""
     compiler = COMPILERS[target.compiler] if target.compiler else None
-    if compiler and compiler.adapt:
+    if compiler:
         prepared = replace(prepared, task=compiler.adapt(prepared.task))
 
     # 3 convert
@@ -435,11 +441,12 @@ def _evaluate(prepared: _Prepared, target: Target, content: bytes) -> _Evaluated
 def _layer_errors(
     prepared: _Prepared, target: Target, floats: bytes, content: bytes, package: str | None
 ) -> list[LayerError]:
-    # A quantization-aware model rounds in its float form too: there is nothing to compare with.
-    if package is None or prepared.source.trained_weights:
+    if package is None:
         return []
-    inputs = _describe(prepared, target, content)["inputs"]
-    return layer_errors(floats, content, inputs, prepared.arrays, prepared.source)
+    source, inputs = prepared.source, _describe(prepared, target, content)["inputs"]
+    if source.trained_weights:
+        floats = prepared.unrounded
+    return layer_errors(floats, content, inputs, prepared.arrays, source)
 
 
 def _find_targets(targets: str | Sequence[str]) -> list[Target]:

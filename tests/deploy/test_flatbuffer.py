@@ -1,10 +1,11 @@
-"""Operators and multiply-accumulates, counted by hand."""
+"""Operators and multiply-accumulates, counted by hand; compressed sizes."""
 
 import keras
+import numpy as np
 import pytest
 
 from deploy.convert.converter import convert
-from deploy.flatbuffer import count_operators, macs
+from deploy.flatbuffer import compressed_size, count_operators, macs
 from deploy.load.readers import load
 
 L = keras.layers
@@ -49,3 +50,9 @@ def test_multiply_accumulates_of_a_loop_are_not_known():
     model = keras.Sequential([keras.Input((5, 3)), L.LSTM(4)])
     content = convert(load(model), "float32", None).content
     assert "WHILE" in count_operators(content) and macs(content) is None
+
+
+def test_compressed_size():
+    assert compressed_size(bytes(10_000)) < 100
+    noise = np.random.default_rng(0).bytes(10_000)
+    assert 10_000 <= compressed_size(noise) < 10_100

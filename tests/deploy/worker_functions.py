@@ -2,7 +2,7 @@
 
 import os
 
-from deploy import worker as child
+from deploy import worker
 
 
 def add(a, b):
@@ -11,12 +11,12 @@ def add(a, b):
 
 
 def fail():
-    child.step("looking up")
+    worker.step("looking up")
     return {}["nothing"]
 
 
 def die(number):
-    child.step("counting")
+    worker.step("counting")
     os.kill(os.getpid(), number)
 
 

@@ -6,10 +6,10 @@ import shutil
 import keras
 import numpy as np
 import pytest
+from deploy.tasks.quality import agreement, quality
 
 import deploy
 from deploy.measure.parity import loss_in_points, parity
-from deploy.tasks.quality import agreement, quality
 
 
 def test_parity_by_hand():

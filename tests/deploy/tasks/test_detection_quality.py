@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
+from deploy.tasks.answers import agreement_of_detections, answers, compare, measure
+from deploy.tasks.infer import read_detector
+from deploy.tasks.quality import agreement
 
 import deploy
 from deploy.bundle.card_text import table
 from deploy.measure.formatting import score
-from deploy.measure.parity import is_share, loss_in_points
-from deploy.tasks.answers import agreement_of_detections, answers, compare, measure
-from deploy.tasks.infer import read_detector
-from deploy.tasks.quality import agreement
+from deploy.measure.parity import is_fraction, loss_in_points
 
 DETECTOR = {
     "format": "xyxy",
@@ -141,7 +141,9 @@ def quality(metric, keras, deployed):
 def test_shares_lose_points_and_other_metrics_percent(measured, loss, shown):
     assert loss_in_points(measured) == pytest.approx(loss)
     assert score(measured, "keras") == shown
-    assert is_share(measured["metric"], measured["keras"], measured["deployed"]) == ("%" in shown)
+    assert is_fraction(measured["metric"], measured["keras"], measured["deployed"]) == (
+        "%" in shown
+    )
     card = {"target": "cpu", "scheme": "int8", "size_bytes": 1, "memory": None}
     text = table([card | {"quality": measured, "latency_ms": {"median": 1.0}}])
     assert f"Keras {measured['metric']}" in text and shown in text

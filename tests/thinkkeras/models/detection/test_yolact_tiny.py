@@ -3,15 +3,10 @@
 import keras
 import numpy as np
 import pytest
-from deploy.runtime.boxes.decoding_config import check_decoding_config
-<<<<<<< HEAD:tests/thinkkeras/test_yolact_tiny.py
 
-from thinkkeras.models import describe, residual_net, yolact_tiny, yolo_tiny
-from thinkkeras.models.yolo_tiny import STRIDES
-=======
+from deploy.runtime.boxes.decoding_config import check_decoding_config
 from thinkkeras.models import decoding_config, residual_net, yolact_tiny, yolo_tiny
 from thinkkeras.models.detection.yolo_tiny import STRIDES
->>>>>>> rooms-thinkkeras:tests/thinkkeras/models/detection/test_yolact_tiny.py
 
 
 def branches_by_hand(levels, width, prototypes, filters):

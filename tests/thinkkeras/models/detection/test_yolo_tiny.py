@@ -3,17 +3,11 @@
 import keras
 import numpy as np
 import pytest
-from deploy.runtime.boxes.decoding_config import check_decoding_config
-<<<<<<< HEAD:tests/thinkkeras/test_yolo_tiny.py
 
-from thinkkeras.boxes import decode, locations
-from thinkkeras.models import describe, feature_pyramid, residual_net, yolo_tiny
-from thinkkeras.models.yolo_tiny import CELLS, STRIDES
-=======
+from deploy.runtime.boxes.decoding_config import check_decoding_config
 from thinkkeras.detection import anchor_points, decode_boxes
 from thinkkeras.models import decoding_config, residual_net, yolo_tiny
 from thinkkeras.models.detection.yolo_tiny import CELLS, STRIDES
->>>>>>> rooms-thinkkeras:tests/thinkkeras/models/detection/test_yolo_tiny.py
 
 
 def head_by_hand(width, outputs):
