@@ -23,7 +23,7 @@ class Plan(NamedTuple):
     learning_rate: float  # the highest
     augment: bool = True
     masks: bool = True
-    examples: int | None = None  # training pictures; None: all there are
+    examples: int | None = None  # training images; None: all there are
     scenes_first: bool = False
 
 
@@ -43,7 +43,7 @@ PLANS = {
     ),
 }
 # Any other set with boxes; `epochs` says for how many.
-# So many pictures each network sees of such a set: all of them, and again where they are fewer.
+# So many images each network sees of such a set: all of them, and again where they are fewer.
 SEEN = {"classifier": 2_000, "detector": 28_000}
 BOXES_ALONE = Plan((320, 416), {}, learning_rate=4e-3, masks=False, examples=SEEN["detector"])
 

@@ -183,8 +183,14 @@ def _run(content: bytes, task: Task) -> None:
         model = Path(folder, "model.tflite")
         model.write_bytes(content)
         try:
-            worker.call(f"{__name__}:run_in_child", model=str(model), task=task.name, run=task.run)
-        except worker.ChildError as error:
+            worker.call(
+                f"{__name__}:run_in_child",
+                fresh=True,
+                model=str(model),
+                task=task.name,
+                run=task.run,
+            )
+        except worker.WorkerError as error:
             missing = "libEGL" in str(error) or "libGLES" in str(error)
             hint = "; install the system's packages libegl1 and libgles2" if missing else ""
             message = " ".join(str(error).split())[:400]

@@ -86,7 +86,7 @@ def compile_model(content: bytes, card: Mapping[str, Any], class_names: Sequence
             _, log = worker.call(
                 "ethosu.vela.vela:main", argv=[str(Path(folder, "model.tflite")), *arguments]
             )
-        except worker.ChildError as error:
+        except worker.WorkerError as error:
             raise _explain(error, target, number) from error
         compiled = Path(folder, "model_vela.tflite").read_bytes()
         with Path(folder, f"model_summary_{system}.csv").open(newline="") as file:
@@ -184,7 +184,7 @@ def _left_on_cpu(found: Sequence[Operator], log: str) -> list[dict[str, str]]:
     ]
 
 
-def _explain(error: worker.ChildError, target: str, number: str) -> DeployError:
+def _explain(error: worker.WorkerError, target: str, number: str) -> DeployError:
     said = [line for line in error.log.splitlines() if line.startswith(("Failed", "Error"))]
     return DeployError(
         f"expected a model that Vela {number} compiles for '{target}', received one on which it "

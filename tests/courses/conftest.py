@@ -1,5 +1,6 @@
 """Each written session, and one short run of its lesson."""
 
+import fcntl
 import importlib
 import os
 import subprocess
@@ -18,14 +19,14 @@ WRITTEN = {key: session for key, session in SESSIONS.items() if session.written}
 def modules(key):
     """A session's `exercises`, `solutions` and `checks`; `names`, its exercises; `wrong`, wrong
     answers by exercise and mistake; `messages`: exercise, mistake and words of the message."""
-    package = f"courses.{SESSIONS[key].folder}"
+    folder = SESSIONS[key].folder
     found = {
-        name: importlib.import_module(f"{package}.{name}")
+        name: importlib.import_module(f"courses.{folder}.{name}")
         for name in ("exercises", "solutions", "checks")
     }
     names = [name[len("check_") :] for name in vars(found["checks"]) if name.startswith("check_")]
-    answers = importlib.import_module(f"tests.courses.{key}_wrong_answers")
-    return SimpleNamespace(**found, names=names, wrong=answers.WRONG, messages=answers.MESSAGES)
+    wrong = importlib.import_module(f"tests.courses.{folder}.wrong_exercises")
+    return SimpleNamespace(**found, names=names, wrong=wrong.WRONG, messages=wrong.MESSAGES)
 
 
 def grade(key, exercise, answers):
@@ -36,23 +37,39 @@ def grade(key, exercise, answers):
 
 
 @pytest.fixture(scope="session")
-def lesson_run(tmp_path_factory):
-    """`lesson_run(key)`: the folder that a run of one epoch wrote, and what it printed."""
-    runs = {}
+def lesson_run(tmp_path_factory, worker_id):
+    """`lesson_run(key)`: the folder that a run of one epoch wrote, and what it printed.
+
+    Of all of pytest's workers the first that asks runs the lesson; the others wait for it.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder if worker_id == "master" else folder.parent
 
     def run(key):
-        if key not in runs:
-            out = tmp_path_factory.mktemp(key)
-            options = ["--epochs", "1", "--target", "cpu", "--seed", "3", "--out", str(out)]
-            done = subprocess.run(
-                [sys.executable, "-m", "courses", "run", key, *options],
-                cwd=ROOT,
-                env=os.environ | {"PYTHONPATH": str(ROOT)},
-                capture_output=True,
-                text=True,
-            )
-            assert done.returncode == 0, done.stderr[-3000:]
-            runs[key] = out, done.stdout
-        return runs[key]
+        out, printed = folder / f"lesson-{key}", folder / f"lesson-{key}.txt"
+        with (folder / f"lesson-{key}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not printed.exists():
+                printed.write_text(_run(key, out), "utf-8")
+        return out, printed.read_text("utf-8")
 
     return run
+
+
+@pytest.fixture(scope="session")
+def worker_id(request):
+    """pytest-xdist's name for this process, "master" without it."""
+    return getattr(request.config, "workerinput", {}).get("workerid", "master")
+
+
+def _run(key, out):
+    options = ["--epochs", "1", "--target", "cpu", "--seed", "3", "--out", str(out)]
+    done = subprocess.run(
+        [sys.executable, "-m", "courses", "run", key, *options],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
