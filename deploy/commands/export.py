@@ -255,6 +255,7 @@ def _prepare(
 
     # 1 load
     source = with_state(load(model, trust), options.state)
+    _check_state(source)
     for target in targets:
         check_calibration(target, schemes[target.name], source, options.calibration)
     say(f"1 load       '{source.name}', {source.params:,} parameters")
@@ -262,7 +263,10 @@ def _prepare(
     # 2 calibrate
     examples = None
     if options.calibration is not None:
-        examples = calibrate(options.calibration, source, seed, options.front_end)
+        told = options.front_end
+        # A data set has the examples of one input.
+        first = told if isinstance(told, Mapping) else next(iter(told or ()), None)
+        examples = calibrate(options.calibration, source, seed, first)
     say(f"2 calibrate  {_calibration_text(examples)}")
 
     arrays, ground_truth, data = _reference(source, examples, test, seed)
@@ -489,6 +493,25 @@ def _test_data(test: Any) -> TestData | None:
     if test.y is None and not isinstance(test.x, str | Path):
         raise DeployError("expected test data with x and y, received no y; add the targets")
     return test
+
+
+def _check_state(source: Source) -> None:
+    """Whether each output of the state has the shape of the input that takes it.
+
+    Raises:
+        DeployError: it has not.
+    """
+    if not source.state:
+        return
+    zeros = [np.zeros((1, *entry.shape), entry.dtype) for entry in source.inputs]
+    outputs = source.predict(zeros)
+    for position, taken in source.state:
+        given, entry = outputs[position].shape[1:], source.inputs[taken]
+        if given != entry.shape:
+            raise DeployError(
+                f"expected an output of shape {entry.shape} for the state '{entry.name}', received "
+                f"'{source.outputs[position]}' of shape {given}"
+            )
 
 
 def _reference(

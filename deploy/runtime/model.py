@@ -166,7 +166,7 @@ class Model:
         arrays = []
         for index, (part, entry) in enumerate(zip(given, entries, strict=False)):
             front_end = find_front_end(entry)
-            if isinstance(part, str | Path):
+            if isinstance(part, str | Path) and not front_end.is_raw(part, shapes[index]):
                 part = front_end.open_file(str(part))
             if front_end.is_raw(part, shapes[index]):
                 size = front_end.size(part) if index == 0 else size

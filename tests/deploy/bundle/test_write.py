@@ -8,7 +8,7 @@ import pytest
 
 import deploy
 from deploy.bundle.card_text import table
-from deploy.bundle.write import check_labels, check_output, write_bundle
+from deploy.bundle.write import check_class_names, check_output, write_bundle
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_a_folder_without_permission_is_refused(tmp_path):
 
 def test_a_failure_leaves_nothing(model, exported, tmp_path):
     with pytest.raises(deploy.DeployError, match="expected 2 labels.*received 3"):
-        export(model, tmp_path / "bundle", labels=["a", "b", "c"])
+        export(model, tmp_path / "bundle", class_names=["a", "b", "c"])
     card = json.loads((exported("convnet", "cpu") / "card.json").read_text("utf-8"))
     with pytest.raises(deploy.DeployError, match="could not write the bundle"):
         write_bundle(tmp_path / "bundle", card, [], {"no/such/folder": b""})
@@ -94,21 +94,21 @@ def test_a_failure_leaves_nothing(model, exported, tmp_path):
 )
 def test_doubtful_labels_are_refused(labels, message):
     with pytest.raises(deploy.DeployError, match=message):
-        check_labels(labels)
+        check_class_names(labels)
 
 
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_labels_come_from_a_file(mark, end, tmp_path):
     (tmp_path / "labels.txt").write_bytes(f"{mark}bouée{end}chat noir{end}".encode())
-    assert check_labels(str(tmp_path / "labels.txt")) == ["bouée", "chat noir"]
+    assert check_class_names(str(tmp_path / "labels.txt")) == ["bouée", "chat noir"]
 
 
 @pytest.mark.parametrize("content", [b"", "bouée".encode("latin-1")])
 def test_a_file_without_labels_is_refused(content, tmp_path):
     (tmp_path / "labels.txt").write_bytes(content)
     with pytest.raises(deploy.DeployError, match="one label a line"):
-        check_labels(tmp_path / "labels.txt")
+        check_class_names(tmp_path / "labels.txt")
 
 
 def test_the_table_lines_up():

@@ -1,4 +1,4 @@
-"""keras-cv's own detectors, as functional models of one picture."""
+"""keras-cv's own detectors, as functional models of one image."""
 
 import keras
 import numpy as np
@@ -62,7 +62,7 @@ def test_a_detector_of_keras_cv_is_exported(build, tmp_path):
     scores = model.predict(x, verbose=0)["scores"]
     if facts["activation"] == "linear":
         scores = 1 / (1 + np.exp(-scores))
-    # The likeliest of an untrained network.
+    # The highest-scoring of an untrained network.
     threshold = float(np.quantile(scores.max(axis=2), 0.95))
     facts |= {"boxes": "boxes", "scores": "scores", "score_threshold": threshold}
     facts |= {"iou_threshold": 0.6, "max_detections": 50}

@@ -73,7 +73,7 @@ def test_a_small_model_fits_every_kind_of_target(only, once, capsys):
     names = ("cpu", "cpu-float", "mobile", "coral", "cortex-m", "ethos-u55-128", "ethos-u65-256")
     only(*names)
     model = small()
-    verdicts = by_target(deploy.fits(model))
+    verdicts = by_target(deploy.check_targets(model))
     assert list(verdicts) == list(names)
     assert all(verdict.fits for verdict in verdicts.values())
     assert verdicts["cpu"].ram is None
@@ -91,7 +91,7 @@ def test_a_small_model_fits_every_kind_of_target(only, once, capsys):
 def test_the_operator_that_stops_a_model_is_named(only, once, capsys):
     only("cortex-m", "ethos-u55-128", "ethos-u65-256", "coral")
     model = largest()
-    verdicts = by_target(deploy.fits(model, verbose=0))
+    verdicts = by_target(deploy.check_targets(model, verbose=0))
     assert not verdicts["cortex-m"].fits
     assert "LiteRT Micro has, received TOPK_V2" in verdicts["cortex-m"].text
     assert not verdicts["ethos-u55-128"].fits
@@ -101,7 +101,7 @@ def test_the_operator_that_stops_a_model_is_named(only, once, capsys):
     assert verdicts["coral"].fits
     assert "; 1 operator on the CPU: TOPK_V2 '" in verdicts["coral"].text
     # Linux runs on that board, and LiteRT has the operator.
-    (verdict,) = deploy.fits(model, board="imx93", verbose=0)
+    (verdict,) = deploy.check_targets(model, board="imx93", verbose=0)
     assert verdict.target == "ethos-u65-256" and verdict.fits
     assert "TOPK_V2 '" in verdict.text and "(Unsupported opType)" in verdict.text
     assert capsys.readouterr().out == ""
@@ -110,7 +110,7 @@ def test_the_operator_that_stops_a_model_is_named(only, once, capsys):
 def test_what_can_not_be_converted_is_a_verdict(only):
     only("cpu-float")
     inputs = keras.Input((4, 4))
-    (verdict,) = deploy.fits(keras.Model(inputs, keras.ops.qr(inputs)[0]), verbose=0)
+    (verdict,) = deploy.check_targets(keras.Model(inputs, keras.ops.qr(inputs)[0]), verbose=0)
     assert not verdict.fits
     assert "Qr" in verdict.text
 
@@ -139,7 +139,7 @@ def test_the_limits_of_a_board(board, arena, model, text, only, monkeypatch):
     monkeypatch.setattr(fit, "describe", lambda *_: {})
     facts = {"memory": {"arena_bytes": arena}}
     monkeypatch.setattr(fit, "COMPILERS", {"c-array": lambda *_: Compiled({}, facts)})
-    (verdict,) = deploy.fits(small(), board=board, verbose=0)
+    (verdict,) = deploy.check_targets(small(), board=board, verbose=0)
     assert verdict.fits == (text is None)
     if text:
         assert verdict.text == text
