@@ -152,7 +152,7 @@ def export_models(
         DeployError: as for `export`; nothing is written then.
     """
     row, folder = find_target(target), Path(out)
-    if not models or any(Path(name).name != name or name in (".", "..") for name in models):
+    if not models or any(not name or Path(name).name != name or name == ".." for name in models):
         raise DeployError(
             f"expected models by names that folders can have, received {list(models)}"
         )
@@ -468,7 +468,9 @@ def _check_model_options(models: Mapping[str, Any], options: Mapping[str, Any]) 
         )
     for key, of_models in options.items():
         if not isinstance(of_models, Mapping) or not set(of_models) <= set(models):
-            given = sorted(of_models) if isinstance(of_models, Mapping) else type(of_models)
+            given = (
+                sorted(of_models) if isinstance(of_models, Mapping) else type(of_models).__name__
+            )
             raise DeployError(
                 f"expected {key} by the models' names {', '.join(models)}, received {given}"
             )

@@ -161,8 +161,9 @@ class Model:
         shapes = [tuple(entry["shape"][1:]) for entry in entries]
         size = (shapes[0][0], shapes[0][1]) if len(shapes[0]) > 1 else (0, 0)
         if isinstance(example, dict):
-            example = [example.get(entry["name"]) for entry in entries]
-        given = example if len(entries) > 1 and isinstance(example, list | tuple) else [example]
+            given: Sequence[Any] = [example.get(entry["name"]) for entry in entries]
+        else:
+            given = example if len(entries) > 1 and isinstance(example, list | tuple) else [example]
         arrays = []
         for index, (part, entry) in enumerate(zip(given, entries, strict=False)):
             front_end = find_front_end(entry)

@@ -9,6 +9,7 @@ import pytest
 
 import deploy
 from deploy import DeployError, runtime
+from deploy.runtime.__main__ import main
 
 STEPS = 20
 TARGETS = ["cpu", "cpu-float"]
@@ -24,7 +25,7 @@ def cell():
     added = keras.layers.Add()([keras.layers.Dense(8)(x), keras.layers.Dense(8)(h)])
     new = keras.layers.Activation("tanh", name="new_h")(added)
     y = keras.layers.Dense(3, name="y")(new)
-    return keras.Model([x, h], {"y": y, "new_h": new}, name="cell")
+    return keras.Model([h, x], {"y": y, "new_h": new}, name="cell")
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +81,14 @@ def test_a_batch_is_a_part_of_the_sequence(bundles, sequence):
     np.testing.assert_array_equal([each["outputs"]["y"] for each in batches], one_by_one)
 
 
+def test_the_command_line_runs_a_sequence(bundles, sequence, tmp_path, capsys):
+    np.save(tmp_path / "x.npy", np.repeat(sequence[:1], 3, axis=0))
+    assert main(["run", str(bundles["cpu"][0]), str(tmp_path / "x.npy")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    # The same example again is another step of the sequence.
+    assert len(lines) == 3 and len({line.split(": y = ")[1] for line in lines}) == 3
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_card_names_the_state(target, bundles):
     folder, card = bundles[target]
@@ -105,7 +114,7 @@ def test_verify_runs_one_sequence(target, bundles, sequence):
     [
         (
             {"new": "h"},
-            r"names of outputs \(.*\) and the inputs \(x, h\) .*, received 'new' and 'h'",
+            r"names of outputs \(.*\) and the inputs \(h, x\) .*, received 'new' and 'h'",
         ),
         ({"new_h": "hidden"}, "received 'new_h' and 'hidden'"),
         ({"new_h": "h", "y": "h"}, "an input of its own for each output of the state"),
