@@ -92,7 +92,7 @@ class _Process:
 
     def __init__(self, *modules: str):
         self.requests = 0
-        self._log = tempfile.TemporaryFile(prefix="deploy-")
+        self._log = tempfile.TemporaryFile(prefix="deploy-")  # noqa: SIM115
         environment = os.environ | {
             "PYTHONPATH": os.pathsep.join(_path()),
             "TF_CPP_MIN_LOG_LEVEL": "2",

@@ -272,15 +272,9 @@ def _prepare(
     arrays, ground_truth, data = _reference(source, examples, test, seed)
     expected = source.predict(arrays)
     task = infer_task(source, expected, class_names, settings)
-    metric, keras_score = test.metric if test else None, None
-    if ground_truth is not None:
-        # Ground truth that doesn't fit the outputs is found before the minutes of a conversion.
-        card = {
-            "inputs": [{"shape": [1, *entry.shape]} for entry in source.inputs],
-            "outputs": [{"name": name} for name in source.outputs],
-            "state": {"tensors": source.state},
-        }
-        keras_score = measure(card | task, ground_truth, expected, class_names, metric)
+    metric = test.metric if test else None
+    # Ground truth that doesn't fit the outputs is found before the minutes of a conversion.
+    keras_score = _keras_score(source, task, ground_truth, expected, class_names, metric)
     return _Prepared(
         source=source,
         calibration=examples,
@@ -304,7 +298,7 @@ def _make_bundle(
     """Steps 3 to 7 for one target; the bundle is still to be written to `out`."""
     compiler = COMPILERS[target.compiler] if target.compiler else None
     if compiler:
-        prepared = replace(prepared, task=compiler.adapt(prepared.task))
+        prepared = _with_task(prepared, compiler.adapt(prepared.task))
 
     # 3 convert
     converted = _convert(prepared, target, say)
@@ -415,6 +409,39 @@ def _convert(prepared: _Prepared, target: Target, say: Callable[[str], None]) ->
             say("             fix can't help: only the converter can quantize this model")
     layers = _layer_errors(prepared, target, floats, content, package)
     return _Converted(content, scheme, mixed, package, layers, costly, kept)
+
+
+def _with_task(prepared: _Prepared, task: dict[str, Any]) -> _Prepared:
+    """The same for a target that does the task in a way of its own, as Keras is then read, too."""
+    if task == prepared.task:
+        return prepared
+    keras_score = _keras_score(
+        prepared.source,
+        task,
+        prepared.ground_truth,
+        prepared.expected,
+        prepared.class_names,
+        prepared.metric,
+    )
+    return replace(prepared, task=task, keras_score=keras_score)
+
+
+def _keras_score(
+    source: Source,
+    task: dict[str, Any],
+    ground_truth: Any,
+    expected: Sequence[np.ndarray],
+    class_names: Sequence[str],
+    metric: Metric | None,
+) -> float | None:
+    if ground_truth is None:
+        return None
+    card = {
+        "inputs": [{"shape": [1, *entry.shape]} for entry in source.inputs],
+        "outputs": [{"name": name} for name in source.outputs],
+        "state": {"tensors": source.state},
+    }
+    return measure(card | task, ground_truth, expected, class_names, metric)
 
 
 def _describe(prepared: _Prepared, target: Target, content: bytes) -> Description:

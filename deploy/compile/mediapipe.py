@@ -184,7 +184,11 @@ def _run(content: bytes, task: Task) -> None:
         model.write_bytes(content)
         try:
             worker.call(
-                f"{__name__}:run_in_child", fresh=True, model=str(model), task=task.name, run=task.run
+                f"{__name__}:run_in_child",
+                fresh=True,
+                model=str(model),
+                task=task.name,
+                run=task.run,
             )
         except worker.WorkerError as error:
             missing = "libEGL" in str(error) or "libGLES" in str(error)
