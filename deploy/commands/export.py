@@ -155,7 +155,7 @@ def export_models(
         DeployError: as for `export`; nothing is written then.
     """
     row, folder = find_target(target), Path(out)
-    if not models or any(Path(name).name != name or name in (".", "..") for name in models):
+    if not models or any(not name or Path(name).name != name or name == ".." for name in models):
         raise DeployError(
             f"expected models by names that folders can have, received {list(models)}"
         )
@@ -258,6 +258,7 @@ def _prepare(
 
     # 1 load
     source = with_state(load(model, trust), options.state)
+    _check_state(source)
     for target in targets:
         check_calibration(target, schemes[target.name], source, options.calibration)
     say(f"1 load       '{source.name}', {source.params:,} parameters")
@@ -265,7 +266,10 @@ def _prepare(
     # 2 calibrate
     examples = None
     if options.calibration is not None:
-        examples = calibrate(options.calibration, source, seed, options.front_end)
+        told = options.front_end
+        # A data set has the examples of one input.
+        first = told if isinstance(told, Mapping) else next(iter(told or ()), None)
+        examples = calibrate(options.calibration, source, seed, first)
     say(f"2 calibrate  {_calibration_text(examples)}")
 
     arrays, ground_truth, data = _reference(source, examples, test, seed)
@@ -494,7 +498,9 @@ def _check_model_options(models: Mapping[str, Any], options: Mapping[str, Any]) 
         )
     for key, of_models in options.items():
         if not isinstance(of_models, Mapping) or not set(of_models) <= set(models):
-            given = sorted(of_models) if isinstance(of_models, Mapping) else type(of_models)
+            given = (
+                sorted(of_models) if isinstance(of_models, Mapping) else type(of_models).__name__
+            )
             raise DeployError(
                 f"expected {key} by the models' names {', '.join(models)}, received {given}"
             )
@@ -519,6 +525,25 @@ def _test_data(test: Any) -> TestData | None:
     if test.y is None and not isinstance(test.x, str | Path):
         raise DeployError("expected test data with x and y, received no y; add the targets")
     return test
+
+
+def _check_state(source: Source) -> None:
+    """Whether each output of the state has the shape of the input that takes it.
+
+    Raises:
+        DeployError: it has not.
+    """
+    if not source.state:
+        return
+    zeros = [np.zeros((1, *entry.shape), entry.dtype) for entry in source.inputs]
+    outputs = source.predict(zeros)
+    for position, taken in source.state:
+        given, entry = outputs[position].shape[1:], source.inputs[taken]
+        if given != entry.shape:
+            raise DeployError(
+                f"expected an output of shape {entry.shape} for the state '{entry.name}', received "
+                f"'{source.outputs[position]}' of shape {given}"
+            )
 
 
 def _reference(

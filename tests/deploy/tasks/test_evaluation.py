@@ -100,8 +100,19 @@ def test_a_classifier_may_have_a_metric_of_its_own():
     assert measure(card, [0, 0], outputs, ["a", "b"]) == 0.5
 
 
+def test_the_state_is_not_measured():
+    card = {"task": "regression", "inputs": ["x", "h"], "outputs": ["new_h", "y"]}
+    card["state"] = {"variables": False, "tensors": [[0, 1]]}
+    keras = [np.full((2, 8), 9.0), np.full((2, 3), 1.0)]
+    deployed = [np.full((2, 8), 5.0), np.full((2, 3), 2.0)]
+    measured = compare(card, ["new_h", "y"], keras, deployed, np.zeros((2, 3)), [])
+    assert (measured["quality"]["keras"], measured["quality"]["deployed"]) == (1.0, 2.0)
+    assert [each["name"] for each in measured["parity"]["outputs"]] == ["new_h", "y"]
+
+
 def test_a_regressions_quality_has_the_tasks_own_metric():
-    card, outputs = {"task": "regression"}, ([np.full((2, 2), 2.0)], [np.full((2, 2), 3.0)])
+    card = {"task": "regression", "inputs": [], "outputs": [{"name": "y"}]}
+    outputs = [np.full((2, 2), 2.0)], [np.full((2, 2), 3.0)]
     measured = compare(card, ["y"], *outputs, np.zeros((2, 2)), [])["quality"]
     assert measured == {
         "metric": "mean_absolute_error", "keras": 2.0, "deployed": 3.0, "examples": 2,
@@ -111,6 +122,7 @@ def test_a_regressions_quality_has_the_tasks_own_metric():
 
 def test_a_classifiers_quality_has_the_tasks_own_metric():
     card = {"task": "classification", "activation": "softmax"}
+    card |= {"inputs": [], "outputs": [{"name": "y"}]}
     outputs = [np.array([[0.9, 0.1], [0.2, 0.8]])], [np.array([[0.8, 0.2], [0.6, 0.4]])]
     measured = compare(card, ["y"], *outputs, [0, 1], [])["quality"]
     assert measured == {"metric": "accuracy", "keras": 1.0, "deployed": 0.5, "examples": 2}
