@@ -99,13 +99,25 @@ def command_table(name: str) -> str:
 def export_time_table(name: str) -> str:
     """An export's time beside the converter's."""
     run = read_record(name)
+    rows = [["network", "parameters", "calibration", "bare converter", "export to `cpu`", "ratio"]]
+    for size in ("small", "large"):
+        row = run[size]
+        rows.append(
+            [
+                row["name"],
+                f"{row['parameters']:,}",
+                f"{row['examples']} examples",
+                f"{row['converter']:.2f} s",
+                f"{row['export']:.2f} s",
+                f"{row['export'] / row['converter']:.2f}",
+            ]
+        )
     return (
-        f"A network of {run['parameters']:,} parameters, {run['examples']} calibration examples, "
-        f"target `cpu` ({run['cores']} cores, {run['cpu']}): the bare converter call takes "
-        f"{run['converter']:.2f} s, the whole export {run['export']:.2f} s, of which the start of "
-        f"the child process that converts {run['process_start']:.2f} s. Without that, the export "
-        f"with its comparison, latency and bundle takes {run['ratio']:.2f} times the converter's "
-        "time."
+        f"The first network's export to the {run['targets']} targets of `make demo` in one call "
+        f"takes {run['small']['all_targets']:.1f} s, conversions, Vela, LiteRT Micro's arena, "
+        f"comparison, latency and bundles included; before the first one the worker process needs "
+        f"{run['start_up']:.1f} s to start ({run['cores']} cores, {run['cpu']}).\n\n"
+        + markdown(rows)
     )
 
 
@@ -150,7 +162,7 @@ def compression_table(name: str) -> str:
         )
     return (
         f"`{run['dataset']}`, seed {run['seed']}: a depthwise-separable network of "
-        f"{run['parameters']:,} parameters, {first['examples']:,} test pictures; all trainings "
+        f"{run['parameters']:,} parameters, {first['examples']:,} test images; all trainings "
         f"together {run['cpu_minutes']:.0f} minutes of CPU time. The last column compares "
         "compressed sizes.\n\n" + markdown(rows)
     )

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from deploy.commands.predict import decode, predict
     from deploy.commands.targets import check_targets
     from deploy.commands.verify import verify
-    from deploy.compress.compression import cluster, prune, quantize_aware, strip
+    from deploy.compress.clustering import cluster
+    from deploy.compress.pruning import prune
+    from deploy.compress.quantization_aware import quantize_aware
+    from deploy.compress.wrappers import strip
     from deploy.schemes import Quantization
     from deploy.targets import TARGETS
     from deploy.tasks.evaluation import TestData
@@ -50,14 +53,14 @@ _HOMES = {
     "TestData": "deploy.tasks.evaluation",
     "benchmark": "deploy.commands.benchmark",
     "check_targets": "deploy.commands.targets",
-    "cluster": "deploy.compress.compression",
+    "cluster": "deploy.compress.clustering",
     "decode": "deploy.commands.predict",
     "export": "deploy.commands.export",
     "export_models": "deploy.commands.export",
     "predict": "deploy.commands.predict",
-    "prune": "deploy.compress.compression",
-    "quantize_aware": "deploy.compress.compression",
-    "strip": "deploy.compress.compression",
+    "prune": "deploy.compress.pruning",
+    "quantize_aware": "deploy.compress.quantization_aware",
+    "strip": "deploy.compress.wrappers",
     "table": "deploy.bundle.card_text",
     "verify": "deploy.commands.verify",
 }

@@ -221,7 +221,7 @@ def _benchmark(options: argparse.Namespace) -> int:
 
 def _compare(options: argparse.Namespace) -> int:
     load_tensorflow()
-    from deploy.compare.page import compare
+    from deploy.commands.compare import compare
 
     print(compare(options.bundles, options.out))
     return 0

@@ -14,7 +14,8 @@ class Scheme:
     """How numbers are stored. `calibrated`: activations are integers, whose ranges examples show.
     `tolerance` is how far the same model may be from its recorded outputs on another processor,
     whose kernels round differently: in steps of the integers, where a softmax makes several of a
-    probability out of one of a logit; for float outputs as a share of the largest recorded value.
+    probability out of one of a logit; for float outputs as a fraction of the largest recorded
+    value.
     """
 
     weights: str

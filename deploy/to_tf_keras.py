@@ -21,12 +21,20 @@ from deploy.runtime.errors import DeployError
 # Activations that mean the same under this name in both; tf_keras' hard_sigmoid is another
 # function than that of Keras 3.
 _ACTIVATIONS = {
-    name: name
-    for name in (
-        *("elu", "exponential", "gelu", "linear", "mish", "relu", "selu", "sigmoid"),
-        *("softmax", "softplus", "softsign", "tanh"),
-    )
-} | {"silu": "swish"}
+    "elu": "elu",
+    "exponential": "exponential",
+    "gelu": "gelu",
+    "linear": "linear",
+    "mish": "mish",
+    "relu": "relu",
+    "selu": "selu",
+    "sigmoid": "sigmoid",
+    "silu": "swish",
+    "softmax": "softmax",
+    "softplus": "softplus",
+    "softsign": "softsign",
+    "tanh": "tanh",
+}
 
 # Arguments that only Keras 3 has, and that change nothing here.
 _WITHOUT_EFFECT = ("autocast", "dtype", "quantization_config", "seed")
@@ -61,23 +69,23 @@ def to_tf_keras(model: Any, batch_size: int | None = None, unroll: bool = False)
     Raises:
         DeployError: a layer that has no equivalent, by its name and class.
     """
-    twin = _rebuild(model) if isinstance(model, keras.Model) else model
-    return twin if batch_size is None else _fix_batch(twin, batch_size, unroll)
+    counterpart = _rebuild(model) if isinstance(model, keras.Model) else model
+    return counterpart if batch_size is None else _fix_batch(counterpart, batch_size, unroll)
 
 
 def _rebuild(model: Any) -> Any:
     _graph(model)
-    twins: dict[int, tuple[Any, Any]] = {}
+    counterparts: dict[int, tuple[Any, Any]] = {}
     names = {tensor.name for tensor in model.inputs}
 
-    def twin_of(operation: Any, prefix: str, arguments: tuple) -> Any:
-        if id(operation) not in twins:
+    def counterpart_of(operation: Any, prefix: str, arguments: tuple) -> Any:
+        if id(operation) not in counterparts:
             name = prefix + operation.name
             while name in names:
                 name += "_1"
             names.add(name)
-            twins[id(operation)] = operation, _twin(operation, name, arguments)
-        return twins[id(operation)][1]
+            counterparts[id(operation)] = operation, _counterpart(operation, name, arguments)
+        return counterparts[id(operation)][1]
 
     def run(part: Any, inputs: Sequence[Any], prefix: str, training: bool | None) -> Any:
         def call(operation: Any, *args: Any, **kwargs: Any) -> Any:
@@ -88,8 +96,8 @@ def _rebuild(model: Any) -> Any:
                 return run(operation, flat, f"{prefix}{operation.name}_", mode)
             if _is_augmentation(operation):
                 return args[0]
-            twin = twin_of(operation, prefix, (args, given))
-            return _call(operation, twin, args, given, training)
+            counterpart = counterpart_of(operation, prefix, (args, given))
+            return _call(operation, counterpart, args, given, training)
 
         def bound(operation: Any) -> Callable[..., Any]:
             return lambda *args, **kwargs: call(operation, *args, **kwargs)
@@ -106,9 +114,9 @@ def _rebuild(model: Any) -> Any:
         for tensor in model.inputs
     ]
     result = tf_keras.Model(inputs, run(model, inputs, "", None), name=model.name)
-    for operation, twin in twins.values():
-        if isinstance(operation, keras.Layer) and not isinstance(twin, _KerasOperation):
-            _copy_weights(operation, twin)
+    for operation, counterpart in counterparts.values():
+        if isinstance(operation, keras.Layer) and not isinstance(counterpart, _KerasOperation):
+            _copy_weights(operation, counterpart)
     return result
 
 
@@ -217,12 +225,12 @@ def _flat_inputs(model: Any, inputs: Any, **options: Any) -> list[Any]:
     return keras.tree.flatten(inputs)
 
 
-def _twin(operation: Any, name: str, arguments: tuple) -> Any:
+def _counterpart(operation: Any, name: str, arguments: tuple) -> Any:
     """The tf_keras layer for one Keras 3 operation; `arguments` are those of its first call."""
     if not isinstance(operation, keras.Layer):
-        return _operation_twin(operation, name, arguments)
+        return _counterpart_of_operation(operation, name, arguments)
     try:
-        return _layer_twin(operation, name)
+        return _counterpart_of_layer(operation, name)
     except DeployError:
         own = isinstance(operation, keras.layers.RandomCrop) or _holds_function(operation)
         if own or operation.variables or not _is_built_in(operation):
@@ -238,33 +246,33 @@ def _holds_function(layer: Any) -> bool:
     return isinstance(layer, keras.layers.Lambda) or hasattr(layer, "activation")
 
 
-def _layer_twin(layer: Any, name: str) -> Any:
+def _counterpart_of_layer(layer: Any, name: str) -> Any:
     kind = getattr(tf_keras.layers, type(layer).__name__, None)
     if kind is None or not _is_built_in(layer) or isinstance(layer, keras.layers.Lambda):
-        raise _no_twin(layer, "build that part from Keras' own layers or keras.ops")
+        raise _no_counterpart(layer, "build that part from Keras' own layers or keras.ops")
     if isinstance(layer, keras.layers.RandomCrop):
-        raise _no_twin(layer, "crop in the data pipeline, or with CenterCrop")
+        raise _no_counterpart(layer, "crop in the data pipeline, or with CenterCrop")
     if isinstance(layer, keras.layers.Normalization):
         return _normalization(layer, name)
     config = _translate(layer, kind) | {"name": name, "dtype": _policy(layer)}
     for key in ("layer", "forward_layer", "backward_layer", "cell"):
         inner = getattr(layer, key, None)
         if isinstance(inner, keras.Layer) and (key in config or key == "forward_layer"):
-            config["layer" if key == "forward_layer" else key] = _inner_twin(inner)
+            config["layer" if key == "forward_layer" else key] = _inner_counterpart(inner)
     if "cells" in config:
-        config["cells"] = [_inner_twin(cell) for cell in layer.cells]
+        config["cells"] = [_inner_counterpart(cell) for cell in layer.cells]
     try:
         return kind(**config)
     except Exception as error:
-        raise _no_twin(layer, f"tf_keras does not take its arguments: {error}") from error
+        raise _no_counterpart(layer, f"tf_keras does not take its arguments: {error}") from error
 
 
-def _inner_twin(layer: Any) -> Any:
+def _inner_counterpart(layer: Any) -> Any:
     if _is_model(layer):
         return to_tf_keras(layer)
     # Bidirectional puts the prefixes before the names itself, here as there.
     name = layer.name.removeprefix("forward_").removeprefix("backward_")
-    return _layer_twin(layer, name)
+    return _counterpart_of_layer(layer, name)
 
 
 def _translate(layer: Any, kind: Any) -> dict[str, Any]:
@@ -282,7 +290,9 @@ def _translate(layer: Any, kind: Any) -> dict[str, Any]:
         elif key == "data_format" and value == tf_keras.backend.image_data_format():
             continue
         elif value != defaults[key].default if key in defaults else value:
-            raise _no_twin(layer, f"tf_keras has no argument {key} (here {value!r}); leave it out")
+            raise _no_counterpart(
+                layer, f"tf_keras has no argument {key} (here {value!r}); leave it out"
+            )
     return config
 
 
@@ -298,7 +308,7 @@ def _parameters(kind: Any) -> dict[str, inspect.Parameter]:
 def _policy(layer: Any) -> str:
     policy = layer.dtype_policy.name
     if policy not in ("float32", "mixed_float16", "mixed_bfloat16"):
-        raise _no_twin(layer, f"its dtype is {policy}; build it in float32")
+        raise _no_counterpart(layer, f"its dtype is {policy}; build it in float32")
     return policy
 
 
@@ -309,7 +319,7 @@ def _activation(function: Any, layer: Any) -> Any:
     # ops.gelu is another function than activations.gelu.
     if function is getattr(keras.ops, str(name), None) and name in _ACTIVATIONS.keys() - {"gelu"}:
         return _ACTIVATIONS[str(name)]
-    raise _no_twin(layer, f"its activation is {function!r}; use one of keras.activations")
+    raise _no_counterpart(layer, f"its activation is {function!r}; use one of keras.activations")
 
 
 def _normalization(layer: Any, name: str) -> Any:
@@ -327,9 +337,9 @@ def _normalization(layer: Any, name: str) -> Any:
     )
 
 
-def _operation_twin(operation: Any, name: str, arguments: tuple) -> Any:
+def _counterpart_of_operation(operation: Any, name: str, arguments: tuple) -> Any:
     if not _is_built_in(operation):
-        raise _no_twin(operation, "use an operation of keras.ops")
+        raise _no_counterpart(operation, "use an operation of keras.ops")
     return _wrapped(operation, name, arguments)
 
 
@@ -348,7 +358,7 @@ def _wrapped(operation: Any, name: str, arguments: tuple) -> Any:
             name=name,
         )
     except Exception as error:
-        raise _no_twin(operation, f"it can't be copied: {error}") from error
+        raise _no_counterpart(operation, f"it can't be copied: {error}") from error
 
 
 def _marker(index: int) -> str:
@@ -356,37 +366,39 @@ def _marker(index: int) -> str:
 
 
 def _call(
-    operation: Any, twin: Any, args: tuple, kwargs: dict[str, Any], training: bool | None
+    operation: Any, counterpart: Any, args: tuple, kwargs: dict[str, Any], training: bool | None
 ) -> Any:
     try:
-        if isinstance(twin, _KerasOperation):
+        if isinstance(counterpart, _KerasOperation):
             tensors = keras.tree.flatten((args, kwargs))
-            return twin([value for value in tensors if isinstance(value, _TENSOR)])
-        taken = inspect.signature(twin.call).parameters
+            return counterpart([value for value in tensors if isinstance(value, _TENSOR)])
+        taken = inspect.signature(counterpart.call).parameters
         if training is not None:
             kwargs = {"training": training} | kwargs
         # Keras 3 hands masks and the training mode to layers that have no use for them as well.
         idle = {"mask", "training"} - set(taken)
-        return twin(*args, **{key: value for key, value in kwargs.items() if key not in idle})
+        return counterpart(
+            *args, **{key: value for key, value in kwargs.items() if key not in idle}
+        )
     except Exception as error:
-        raise _no_twin(operation, f"tf_keras can't call it: {error}") from error
+        raise _no_counterpart(operation, f"tf_keras can't call it: {error}") from error
 
 
-def _copy_weights(layer: Any, twin: Any) -> None:
+def _copy_weights(layer: Any, counterpart: Any) -> None:
     """Weights are matched by the last part of their name and, within it, by their order."""
     if isinstance(layer, keras.layers.Normalization):
         return
     given, wanted = defaultdict(list), defaultdict(list)
     for weight in layer.weights:
         given[weight.path.split("/")[-1]].append(weight)
-    for weight in twin.weights:
+    for weight in counterpart.weights:
         wanted[weight.name.split("/")[-1].split(":")[0]].append(weight)
     if "depthwise_kernel" in wanted.keys() - given.keys():
         wanted["kernel"] = wanted.pop("depthwise_kernel")
     for name in given.keys() | wanted.keys():
         shapes = [[tuple(weight.shape) for weight in side[name]] for side in (given, wanted)]
         if shapes[0] != shapes[1]:
-            raise _no_twin(
+            raise _no_counterpart(
                 layer, f"its weights '{name}' have the shapes {shapes[0]}, in tf_keras {shapes[1]}"
             )
         for weight, target in zip(given[name], wanted[name], strict=True):
@@ -464,7 +476,7 @@ def _no_form(layer: Any, advice: str) -> DeployError:
     )
 
 
-def _no_twin(operation: Any, advice: str) -> DeployError:
+def _no_counterpart(operation: Any, advice: str) -> DeployError:
     text = " ".join(str(advice).split())
     return DeployError(
         f"expected layers that tf_keras has as well, received '{operation.name}' "

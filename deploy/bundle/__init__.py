@@ -1,1 +1,1 @@
-"""TODO."""
+"""The folder that an export leaves: its card, the card for people, recorded examples, its files."""

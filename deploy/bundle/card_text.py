@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from deploy.compile import COMPILERS
 from deploy.measure.formatting import decibels, kept_list, kilobytes, markdown, operator_list, score
+from deploy.targets import find_target
 from deploy.tasks import TASKS
 
 
@@ -136,87 +138,5 @@ def _quantizer_lines(card: Mapping[str, Any]) -> list[str]:
 
 
 def _target_lines(card: Mapping[str, Any]) -> list[str]:
-    lines = []
-    if card["memory"]:
-        by = (
-            "of the tensors, by Vela; LiteRT Micro's own structures come on top"
-            if card.get("npu")
-            else "the smallest in which LiteRT Micro ran the model on a 64-bit computer"
-        )
-        lines.append(f"- Arena {card['memory']['arena_bytes']:,} bytes: {by}.")
-    if card.get("firmware"):
-        lines.append(
-            "- Register in the firmware: " + ", ".join(card["firmware"]["operators"]) + "."
-        )
-        missing = card["firmware"].get("missing")
-        if missing:
-            lines.append(
-                f"- LiteRT Micro lacks {missing}: the model runs under Linux, with LiteRT for what "
-                "is left on the CPU, and in no firmware."
-            )
-    return lines + _npu_lines(card) + _coral_lines(card) + _mediapipe_lines(card)
-
-
-def _npu_lines(card: Mapping[str, Any]) -> list[str]:
-    if not card.get("npu"):
-        return []
-    npu = card["npu"]
-    memories = {"SRAM": "sram_bytes", "DRAM": "dram_bytes", "flash": "flash_bytes"}
-    left = npu["cpu_ops"]
-    return [
-        f"- NPU {npu['accelerator']}: {npu['cycles']:,} cycles an inference, "
-        f"{npu['inferences_per_second']:,.0f} inferences/s at {npu['clock_hz'] / 1e6:g} MHz; "
-        + ", ".join(f"{name} {npu[key]:,} bytes" for name, key in memories.items() if npu[key])
-        + f": the estimate of Vela {npu['vela']} for {npu['system_config']}, "
-        f"{npu['memory_mode']}, without the time of operators on the CPU.",
-        f"- Operators on the NPU: {npu['npu_ops']} of {npu['npu_ops'] + len(left)}"
-        + ("; on the CPU:" if left else "."),
-        *(f"    - {each['operator']} `{each['layer']}`: {each['reason']}" for each in left),
-    ]
-
-
-def _mediapipe_lines(card: Mapping[str, Any]) -> list[str]:
-    facts = card.get("mediapipe")
-    if not facts:
-        return []
-    if not facts["task"]:
-        return [f"- Described, but opened by no task of MediaPipe: {facts['note']}."]
-    suppression = facts.get("iou_threshold")
-    nms = f", which suppresses boxes at an IoU of {suppression}" if suppression else ""
-    return [f"- Opened and run by MediaPipe's {facts['task']}{nms}."]
-
-
-def _coral_lines(card: Mapping[str, Any]) -> list[str]:
-    if not card.get("coral"):
-        return []
-    coral = card["coral"]
-    by = "its compiler" if coral["compiled"] else "the published rules of its compiler"
-    lines = [
-        f"- Edge TPU, by {by}: {coral['on_tpu']} of {coral['on_tpu'] + coral['on_cpu']} operators "
-        f"run on it, {coral['on_cpu']} on the CPU. The model is {coral['note']}."
-    ]
-    if coral["compiled"]:
-        report = coral["report"]
-        left = [
-            f"{row['operator']} × {row['count']} ({row['status']})"
-            for row in report["operators"]
-            if not row["tpu"]
-        ]
-        sizes = {
-            "used": report["on_chip_used_bytes"],
-            "remaining": report["on_chip_remaining_bytes"],
-            "streamed from outside": report["off_chip_bytes"],
-        }
-        known = [f"{kilobytes(size)} {what}" for what, size in sizes.items() if size is not None]
-        if known:
-            lines.append(f"- Memory for parameters on the Edge TPU: {', '.join(known)}.")
-    else:
-        left = [
-            f"{row['operator']} '{row['layer']}' {row['reason']}"
-            for row in coral["operators"]
-            if not row["tpu"]
-        ]
-    if left:
-        more = f"; and {len(left) - 3} more, as card.json says" if len(left) > 3 else ""
-        lines.append(f"- On the CPU: {'; '.join(left[:3])}{more}.")
-    return lines
+    compiler = find_target(card["target"]).compiler
+    return COMPILERS[compiler].card_lines(card) if compiler else []

@@ -29,7 +29,7 @@ def record(
     run: Run,
     expected: Sequence[np.ndarray],
 ) -> dict[str, np.ndarray]:
-    """Some of the examples for `selftest.npz`; see `runtime.selftest.read_recorded`.
+    """Some of the examples for `selftest.npz`; see `runtime.self_test.read_recorded`.
 
     Args:
         card: its `inputs` and `state`.

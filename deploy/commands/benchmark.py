@@ -7,7 +7,7 @@ from pathlib import Path
 from deploy.measure.latency import latency
 from deploy.runtime.bundle import load
 from deploy.runtime.card import Latency
-from deploy.runtime.selftest import read_recorded
+from deploy.runtime.self_test import read_recorded
 from deploy.targets import find_target
 
 

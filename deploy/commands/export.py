@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -17,6 +18,7 @@ from deploy.bundle.record import origin, pack, record, tolerances
 from deploy.bundle.write import check_class_names, check_output, write_bundle, write_bundles
 from deploy.compile import COMPILERS
 from deploy.convert.converter import Conversions
+from deploy.convert.float_form import float_form
 from deploy.load.inputs import as_inputs, find_front_ends, read_npz
 from deploy.load.readers import load
 from deploy.load.source import Source, with_state
@@ -26,8 +28,7 @@ from deploy.measure.latency import latency
 from deploy.measure.parity import metric_drop
 from deploy.quantize.calibration import Calibration, calibrate, check_calibration, random_examples
 from deploy.quantize.layer_errors import layer_errors, worst
-from deploy.quantize.mixed_precision import costs as sensitivity
-from deploy.quantize.mixed_precision import keep_accuracy, mix
+from deploy.quantize.mixed_precision import keep_accuracy, mix, sensitivity
 from deploy.quantize.recipes import PACKAGE
 from deploy.runtime.card import (
     Accuracy,
@@ -206,6 +207,11 @@ class _Prepared:
     # Several targets may run the same flatbuffer on the same runtime: what came of it there.
     evaluated: dict[tuple[str, ...], _Evaluated] = field(default_factory=dict)
 
+    @cached_property
+    def unrounded(self) -> bytes:
+        """The float form of a quantization-aware model, which its layers are held against."""
+        return float_form(self.source)
+
 
 class _Converted(NamedTuple):
     """The quantized flatbuffer, and what was done for its accuracy."""
@@ -262,15 +268,9 @@ def _prepare(
     arrays, ground_truth, data = _reference(source, examples, test, seed)
     expected = source.predict(arrays)
     task = infer_task(source, expected, class_names, settings)
-    metric, keras_score = test.metric if test else None, None
-    if ground_truth is not None:
-        # Ground truth that doesn't fit the outputs is found before the minutes of a conversion.
-        card = {
-            "inputs": [{"shape": [1, *entry.shape]} for entry in source.inputs],
-            "outputs": [{"name": name} for name in source.outputs],
-            "state": {"tensors": source.state},
-        }
-        keras_score = measure(card | task, ground_truth, expected, class_names, metric)
+    metric = test.metric if test else None
+    # Ground truth that doesn't fit the outputs is found before the minutes of a conversion.
+    keras_score = _keras_score(source, task, ground_truth, expected, class_names, metric)
     return _Prepared(
         source=source,
         calibration=examples,
@@ -293,8 +293,8 @@ def _make_bundle(
 ) -> _Bundle:
     """Steps 3 to 7 for one target; the bundle is still to be written to `out`."""
     compiler = COMPILERS[target.compiler] if target.compiler else None
-    if compiler and compiler.adapt:
-        prepared = replace(prepared, task=compiler.adapt(prepared.task))
+    if compiler:
+        prepared = _with_task(prepared, compiler.adapt(prepared.task))
 
     # 3 convert
     converted = _convert(prepared, target, say)
@@ -407,6 +407,39 @@ def _convert(prepared: _Prepared, target: Target, say: Callable[[str], None]) ->
     return _Converted(content, scheme, mixed, package, layers, costly, kept)
 
 
+def _with_task(prepared: _Prepared, task: dict[str, Any]) -> _Prepared:
+    """The same for a target that does the task in a way of its own, as Keras is then read, too."""
+    if task == prepared.task:
+        return prepared
+    keras_score = _keras_score(
+        prepared.source,
+        task,
+        prepared.ground_truth,
+        prepared.expected,
+        prepared.class_names,
+        prepared.metric,
+    )
+    return replace(prepared, task=task, keras_score=keras_score)
+
+
+def _keras_score(
+    source: Source,
+    task: dict[str, Any],
+    ground_truth: Any,
+    expected: Sequence[np.ndarray],
+    class_names: Sequence[str],
+    metric: Metric | None,
+) -> float | None:
+    if ground_truth is None:
+        return None
+    card = {
+        "inputs": [{"shape": [1, *entry.shape]} for entry in source.inputs],
+        "outputs": [{"name": name} for name in source.outputs],
+        "state": {"tensors": source.state},
+    }
+    return measure(card | task, ground_truth, expected, class_names, metric)
+
+
 def _describe(prepared: _Prepared, target: Target, content: bytes) -> Description:
     return describe(content, prepared.source, target, prepared.task, prepared.front_ends)
 
@@ -435,11 +468,12 @@ def _evaluate(prepared: _Prepared, target: Target, content: bytes) -> _Evaluated
 def _layer_errors(
     prepared: _Prepared, target: Target, floats: bytes, content: bytes, package: str | None
 ) -> list[LayerError]:
-    # A quantization-aware model rounds in its float form too: there is nothing to compare with.
-    if package is None or prepared.source.trained_weights:
+    if package is None:
         return []
-    inputs = _describe(prepared, target, content)["inputs"]
-    return layer_errors(floats, content, inputs, prepared.arrays, prepared.source)
+    source, inputs = prepared.source, _describe(prepared, target, content)["inputs"]
+    if source.trained_weights:
+        floats = prepared.unrounded
+    return layer_errors(floats, content, inputs, prepared.arrays, source)
 
 
 def _find_targets(targets: str | Sequence[str]) -> list[Target]:

@@ -28,7 +28,9 @@ from deploy.tasks import infer_task
 FIRMWARE_RAM = 32 * 2**10
 FIRMWARE_STORE = 128 * 2**10
 
-_UNJUDGED = "calibrated on random inputs: sizes, memory and operators hold, accuracy isn't judged"
+_UNMEASURED = (
+    "calibrated on random inputs: sizes, memory and operators hold, accuracy is not measured"
+)
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def check_targets(
             counts, `FIRMWARE_RAM` and `FIRMWARE_STORE` of which go to the firmware. None: every
             target is tried, and what it needs is said without a limit.
         calibration: as for `deploy.export`; without it the model is calibrated on random inputs,
-            by which its accuracy can't be judged.
+            by which its accuracy can't be measured.
         seed: draws the calibration examples.
         trust: as for `deploy.export`.
         verbose: 1 prints a line a target as soon as it is known, 0 nothing.
@@ -190,7 +192,7 @@ def _heading(source: Source, board: Board | None, random: bool) -> str:
             f"{_size(FIRMWARE_STORE)} are counted for the firmware"
         )
     if random:
-        lines.append(_UNJUDGED)
+        lines.append(_UNMEASURED)
     return "\n".join(lines)
 
 

@@ -18,7 +18,7 @@ from deploy.measure.parity import metric_drop
 from deploy.runtime.card import Accuracy, read_card
 from deploy.runtime.errors import DeployError
 from deploy.runtime.quantization import dequantize
-from deploy.runtime.selftest import read_recorded
+from deploy.runtime.self_test import read_recorded
 from deploy.targets import find_target
 from deploy.tasks import TASKS
 from deploy.tasks.evaluation import TestData, compare, metric_name
@@ -95,10 +95,10 @@ def report_text(report: dict[str, Any]) -> str:
         for entry in errors["outputs"]
     ]
     if report["agreement"]:
-        shares = [
+        classes = [
             f"{name} {100 * row['agreement']:.1f} %" for name, row in report["agreement"].items()
         ]
-        lines.append(f"agreement   {', '.join(shares)}")
+        lines.append(f"agreement   {', '.join(classes)}")
     if measured:
         lines.append(
             f"quality     {measured['metric']} {score(measured, 'keras')} in Keras, "

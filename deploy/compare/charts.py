@@ -225,8 +225,10 @@ def _scale(
         high = min(high, axis.most)
 
     def place(value: float) -> float:
-        share = log10(value / low) / log10(high / low) if axis.log else (value - low) / (high - low)
-        return start + share * (end - start)
+        fraction = (
+            log10(value / low) / log10(high / low) if axis.log else (value - low) / (high - low)
+        )
+        return start + fraction * (end - start)
 
     ticks = list(map(float, MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(low, high)))
     if axis.log and high / low > 6:

@@ -1,25 +1,14 @@
-"""The targets' own toolchains: the files that a device wants, and what they say of the model."""
+"""The targets' own toolchains, one module each: the files that a device wants beside the model,
+what the toolchain says of it, and its lines on the card."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
-
-from deploy.compile.c_array import c_array
-from deploy.compile.compiled import Compiled
-from deploy.compile.edgetpu import edgetpu
-from deploy.compile.mediapipe import adapt, mediapipe_tasks
-from deploy.compile.vela import vela
-
-
-class Compiler(NamedTuple):
-    compile: Callable[[bytes, Any, Sequence[str]], Compiled]
-    adapt: Callable[[dict[str, Any]], dict[str, Any]] | None = None
-
+from deploy.compile import c_array, edgetpu, mediapipe, vela
+from deploy.compile.compiled import Compiler
 
 COMPILERS = {
-    "c-array": Compiler(c_array),
-    "edgetpu": Compiler(edgetpu),
-    "mediapipe": Compiler(mediapipe_tasks, adapt),
-    "vela": Compiler(vela),
+    "c-array": Compiler(c_array.compile_model, c_array.card_lines),
+    "edgetpu": Compiler(edgetpu.compile_model, edgetpu.card_lines),
+    "mediapipe": Compiler(mediapipe.compile_model, mediapipe.card_lines, mediapipe.adapt),
+    "vela": Compiler(vela.compile_model, vela.card_lines),
 }

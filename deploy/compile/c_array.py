@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deploy.compile.compiled import Compiled
@@ -61,14 +61,14 @@ const std::size_t g_model_data_size = sizeof(g_model_data);
 """
 
 
-def c_array(content: bytes, card: dict[str, Any], labels: Sequence[str]) -> Compiled:
+def compile_model(content: bytes, card: Mapping[str, Any], class_names: Sequence[str]) -> Compiled:
     """The model as a constant C array, with what a firmware needs to run it: the arena's size,
     measured in the LiteRT Micro interpreter, and the operators to register.
 
     Args:
         content: the flatbuffer.
         card: its `name` stands in the files' first line.
-        labels: not used; a firmware prints what it likes.
+        class_names: not used; a firmware prints what it likes.
 
     Raises:
         DeployError: LiteRT Micro can't run the model.
@@ -79,6 +79,21 @@ def c_array(content: bytes, card: dict[str, Any], labels: Sequence[str]) -> Comp
         files=firmware_files(content, card["name"], methods, arena, _ARENA),
         card={"memory": {"arena_bytes": arena}, "firmware": {"operators": methods}},
     )
+
+
+def card_lines(card: Mapping[str, Any]) -> list[str]:
+    """The arena that was measured, and the operators to register."""
+    arena = "the smallest in which LiteRT Micro ran the model on a 64-bit computer"
+    return firmware_lines(card, arena)
+
+
+def firmware_lines(card: Mapping[str, Any], arena: str) -> list[str]:
+    """What a firmware needs, of the card's `memory` and `firmware`; `arena` says in words where the
+    arena's size comes from."""
+    return [
+        f"- Arena {card['memory']['arena_bytes']:,} bytes: {arena}.",
+        f"- Register in the firmware: {', '.join(card['firmware']['operators'])}.",
+    ]
 
 
 def firmware_files(

@@ -1,12 +1,8 @@
-"""The targets' own toolchains, one module each; `step4_compile` lists them.
-
-Each is a function of the flatbuffer, the card so far (its `name`, `target`, `inputs`, `outputs`,
-`task`, `detector`) and the class names, and gives a `Compiled`.
-"""
+"""What a toolchain is to the export, and what it gives."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 # Operators that a line names; the card holds all.
@@ -19,6 +15,26 @@ class Compiled(NamedTuple):
 
     files: dict[str, bytes]
     card: dict[str, Any]
+
+
+def _as_they_are(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(metadata)
+
+
+class Compiler(NamedTuple):
+    """One toolchain.
+
+    `compile` is a function of the flatbuffer, the card so far (its `name`, `target`, `inputs`,
+    `outputs`, `task`, `activation`, `detector`) and the class names; it raises DeployError where
+    the toolchain is missing or can't take the model. `card_lines` gives the lines in Markdown that
+    tell of what it added to the card. `adapt` is handed what is known of the task (the card's
+    `task`, `activation`, `detector`) before anything is converted and verified, and gives it back
+    as the target will do it: the predictions of the runtime follow it.
+    """
+
+    compile: Callable[[bytes, Mapping[str, Any], Sequence[str]], Compiled]
+    card_lines: Callable[[Mapping[str, Any]], list[str]]
+    adapt: Callable[[Mapping[str, Any]], dict[str, Any]] = _as_they_are
 
 
 def cpu_text(left: Sequence[Mapping[str, Any]]) -> str:

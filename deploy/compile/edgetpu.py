@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ import numpy as np
 
 from deploy.compile.compiled import Compiled
 from deploy.flatbuffer import Operator, Tensor, operators
+from deploy.measure.formatting import kilobytes
 
 _COMPILER, _TIMEOUT_S = "edgetpu_compiler", 600
 
@@ -48,13 +49,13 @@ _PARAMETERS: dict[str, Sequence[int]] = {
 }
 
 
-def edgetpu(content: bytes, card: dict[str, Any], labels: Sequence[str]) -> Compiled:
+def compile_model(content: bytes, card: Mapping[str, Any], class_names: Sequence[str]) -> Compiled:
     """What the Edge TPU will run of the model; compiled where `edgetpu_compiler` is on the PATH.
 
     Args:
         content: the flatbuffer.
         card: not used.
-        labels: not used.
+        class_names: not used.
 
     Returns:
         `model_edgetpu.tflite` where the compiler made it, and `coral` for the card: `compiled`,
@@ -87,10 +88,45 @@ def edgetpu(content: bytes, card: dict[str, Any], labels: Sequence[str]) -> Comp
     return Compiled({"model_edgetpu.tflite": compiled}, {"coral": coral | counts})
 
 
+def card_lines(card: Mapping[str, Any]) -> list[str]:
+    """How many operators run on the Edge TPU and by whose word, its memory, and what is left."""
+    coral = card["coral"]
+    by = "its compiler" if coral["compiled"] else "the published rules of its compiler"
+    lines = [
+        f"- Edge TPU, by {by}: {coral['on_tpu']} of {coral['on_tpu'] + coral['on_cpu']} operators "
+        f"run on it, {coral['on_cpu']} on the CPU. The model is {coral['note']}."
+    ]
+    if coral["compiled"]:
+        report = coral["report"]
+        left = [
+            f"{row['operator']} × {row['count']} ({row['status']})"
+            for row in report["operators"]
+            if not row["tpu"]
+        ]
+        sizes = {
+            "used": report["on_chip_used_bytes"],
+            "remaining": report["on_chip_remaining_bytes"],
+            "streamed from outside": report["off_chip_bytes"],
+        }
+        known = [f"{kilobytes(size)} {what}" for what, size in sizes.items() if size is not None]
+        if known:
+            lines.append(f"- Memory for parameters on the Edge TPU: {', '.join(known)}.")
+    else:
+        left = [
+            f"{row['operator']} '{row['layer']}' {row['reason']}"
+            for row in coral["operators"]
+            if not row["tpu"]
+        ]
+    if left:
+        more = f"; and {len(left) - 3} more, as card.json says" if len(left) > 3 else ""
+        lines.append(f"- On the CPU: {'; '.join(left[:3])}{more}.")
+    return lines
+
+
 def check(content: bytes) -> list[dict[str, Any]]:
     """The published rules' verdict on each operator of the flatbuffer, in order of execution; see
-    `edgetpu`. The compiler makes one partition: from the first operator that the Edge TPU can't
-    run, all run on the CPU."""
+    `compile_model`. The compiler makes one partition: from the first operator that the Edge TPU
+    can't run, all run on the CPU."""
     verdicts: list[dict[str, Any]] = []
     first = None
     for operator in operators(content):

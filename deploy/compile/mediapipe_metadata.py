@@ -7,7 +7,7 @@ readers of them, `mediapipe/tasks/cc/components/processors` and `mediapipe/tasks
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import flatbuffers
@@ -19,8 +19,12 @@ from deploy.runtime.errors import DeployError
 # The file with the class names.
 LABELS = "labels.txt"
 
+# What a task of MediaPipe must know of a model, by its card, as custom metadata; it may change the
+# metadata of the outputs.
+Describe = Callable[[Mapping[str, Any], list[Any]], list[Any]]
 
-def scores_position(card: dict[str, Any]) -> int:
+
+def scores_position(card: Mapping[str, Any]) -> int:
     """The position of the output that the class names belong to."""
     detector = card.get("detector")
     return detector["scores"] if detector else 0
@@ -37,13 +41,16 @@ def _tables(name: str) -> Any:
         ) from error
 
 
-def metadata(card: dict[str, Any], task: str | None, labelled: bool) -> bytes:
+def pack_metadata(
+    card: Mapping[str, Any], labelled: bool, task: str | None, describe: Describe
+) -> bytes:
     """The flatbuffer with all that the model's own says nothing of.
 
     Args:
-        card: as for `mediapipe_tasks.with_metadata`.
-        task: MediaPipe's task that opens the model, if any.
+        card: as for `mediapipe.with_metadata`.
         labelled: whether the class names are appended to the model, as `LABELS`.
+        task: MediaPipe's task that opens the model, if any.
+        describe: what this task must know beyond names, units of pixels and class names.
 
     Raises:
         DeployError: MediaPipe is not installed.
@@ -61,14 +68,7 @@ def metadata(card: dict[str, Any], task: str | None, labelled: bool) -> bytes:
         )
         for index, entry in enumerate(card["outputs"])
     ]
-    custom = []
-    if task == "ObjectDetector":
-        _describe_detections(tables, outputs, card["detector"])
-        options = _detector_options(card).Pack
-        custom = [tables.CustomMetadataT("DETECTOR_METADATA", _packed(options, b"V001"))]
-    if task == "ImageSegmenter":
-        options = _segmenter_options(card).Pack
-        custom = [tables.CustomMetadataT("SEGMENTER_METADATA", _packed(options, b"V001"))]
+    custom = describe(card, outputs)
     graph = tables.SubGraphMetadataT(
         inputTensorMetadata=[_input(tables, entry) for entry in card["inputs"]],
         outputTensorMetadata=outputs,
@@ -83,6 +83,11 @@ def metadata(card: dict[str, Any], task: str | None, labelled: bool) -> bytes:
         minParserVersion="1.5.0" if custom else "1.0.0",
     )
     return _packed(model.Pack, b"M001").tobytes()
+
+
+def describe_nothing(card: Mapping[str, Any], outputs: list[Any]) -> list[Any]:
+    """Nothing beyond what any model's metadata tells."""
+    return []
 
 
 def _input(tables: Any, entry: dict[str, Any]) -> Any:
@@ -108,7 +113,9 @@ def _input(tables: Any, entry: dict[str, Any]) -> Any:
     )
 
 
-def _describe_detections(tables: Any, outputs: list[Any], detector: dict[str, Any]) -> None:
+def describe_detections(card: Mapping[str, Any], outputs: list[Any]) -> list[Any]:
+    """Which output holds boxes and which scores, and how MediaPipe decodes them."""
+    tables, detector = _tables("metadata_schema"), card["detector"]
     boxes, scores = outputs[detector["boxes"]], outputs[detector["scores"]]
     # MediaPipe finds both by these names, and asks for this type of box, whatever it decodes.
     boxes.name, scores.name = "location", "score"
@@ -124,15 +131,12 @@ def _describe_detections(tables: Any, outputs: list[Any], detector: dict[str, An
             tables.ScoreThresholdingOptionsT(detector["score_threshold"]),
         )
     ]
-
-
-def _detector_options(card: dict[str, Any]) -> Any:
-    tables, detector = _tables("object_detector_metadata_schema"), card["detector"]
-    anchors = [tables.FixedAnchorT(*numbers) for numbers in _anchors(card).tolist()]
-    return tables.ObjectDetectorOptionsT(
+    options = _tables("object_detector_metadata_schema")
+    anchors = [options.FixedAnchorT(*numbers) for numbers in _anchors(card).tolist()]
+    decoding = options.ObjectDetectorOptionsT(
         "1.0.0",
-        tables.SsdAnchorsOptionsT(tables.FixedAnchorsSchemaT(anchors)),
-        tables.TensorsDecodingOptionsT(
+        options.SsdAnchorsOptionsT(options.FixedAnchorsSchemaT(anchors)),
+        options.TensorsDecodingOptionsT(
             numClasses=card["outputs"][detector["scores"]]["shape"][2],
             numBoxes=len(anchors),
             numCoords=4,
@@ -145,16 +149,17 @@ def _detector_options(card: dict[str, Any]) -> Any:
             sigmoidScore=detector["activation"] == "linear",
         ),
     )
+    return [tables.CustomMetadataT("DETECTOR_METADATA", _packed(decoding.Pack, b"V001"))]
 
 
-def _anchors(card: dict[str, Any]) -> np.ndarray:
-    """(N, 4): centre x, centre y, width, height of each box's anchor in shares of the picture.
+def _anchors(card: Mapping[str, Any]) -> np.ndarray:
+    """(N, 4): centre x, centre y, width, height of each box's anchor in fractions of the image.
 
     A box is decoded as number · anchor size ÷ scale + anchor centre; the scales are 1.
     """
     detector = card["detector"]
     if detector["format"] != "cells":
-        # Shares of the picture already: with this anchor they stay as they are.
+        # Fractions of the image already: with this anchor they stay as they are.
         count = card["outputs"][detector["boxes"]]["shape"][1]
         return np.tile([0.0, 0.0, 1.0, 1.0], (count, 1))
     height, width = card["inputs"][0]["shape"][1:3]
@@ -164,13 +169,15 @@ def _anchors(card: dict[str, Any]) -> np.ndarray:
     return np.concatenate([centres - reach / 2, reach], axis=1) / [width, height, width, height]
 
 
-def _segmenter_options(card: dict[str, Any]) -> Any:
-    tables = _tables("image_segmenter_metadata_schema")
-    activation = tables.Activation.NONE
+def describe_segments(card: Mapping[str, Any], outputs: list[Any]) -> list[Any]:
+    """What makes probabilities of the scores of a segmenter's pixels."""
+    options = _tables("image_segmenter_metadata_schema")
+    activation = options.Activation.NONE
     if card["activation"] == "linear":
         single = card["outputs"][0]["shape"][3] == 1
-        activation = tables.Activation.SIGMOID if single else tables.Activation.SOFTMAX
-    return tables.ImageSegmenterOptionsT(activation, "1.0.0")
+        activation = options.Activation.SIGMOID if single else options.Activation.SOFTMAX
+    packed = _packed(options.ImageSegmenterOptionsT(activation, "1.0.0").Pack, b"V001")
+    return [_tables("metadata_schema").CustomMetadataT("SEGMENTER_METADATA", packed)]
 
 
 def _packed(pack_table: Callable[[flatbuffers.Builder], int], identifier: bytes) -> np.ndarray:

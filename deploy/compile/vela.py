@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from math import prod
 from pathlib import Path
 from typing import Any
 
 from deploy import worker
-from deploy.compile.c_array import firmware_files, resolver_methods
+from deploy.compile.c_array import firmware_files, firmware_lines, resolver_methods
 from deploy.compile.compiled import Compiled, cpu_text
 from deploy.flatbuffer import Operator, operators, without
 from deploy.measure.interpreters import micro_lacks
@@ -43,14 +43,14 @@ _ARENA = f"""\
 _WARNING = re.compile(r"operator: (\S+), ofm: '([^']*)'\s*\nReason: (.+(?:\n.*\S.*)*)")
 
 
-def vela(content: bytes, card: dict[str, Any], labels: Sequence[str]) -> Compiled:
+def compile_model(content: bytes, card: Mapping[str, Any], class_names: Sequence[str]) -> Compiled:
     """The model compiled by Vela, as a flatbuffer and as a C array with what a firmware needs.
 
     Args:
         content: the flatbuffer, in int8.
         card: its `target` is one of Vela's accelerator configurations, its `name` stands in the C
             files.
-        labels: not used; a firmware prints what it likes.
+        class_names: not used; a firmware prints what it likes.
 
     Returns:
         `model_vela.tflite`, `model_data.h` and `model_data.cc`. In the card: `npu`, by Vela's own
@@ -86,7 +86,7 @@ def vela(content: bytes, card: dict[str, Any], labels: Sequence[str]) -> Compile
             _, log = worker.call(
                 "ethosu.vela.vela:main", argv=[str(Path(folder, "model.tflite")), *arguments]
             )
-        except worker.ChildError as error:
+        except worker.WorkerError as error:
             raise _explain(error, target, number) from error
         compiled = Path(folder, "model_vela.tflite").read_bytes()
         with Path(folder, f"model_summary_{system}.csv").open(newline="") as file:
@@ -125,6 +125,32 @@ def vela(content: bytes, card: dict[str, Any], labels: Sequence[str]) -> Compile
     )
 
 
+def card_lines(card: Mapping[str, Any]) -> list[str]:
+    """What a firmware needs, Vela's estimate, and the operators left on the CPU with the reason."""
+    npu, missing = card["npu"], card["firmware"]["missing"]
+    memories = {"SRAM": "sram_bytes", "DRAM": "dram_bytes", "flash": "flash_bytes"}
+    sizes = [f"{name} {npu[key]:,} bytes" for name, key in memories.items() if npu[key]]
+    left = npu["cpu_ops"]
+    lines = firmware_lines(
+        card, "of the tensors, by Vela; LiteRT Micro's own structures come on top"
+    )
+    if missing:
+        lines.append(
+            f"- LiteRT Micro lacks {missing}: the model runs under Linux, with LiteRT for what is "
+            "left on the CPU, and in no firmware."
+        )
+    return [
+        *lines,
+        f"- NPU {npu['accelerator']}: {npu['cycles']:,} cycles an inference, "
+        f"{npu['inferences_per_second']:,.0f} inferences/s at {npu['clock_hz'] / 1e6:g} MHz; "
+        f"{', '.join(sizes)}: the estimate of Vela {npu['vela']} for {npu['system_config']}, "
+        f"{npu['memory_mode']}, without the time of operators on the CPU.",
+        f"- Operators on the NPU: {npu['npu_ops']} of {npu['npu_ops'] + len(left)}"
+        + ("; on the CPU:" if left else "."),
+        *(f"    - {each['operator']} `{each['layer']}`: {each['reason']}" for each in left),
+    ]
+
+
 def _figures(row: dict[str, str]) -> dict[str, Any]:
     """What Vela's summary says, in cycles, bytes and hertz."""
 
@@ -158,7 +184,7 @@ def _left_on_cpu(found: Sequence[Operator], log: str) -> list[dict[str, str]]:
     ]
 
 
-def _explain(error: worker.ChildError, target: str, number: str) -> DeployError:
+def _explain(error: worker.WorkerError, target: str, number: str) -> DeployError:
     said = [line for line in error.log.splitlines() if line.startswith(("Failed", "Error"))]
     return DeployError(
         f"expected a model that Vela {number} compiles for '{target}', received one on which it "

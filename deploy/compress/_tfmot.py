@@ -1,4 +1,4 @@
-"""What `compression` needs of tensorflow_model_optimization.
+"""What the room needs of tensorflow_model_optimization.
 
 Importing that package asks TensorFlow for Keras 2 in the whole process and its children; other
 packages (keras-cv) look there to see which Keras they run on, so it is taken back.

@@ -82,7 +82,7 @@ def convert(
                 folder=folder,
                 by_converter=by_converter or source.trained_weights is not None,
             )
-        except worker.ChildError as error:
+        except worker.WorkerError as error:
             raise _explain(error, source, scheme) from error
         content, floats = (Path(folder, name).read_bytes() for name in _FILES)
         return Converted(content, floats, package)
@@ -156,7 +156,7 @@ def _save(source: Source, folder: Path) -> None:
     tf.saved_model.save(module, str(folder), signatures=serve.get_concrete_function(*specs))
 
 
-def _explain(error: worker.ChildError, source: Source, scheme: str) -> DeployError:
+def _explain(error: worker.WorkerError, source: Source, scheme: str) -> DeployError:
     failed = re.findall(r'"([^"@]*)@[^"]*"\] at .*error: \'(tf\.\w+)\' op is neither', error.log)
     if failed:
         layers = sorted(

@@ -14,12 +14,31 @@ from deploy.load.source import Source
 
 def layer_name(path: str, source: Source) -> str | None:
     """The layer that a name of the graph such as `model_1/conv_1/Relu;model_1/conv_1/convolution`
-    stands for; of several that were fused into one operator the one with the kernel."""
-    layers = {step.name: step for step in _steps(source.model)}
+    stands for; of several that were fused into one operator the one with the kernel. A layer in a
+    wrapper of quantization-aware training has its own name."""
+    layers = {name: step for step in _steps(source.model) for name in _names(step)}
     found = [layers[name] for part in path.split(";") if (name := _find(part, layers, source))]
-    kernels = [layer for layer in found if len(getattr(layer, "weights", ())) in (1, 2, 3)]
+    kernels = [layer for layer in found if _count_weights(layer) in (1, 2, 3)]
     chosen = (kernels or found)[:1]
-    return chosen[0].name if chosen else None
+    return _names(chosen[0])[-1] if chosen else None
+
+
+def _is_quantization_aware(layer: Any) -> bool:
+    return type(layer).__name__.startswith("QuantizeWrapper")
+
+
+def _names(layer: Any) -> list[str]:
+    """The names that a layer has in the graph, its own last."""
+    wrapped = [layer.layer.name] if _is_quantization_aware(layer) else []
+    return [layer.name, *wrapped]
+
+
+def _count_weights(layer: Any) -> int:
+    """How many weights the layer has, without what a wrapper needs for its ranges."""
+    weights = getattr(layer, "weights", ())
+    if _is_quantization_aware(layer):
+        return sum(not re.search(r"_(min|max|step|cluster):0$", each.name) for each in weights)
+    return len(weights)
 
 
 def _steps(model: Any) -> Iterable[Any]:

@@ -13,8 +13,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from deploy.load.source import Source, _input, _one_line, distinct, functional
-from deploy.load.split_outputs import separate
+from deploy.load.source import Source, distinct, functional, one_line, static_input
+from deploy.load.split_outputs import split_outputs
 from deploy.runtime.errors import DeployError
 
 
@@ -98,10 +98,10 @@ def _open_h5(path: Path, trust: bool) -> Any:
         # Keras 2 wrote arguments that Keras 3 refuses, DepthwiseConv2D(groups=…) among them.
         import tf_keras
 
-        from deploy.compress import compression
+        from deploy.compress import wrappers
 
         try:
-            with compression.scope():
+            with wrappers.scope():
                 return _open(path, tf_keras.models.load_model, trust)
         except DeployError:
             raise keras_3_error from None
@@ -140,23 +140,24 @@ def _open(path: Path, reader: Callable[..., Any], trust: bool) -> Any:
             raise _untrusted(path) from None
         raise DeployError(
             f"expected a Keras model in '{path}', received one that does not load: "
-            f"{_one_line(error)}"
+            f"{one_line(error)}"
         ) from error
 
 
 def _from_keras(model: Any, file: Path | None) -> Source:
     trained_weights = None
     if not isinstance(model, keras.Model) and hasattr(model, "layers"):
-        from deploy.compress import compression
+        from deploy.compress import wrappers
+        from deploy.compress.quantization_aware import trained_weights as stored_weights
 
-        if file is not None and compression.is_clustered(model):
+        if file is not None and wrappers.is_clustered(model):
             raise DeployError(
                 f"expected a model without the wrappers of cluster, received '{file}', whose "
                 "clusters a file does not keep; save deploy.strip(model)"
             )
-        model = compression.strip(model)
-        if compression.is_quantize_aware(model):
-            trained_weights = compression.trained_weights(model)
+        model = wrappers.strip(model)
+        if wrappers.is_quantize_aware(model):
+            trained_weights = stored_weights(model)
     try:
         inputs, outputs = list(model.inputs), list(model.outputs)
     except (AttributeError, TypeError, ValueError):
@@ -177,7 +178,7 @@ def _from_keras(model: Any, file: Path | None) -> Source:
     flat = functional(model, inputs, outputs)
     names = _output_names(model, flat)
     if isinstance(model, keras.Model) and len(outputs) > 1:
-        flat = keras.Model(inputs, separate(outputs))
+        flat = keras.Model(inputs, split_outputs(outputs))
 
     def call(*tensors: tf.Tensor) -> list[tf.Tensor]:
         return tf.nest.flatten(flat(list(tensors), training=False))
@@ -185,7 +186,8 @@ def _from_keras(model: Any, file: Path | None) -> Source:
     return Source(
         name=model.name,
         inputs=tuple(
-            _input(tensor.name, tensor.shape, tf.as_dtype(tensor.dtype).name) for tensor in inputs
+            static_input(tensor.name, tensor.shape, tf.as_dtype(tensor.dtype).name)
+            for tensor in inputs
         ),
         outputs=names,
         call=call,
@@ -223,8 +225,7 @@ def _from_saved_model(path: Path) -> Source:
         loaded = tf.saved_model.load(str(path))
     except Exception as error:
         raise DeployError(
-            f"expected a SavedModel in '{path}', received one that does not load: "
-            f"{_one_line(error)}"
+            f"expected a SavedModel in '{path}', received one that does not load: {one_line(error)}"
         ) from error
     if "serving_default" not in loaded.signatures:
         raise DeployError(
@@ -242,7 +243,9 @@ def _from_saved_model(path: Path) -> Source:
     variables = tuple(signature.variables)
     return Source(
         name=path.name,
-        inputs=tuple(_input(name, spec.shape, spec.dtype.name) for name, spec in specs.items()),
+        inputs=tuple(
+            static_input(name, spec.shape, spec.dtype.name) for name, spec in specs.items()
+        ),
         outputs=tuple(outputs),
         call=call,
         variables=variables,

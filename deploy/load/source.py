@@ -16,9 +16,8 @@ import tensorflow as tf
 from deploy.runtime.errors import DeployError
 
 # As many numbers enter the model at once: it keeps what all its layers compute, which of hundreds
-# of large pictures would fill the memory.
+# of large images would fill the memory.
 _BATCH_NUMBERS = 2**21
-
 
 DTYPES = ("float16", "float32", "uint8", "int8", "int16", "int32", "int64", "bool")
 
@@ -86,7 +85,7 @@ class Source:
             except tf.errors.OpError as error:
                 raise DeployError(
                     "expected examples that the Keras model can compute, received some on which "
-                    f"it fails: {_one_line(error.message)}; check their values (an index into an "
+                    f"it fails: {one_line(error.message)}; check their values (an index into an "
                     "Embedding, say)"
                 ) from error
             batches.append([np.asarray(output, np.float32) for output in computed])
@@ -127,14 +126,20 @@ def functional(model: Any, inputs: Any, outputs: Any) -> Any:
     return tf_keras.Model(inputs, outputs)
 
 
-def _one_line(error: Any) -> str:
+def one_line(error: Any) -> str:
+    """What an error says, shortened, without line breaks."""
     # TensorFlow colours what it says for a terminal.
     plain = re.sub(r"\x1b\[\d*m", "", str(error))
     text = " ".join(plain.split()) or type(error).__name__
     return text if len(text) <= 400 else text[:400] + "…"
 
 
-def _input(name: str, shape: Sequence[int | None], dtype: str) -> Input:
+def static_input(name: str, shape: Sequence[int | None], dtype: str) -> Input:
+    """The input of that name, `shape` with the batch axis.
+
+    Raises:
+        DeployError: a batch of another size than 1, an axis of no size, a dtype no device takes.
+    """
     if shape[0] not in (None, 1):
         raise DeployError(
             f"expected a batch axis of None or 1, received {tuple(shape)} for input '{name}'; "

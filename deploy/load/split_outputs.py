@@ -13,7 +13,7 @@ from typing import Any
 import keras
 
 
-def separate(outputs: Sequence[Any]) -> list[Any]:
+def split_outputs(outputs: Sequence[Any]) -> list[Any]:
     """The same outputs of a Keras 3 model, each of those that are a range of the last axis of a
     concatenation made from its own parts of it, within a model that is a layer of the other as
     well."""
@@ -23,13 +23,13 @@ def separate(outputs: Sequence[Any]) -> list[Any]:
 
 def _of_inner_model(tensor: Any, opened: dict[tuple[int, int], list[Any]]) -> Any:
     """`tensor`, where it is an output of a functional model, out of the same with its own outputs
-    separated; `opened` has those of the models so far, by the model and its call."""
+    split; `opened` has those of the models so far, by the model and its call."""
     operation, node, index = tensor._keras_history
     if not isinstance(operation, keras.Model) or not getattr(operation, "outputs", None):
         return tensor
     key = (id(operation), node)
     if key not in opened:
-        outputs = separate(operation.outputs)
+        outputs = split_outputs(operation.outputs)
         model = keras.Model(operation.inputs, outputs)
         unchanged = all(map(operator.is_, outputs, operation.outputs))
         if unchanged or type(operation).call is not type(model).call:

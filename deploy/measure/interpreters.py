@@ -77,7 +77,7 @@ def run_micro(content: bytes, inputs: Sequence[np.ndarray], threads: int = 1) ->
                     results=str(results),
                     outputs=len(Model(content, {}, []).card["outputs"]),
                 )
-            except worker.ChildError as error:
+            except worker.WorkerError as error:
                 raise _explain(error) from error
             with np.load(results, allow_pickle=False) as archive:
                 arrays = [archive[name] for name in archive.files]
@@ -126,7 +126,7 @@ def micro_lacks(content: bytes) -> str | None:
         model.write_bytes(content)
         try:
             worker.call("deploy.measure.interpreters:load_micro_in_child", model=str(model))
-        except worker.ChildError as error:
+        except worker.WorkerError as error:
             missing = _MISSING.search(error.log)
             return missing[1] if missing else None
     return None
@@ -152,7 +152,7 @@ def micro_arena(content: bytes) -> int:
             return int(
                 worker.call("deploy.measure.interpreters:micro_arena_in_child", model=str(model))[0]
             )
-        except worker.ChildError as error:
+        except worker.WorkerError as error:
             raise _explain(error) from error
 
 
@@ -183,7 +183,7 @@ def micro_arena_in_child(model: str) -> int:
     return high
 
 
-def _explain(error: worker.ChildError) -> DeployError:
+def _explain(error: worker.WorkerError) -> DeployError:
     if "No module named 'tflite_micro'" in str(error):
         return DeployError(
             "expected the package tflite-micro, received an installation without it; it comes for "

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Calibration data, the schemes' recipes, layers' errors, and mixed precision."""

@@ -20,15 +20,11 @@ from deploy.targets import Target
 
 EXAMPLES = 256
 
-
 _RANDOM_EXAMPLES = 32
-
 
 # Values beyond these after the model's own Rescaling or Normalization are nothing that the model
 # has been trained on: pixels divided by 255 before the model, or never divided at all.
 _SMALLEST_SPREAD = 0.05
-
-
 _LARGEST_MAGNITUDE = 20.0
 
 

@@ -1,4 +1,4 @@
-"""Mixed precision: the operators whose quantization costs the most get more bits."""
+"""Mixed precision: the operators that quantization hurts the most get more bits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from deploy.quantize.recipes import find_ranges, knows, quantize
 from deploy.runtime.card import LayerError
 from deploy.runtime.errors import DeployError
 
-# Enough to tell a costly operator from a cheap one.
+# Enough to tell a sensitive operator from another.
 _EXAMPLES = 16
 
 # So many operators may be taken out of a scheme before another scheme is the better answer.
@@ -32,29 +32,31 @@ class Mixed(NamedTuple):
     operators: list[LayerError]
 
 
-def costs(floats: bytes, scheme: str, calibration: Calibration, source: Source) -> list[LayerError]:
-    """What each operator alone costs: the SQNR of the model's outputs where nothing but this
-    operator is quantized, on calibration examples.
+def sensitivity(
+    float_model: bytes, scheme: str, calibration: Calibration, source: Source
+) -> list[LayerError]:
+    """How much the quantization of each operator alone hurts: the SQNR of the model's outputs where
+    nothing else is quantized, on calibration examples.
 
     Args:
-        floats: the flatbuffer before quantization.
+        float_model: the flatbuffer before quantization.
         scheme: the scheme of the one operator.
         calibration: the examples.
         source: the model, whose layers are named.
 
     Returns:
-        An entry an operator, the costliest first: `layer`, `operator`, `tensor` (the name of its
-        output in `floats`) and `sqnr_db`. Operators that cost nothing are left out.
+        An entry an operator, the most sensitive first: `layer`, `operator`, `tensor` (the name of
+        its output in `float_model`) and `sqnr_db`. Operators that change nothing are left out.
     """
-    found = operators(floats)
-    ranges = find_ranges(floats, _by_name(calibration, source))
+    found = operators(float_model)
+    ranges = find_ranges(float_model, _by_name(calibration, source))
     shown = [array[:_EXAMPLES] for array in calibration.arrays]
-    reference = run_litert(floats, shown).outputs
+    reference = run_litert(float_model, shown).outputs
     entries: list[LayerError] = []
     for operator, layer in zip(found, operator_layers(found, source), strict=True):
         if knows(operator):
             tensor = operator.results[0].name
-            alone = quantize(floats, "float32", ranges, {tensor: scheme})
+            alone = quantize(float_model, "float32", ranges, {tensor: scheme})
             outputs = run_litert(alone, shown).outputs
             ratio = parity([""] * len(reference), reference, outputs)["sqnr_db"]
             entries.append(
@@ -69,7 +71,7 @@ def costs(floats: bytes, scheme: str, calibration: Calibration, source: Source) 
 
 
 def mix(
-    floats: bytes,
+    float_model: bytes,
     scheme: str,
     layers: Mapping[str, str],
     calibration: Calibration | None,
@@ -78,7 +80,7 @@ def mix(
     """The model in `scheme`, but for the layers that have a scheme of their own.
 
     Args:
-        floats: the flatbuffer before quantization.
+        float_model: the flatbuffer before quantization.
         scheme: of all other layers.
         layers: the scheme of a layer, by its name.
         calibration: the examples; None where no scheme needs them.
@@ -87,7 +89,7 @@ def mix(
     Raises:
         DeployError: no operator of the model comes from such a layer.
     """
-    found = operators(floats)
+    found = operators(float_model)
     names = operator_layers(found, source)
     strange = sorted(set(layers) - set(names))
     if strange:
@@ -100,26 +102,26 @@ def mix(
         for operator, name in zip(found, names, strict=True)
         if name in layers
     }
-    ranges = find_ranges(floats, _by_name(calibration, source)) if calibration else None
-    return _quantized(floats, scheme, ranges, exceptions, source)
+    ranges = find_ranges(float_model, _by_name(calibration, source)) if calibration else None
+    return _quantized(float_model, scheme, ranges, exceptions, source)
 
 
 def keep_accuracy(
-    floats: bytes,
+    float_model: bytes,
     scheme: str,
     others: Sequence[str],
-    costly: Sequence[LayerError],
+    sensitive: Sequence[LayerError],
     calibration: Calibration,
     source: Source,
     good_enough: Callable[[bytes], bool],
 ) -> Mixed | None:
-    """The model in `scheme` but for as few of the `costly` operators as are needed.
+    """The model in `scheme` but for as few of the `sensitive` operators as are needed.
 
     Args:
-        floats: the flatbuffer before quantization.
+        float_model: the flatbuffer before quantization.
         scheme: of all other operators.
-        others: the schemes that the costly operators may have, the preferred first.
-        costly: of `costs`.
+        others: the schemes that these operators may have, the preferred first.
+        sensitive: of `sensitivity`.
         calibration: the examples.
         source: the model.
         good_enough: whether a flatbuffer is.
@@ -127,25 +129,25 @@ def keep_accuracy(
     Returns:
         None where no combination is good enough.
     """
-    ranges = find_ranges(floats, _by_name(calibration, source))
+    ranges = find_ranges(float_model, _by_name(calibration, source))
     for count in _COUNTS:
         for other in others:
-            chosen = costly[:count]
+            chosen = sensitive[:count]
             exceptions = {entry["tensor"]: other for entry in chosen}
-            content = _quantized(floats, scheme, ranges, exceptions, source)
+            content = _quantized(float_model, scheme, ranges, exceptions, source)
             if good_enough(content):
                 return Mixed(content, [{**entry, "scheme": other} for entry in chosen])
     return None
 
 
 def _quantized(
-    floats: bytes,
+    float_model: bytes,
     scheme: str,
     ranges: dict[str, Any] | None,
     exceptions: Mapping[str, str],
     source: Source,
 ) -> bytes:
-    return in_order(quantize(floats, scheme, ranges, exceptions), *signature_names(source))
+    return in_order(quantize(float_model, scheme, ranges, exceptions), *signature_names(source))
 
 
 def _by_name(calibration: Calibration, source: Source) -> dict[str, np.ndarray]:

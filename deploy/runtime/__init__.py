@@ -9,9 +9,28 @@ The folder `deploy/runtime` needs nothing from outside of it: copied as it is in
 of the device, it runs there.
 """
 
-from deploy.runtime.bundle import load, load_models
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from deploy.runtime.errors import DeployError
-from deploy.runtime.model import Model
-from deploy.runtime.selftest import selftest
+
+if TYPE_CHECKING:
+    from deploy.runtime.bundle import load, load_models
+    from deploy.runtime.model import Model
+    from deploy.runtime.self_test import selftest
 
 __all__ = ["DeployError", "Model", "load", "load_models", "selftest"]
+
+_HOMES = {
+    "Model": "deploy.runtime.model",
+    "load": "deploy.runtime.bundle",
+    "load_models": "deploy.runtime.bundle",
+    "selftest": "deploy.runtime.self_test",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Whoever wants nothing but the error, a table of targets say, loads neither NumPy nor LiteRT.
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'deploy.runtime' has no attribute '{name}'")

@@ -11,11 +11,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from deploy.load.source import Source
 from deploy.runtime.card import EARLIER_TASKS, ClassAgreement
 from deploy.runtime.errors import DeployError
 from deploy.tasks import (
@@ -25,6 +24,9 @@ from deploy.tasks import (
     regression,
     semantic_segmentation,
 )
+
+if TYPE_CHECKING:
+    from deploy.load.source import Source
 
 
 class Task(Protocol):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deploy.load.source import Source
 from deploy.runtime.card import ClassAgreement
 from deploy.runtime.errors import DeployError
 from deploy.runtime.tasks.classification import to_probabilities
+
+if TYPE_CHECKING:
+    from deploy.load.source import Source
 
 
 def infer(

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deploy.load.source import Source
 from deploy.runtime.boxes.decoding_config import check_decoding_config
 from deploy.runtime.boxes.non_max_suppression import intersection_over_union
 from deploy.runtime.card import ClassAgreement
 from deploy.runtime.errors import DeployError
 from deploy.tasks.classification import check_count
 from deploy.tasks.predictions import predictions
+
+if TYPE_CHECKING:
+    from deploy.load.source import Source
 
 # There is none but the user's own.
 metric = None

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deploy.load.source import Source
 from deploy.runtime.errors import DeployError
 from deploy.tasks.classification import as_array
+
+if TYPE_CHECKING:
+    from deploy.load.source import Source
 
 
 def infer(

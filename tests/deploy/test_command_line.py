@@ -36,8 +36,8 @@ def files(trained, digits, tmp_path, monkeypatch):
     np.savez("small.npz", x=x / 255.0)
     np.savez("empty.npz", x=x[:0])
     np.savez("nan.npz", x=np.where(x > 200, np.nan, x))
-    Path("labels.txt").write_text("\n".join(digits.labels))
-    Path("more.txt").write_text("\n".join([*digits.labels, "ten"]))
+    Path("labels.txt").write_text("\n".join(digits.class_names))
+    Path("more.txt").write_text("\n".join([*digits.class_names, "ten"]))
     Path("exists").mkdir()
     return tmp_path
 

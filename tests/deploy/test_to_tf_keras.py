@@ -53,14 +53,14 @@ def outputs_of(model, arrays):
 
 def assert_same(model, batch_size=None):
     shuffle_weights(model)
-    twin = to_tf_keras(model, batch_size)
+    counterpart = to_tf_keras(model, batch_size)
     arrays = inputs_of(model, batch_size or 3)
-    expected, received = outputs_of(model, arrays), outputs_of(twin, arrays)
+    expected, received = outputs_of(model, arrays), outputs_of(counterpart, arrays)
     for one, other in zip(expected, received, strict=True):
         assert one.shape == other.shape
         assert np.abs(one).max() > 0
         assert np.abs(one - other).max() <= 1e-5 * np.abs(one).max()
-    return twin
+    return counterpart
 
 
 @pytest.mark.parametrize("name", BUILDERS)
@@ -70,22 +70,23 @@ def test_every_builder_computes_the_same(name):
 
 # The smallest inputs that the architectures take, within reason.
 APPLICATIONS = {
-    "DenseNet121": 75,
-    "EfficientNetB0": 75,
-    "EfficientNetV2B0": 75,
-    "InceptionV3": 75,
     "MobileNet": 75,
     "MobileNetV2": 75,
     "MobileNetV3Small": 75,
-    "NASNetMobile": 75,
     "ResNet50": 75,
     "ResNet50V2": 75,
     "VGG16": 48,
     "Xception": 75,
 }
+# Of hundreds of layers, which take long to build.
+DEEP = ("DenseNet121", "EfficientNetB0", "EfficientNetV2B0", "InceptionV3", "NASNetMobile")
+APPLICATIONS |= dict.fromkeys(DEEP, 75)
 
 
-@pytest.mark.parametrize("name", APPLICATIONS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if name in DEEP else ()) for name in APPLICATIONS],
+)
 def test_keras_applications_compute_the_same(name):
     size = APPLICATIONS[name]
     builder = getattr(keras.applications, name)
@@ -94,8 +95,8 @@ def test_keras_applications_compute_the_same(name):
     model = builder(weights=None, input_shape=(size, size, 3), **top)
     # The network ends in a softmax, which hides much: what is compared comes before it too.
     deep = keras.Model(model.inputs, [model.layers[-2].output, model.output])
-    twin = assert_same(deep)
-    kept = Counter(type(layer).__name__ for layer in twin.layers)
+    counterpart = assert_same(deep)
+    kept = Counter(type(layer).__name__ for layer in counterpart.layers)
     assert kept["Conv2D"] == sum(type(layer).__name__ == "Conv2D" for layer in model.layers) > 2
 
 
@@ -202,8 +203,8 @@ def one(name):
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_layer_computes_the_same(name):
-    twin = assert_same(one(name))
-    assert twin.name == "whole" and twin.input_names == ["entry"]
+    counterpart = assert_same(one(name))
+    assert counterpart.name == "whole" and counterpart.input_names == ["entry"]
 
 
 # With a fixed batch, of those: all that is recurrent, and what depends on the batch axis.
@@ -213,10 +214,10 @@ def test_a_layer_computes_the_same(name):
     + ["LSTMHardSigmoid", "SimpleRNN", "AdaptiveAveragePooling2D"],
 )
 def test_a_layer_computes_the_same_with_a_fixed_batch(name):
-    twin = assert_same(one(name), batch_size=1)
-    assert twin.inputs[0].shape[0] == twin.outputs[0].shape[0] == 1
+    counterpart = assert_same(one(name), batch_size=1)
+    assert counterpart.inputs[0].shape[0] == counterpart.outputs[0].shape[0] == 1
     again = to_tf_keras(to_tf_keras(one(name)), batch_size=1)
-    assert again.outputs[0].shape == twin.outputs[0].shape
+    assert again.outputs[0].shape == counterpart.outputs[0].shape
 
 
 def block(name, shape=IMAGE):
@@ -306,12 +307,12 @@ GRAPHS = {
 @pytest.mark.parametrize("name", GRAPHS)
 def test_a_graph_computes_the_same(name):
     model = GRAPHS[name]()
-    twin = assert_same(model)
-    assert twin.input_names == [tensor.name for tensor in model.inputs]
-    clone = tf_keras.models.clone_model(twin)
-    clone.set_weights(twin.get_weights())
+    counterpart = assert_same(model)
+    assert counterpart.input_names == [tensor.name for tensor in model.inputs]
+    clone = tf_keras.models.clone_model(counterpart)
+    clone.set_weights(counterpart.get_weights())
     arrays = inputs_of(model)
-    for one_, other in zip(outputs_of(twin, arrays), outputs_of(clone, arrays), strict=True):
+    for one_, other in zip(outputs_of(counterpart, arrays), outputs_of(clone, arrays), strict=True):
         np.testing.assert_array_equal(one_, other)
 
 

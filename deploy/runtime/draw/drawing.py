@@ -62,16 +62,16 @@ def draw_detections(image: Image, prediction: Mapping[str, Any], classes: Sequen
     zoom = max(1.0, _LEAST / max(image.size))
     labels = range(len(prediction["boxes"])) if len(classes) == 1 else prediction["labels"]
     colours = [colour(int(index)) for index in labels]
-    sheet = _enlarged(image, zoom)
+    canvas = _enlarged(image, zoom)
     if len(prediction.get("masks", ())):
         owners = np.zeros(prediction["masks"].shape[1:], np.int32)
         # The highest-scoring lies on top.
         for index in reversed(range(len(colours))):
             owners[prediction["masks"][index]] = index + 1
-        sheet = _tinted(sheet, owners, [None, *colours])
-    draw, font = ImageDraw.Draw(sheet), _font(sheet)
+        canvas = _tinted(canvas, owners, [None, *colours])
+    draw, font = ImageDraw.Draw(canvas), _font(canvas)
     boxes: list[Box] = [tuple(box) for box in (zoom * prediction["boxes"]).tolist()]
-    width = max(2, round(max(sheet.size) / 320))
+    width = max(2, round(max(canvas.size) / 320))
     for box, shade in zip(reversed(boxes), reversed(colours), strict=True):
         draw.rectangle(box, outline=shade, width=width)
     tags: list[Box] = []
@@ -82,8 +82,8 @@ def draw_detections(image: Image, prediction: Mapping[str, Any], classes: Sequen
         # Of a single class the name stands above the image; small or many objects do without.
         wide = draw.textlength(texts[0], font) > 1.5 * (box[2] - box[0])
         short = len(classes) == 1 and (wide or len(boxes) > _NAMED)
-        _draw_tag(draw, texts[short], font, box, shade, tags, sheet.size)
-    return _with_title(sheet, count_in_words(prediction["names"], classes))
+        _draw_tag(draw, texts[short], font, box, shade, tags, canvas.size)
+    return _with_title(canvas, count_in_words(prediction["names"], classes))
 
 
 def draw_label_map(image: Image, classes: np.ndarray, names: Sequence[str]) -> Image:
@@ -94,7 +94,7 @@ def draw_label_map(image: Image, classes: np.ndarray, names: Sequence[str]) -> I
     zoom = max(1.0, _LEAST / max(image.size))
     plain = len(names) == 2 or names[0].lower() in ("background", "none")
     colours = [None if plain and index == 0 else colour(index) for index in range(len(names))]
-    sheet = _tinted(_enlarged(image, zoom), classes, colours)
+    canvas = _tinted(_enlarged(image, zoom), classes, colours)
     fractions = fractions_of(classes, len(names))
     shown = [
         index
@@ -102,7 +102,7 @@ def draw_label_map(image: Image, classes: np.ndarray, names: Sequence[str]) -> I
         if shade and (len(names) <= _LEGEND or fractions[index])
     ]
     entries = [(f"{names[index]} {percent(fractions[index])}", colours[index]) for index in shown]
-    return _with_legend(sheet, entries)
+    return _with_legend(canvas, entries)
 
 
 def draw_classification(image: Image, probabilities: np.ndarray, classes: Sequence[str]) -> Image:
@@ -117,9 +117,9 @@ def draw_classification(image: Image, probabilities: np.ndarray, classes: Sequen
         size, Resampling.NEAREST if zoom > 1 else Resampling.LANCZOS
     )
     best = np.argsort(probabilities)[::-1][:3]
-    sheet = Image.new("RGB", (_SIDE + 24, size[1] + 36 + _ROW * len(best)), _BACKGROUND)
-    sheet.paste(image, ((sheet.width - size[0]) // 2, 12))
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=14)
+    canvas = Image.new("RGB", (_SIDE + 24, size[1] + 36 + _ROW * len(best)), _BACKGROUND)
+    canvas.paste(image, ((canvas.width - size[0]) // 2, 12))
+    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(size=14)
     for row, index in enumerate(best):
         top = size[1] + 24 + _ROW * row
         probability = float(probabilities[index])
@@ -128,7 +128,7 @@ def draw_classification(image: Image, probabilities: np.ndarray, classes: Sequen
         draw.text(
             (12 + _SIDE, top), f"{100 * probability:.1f} %", fill=_INK, font=font, anchor="ra"
         )
-    return sheet
+    return canvas
 
 
 def side_by_side(images: list[Image]) -> Image:
@@ -136,12 +136,12 @@ def side_by_side(images: list[Image]) -> Image:
     from PIL import Image
 
     width = sum(image.width for image in images)
-    sheet = Image.new("RGB", (width, max(p.height for p in images)), _BACKGROUND)
+    canvas = Image.new("RGB", (width, max(p.height for p in images)), _BACKGROUND)
     left = 0
     for image in images:
-        sheet.paste(image, (left, 0))
+        canvas.paste(image, (left, 0))
         left += image.width
-    return sheet
+    return canvas
 
 
 def _enlarged(image: Image, zoom: float) -> Image:
@@ -154,22 +154,22 @@ def _enlarged(image: Image, zoom: float) -> Image:
     return image.resize(size, Resampling.BICUBIC)
 
 
-def _font(sheet: Image, share: float = 1.0) -> FreeTypeFont | ImageFont:
+def _font(canvas: Image, scale: float = 1.0) -> FreeTypeFont | ImageFont:
     from PIL import ImageFont
 
-    return ImageFont.load_default(size=max(12, round(share * max(sheet.size) / 42)))
+    return ImageFont.load_default(size=max(12, round(scale * max(canvas.size) / 42)))
 
 
-def _tinted(sheet: Image, owners: np.ndarray, colours: Sequence[Colour | None]) -> Image:
-    """`sheet` in the colours of its pixels' owners, (height, width) numbers, with full borders."""
+def _tinted(canvas: Image, owners: np.ndarray, colours: Sequence[Colour | None]) -> Image:
+    """`canvas` in the colours of its pixels' owners, (height, width) numbers, with full borders."""
     from PIL.Image import Resampling, fromarray
 
     numbers = fromarray(owners.astype(np.int32))
-    owners = np.asarray(numbers.resize(sheet.size, Resampling.NEAREST))
+    owners = np.asarray(numbers.resize(canvas.size, Resampling.NEAREST))
     table = np.array([shade or (0, 0, 0) for shade in colours], np.float32)
     strength = np.array([_TINT if shade else 0 for shade in colours], np.float32)[owners]
     strength = np.where(_borders(owners) & (strength > 0), 1, strength)[..., None]
-    pixels = np.asarray(sheet, np.float32)
+    pixels = np.asarray(canvas, np.float32)
     return fromarray((pixels + (table[owners] - pixels) * strength).round().astype(np.uint8))
 
 
@@ -227,17 +227,17 @@ def _ink_on(shade: Colour) -> Colour:
     return (0, 0, 0) if light > 140 else (255, 255, 255)
 
 
-def _with_title(sheet: Image, title: str) -> Image:
+def _with_title(canvas: Image, title: str) -> Image:
     from PIL import Image, ImageDraw, ImageFont
 
-    size = max(18, round(max(sheet.size) / 26))
-    while size > 10 and ImageFont.load_default(size).getlength(title) > 0.96 * sheet.width:
+    size = max(18, round(max(canvas.size) / 26))
+    while size > 10 and ImageFont.load_default(size).getlength(title) > 0.96 * canvas.width:
         size -= 1
-    height = round(max(sheet.size) / 26 * 1.7)
-    titled = Image.new("RGB", (sheet.width, sheet.height + height), _BACKGROUND)
-    titled.paste(sheet, (0, height))
+    height = round(max(canvas.size) / 26 * 1.7)
+    titled = Image.new("RGB", (canvas.width, canvas.height + height), _BACKGROUND)
+    titled.paste(canvas, (0, height))
     ImageDraw.Draw(titled).text(
-        (sheet.width / 2, height / 2),
+        (canvas.width / 2, height / 2),
         title,
         fill=_INK,
         font=ImageFont.load_default(size),
@@ -246,22 +246,22 @@ def _with_title(sheet: Image, title: str) -> Image:
     return titled
 
 
-def _with_legend(sheet: Image, entries: Sequence[tuple[str, Colour | None]]) -> Image:
+def _with_legend(canvas: Image, entries: Sequence[tuple[str, Colour | None]]) -> Image:
     from PIL import Image, ImageDraw
 
-    font = _font(sheet)
-    draw = ImageDraw.Draw(sheet)
+    font = _font(canvas)
+    draw = ImageDraw.Draw(canvas)
     line = round(1.6 * draw.textbbox((0, 0), "Åg", font)[3])
     # Columns as wide as the longest name that could come.
     widest = max([draw.textlength(text, font) for text, _ in entries], default=0) + 2 * line
-    columns = max(1, int((sheet.width - line // 2) // widest))
+    columns = max(1, int((canvas.width - line // 2) // widest))
     rows = -(-len(entries) // columns)
-    whole = Image.new("RGB", (sheet.width, sheet.height + (rows + 1) * line), _BACKGROUND)
-    whole.paste(sheet, (0, 0))
+    whole = Image.new("RGB", (canvas.width, canvas.height + (rows + 1) * line), _BACKGROUND)
+    whole.paste(canvas, (0, 0))
     draw = ImageDraw.Draw(whole)
     for index, (text, shade) in enumerate(entries):
         left = line // 2 + index % columns * widest
-        middle = sheet.height + (index // columns + 1) * line
+        middle = canvas.height + (index // columns + 1) * line
         draw.rectangle((left, middle - line // 3, left + line, middle + line // 3), fill=shade)
         draw.text((left + 1.4 * line, middle), text, fill=_INK, font=font, anchor="lm")
     return whole

@@ -3,11 +3,11 @@
 import keras
 import numpy as np
 import pytest
+from deploy.tasks.answers import answers
 
 import deploy
 from deploy import runtime
 from deploy.load.readers import load
-from deploy.tasks.answers import answers
 
 
 def yolo_v8(keras_cv):

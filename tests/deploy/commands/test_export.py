@@ -83,7 +83,7 @@ def test_the_card_tells_all(case, digits):
     assert card["latency_ms"].keys() >= {"median", "p95", "threads", "runtime", "cpu"}
     assert 0 < card["latency_ms"]["median"] <= card["latency_ms"]["p95"]
     assert card["tools"].keys() >= {"tensorflow", "keras", "ai-edge-litert", "numpy"}
-    assert (folder / "labels.txt").read_text().split() == digits.labels
+    assert (folder / "labels.txt").read_text().split() == digits.class_names
     assert f"`{target}`" in (folder / "card.md").read_text("utf-8")
     integer = TARGETS[target].scheme == "int8"
     for tensor in card["inputs"] + card["outputs"]:

@@ -84,7 +84,7 @@ def test_a_small_model_fits_every_kind_of_target(only, once, capsys):
     assert verdicts["ethos-u65-256"].text.startswith("SRAM ")
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"'small', {model.count_params():,} parameters"
-    assert "accuracy isn't judged" in lines[1]
+    assert "accuracy is not measured" in lines[1]
     assert [line.split()[:2] for line in lines[2:]] == [[name, "yes"] for name in names]
 
 

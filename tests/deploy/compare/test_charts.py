@@ -34,11 +34,11 @@ def spots(svg):
 
 def texts(svg):
     """The boxes (left, top, right, bottom) of the texts, by text."""
-    shares = {"start": 0, "middle": 0.5, "end": 1, None: 0}
+    fractions = {"start": 0, "middle": 0.5, "end": 1, None: 0}
     boxes = {}
     for text in ElementTree.fromstring(svg).iter("text"):
         x, y, width = float(text.get("x")), float(text.get("y")), LETTER * len(text.text)
-        left = x - shares[text.get("text-anchor")] * width
+        left = x - fractions[text.get("text-anchor")] * width
         boxes[text.text] = (left, y - HEIGHT, left + width, y)
     return boxes
 

@@ -11,7 +11,7 @@ import pytest
 import deploy
 from deploy.__main__ import main
 from deploy.bundle.card_text import table
-from deploy.compare.page import compare
+from deploy.commands.compare import compare
 from deploy.runtime import load
 
 VOID = {"meta", "br", "circle", "rect", "path"}

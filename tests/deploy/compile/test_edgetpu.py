@@ -11,7 +11,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 import deploy
 from deploy.bundle.card_text import card_text
-from deploy.compile.edgetpu import check, compiler_report, edgetpu
+from deploy.compile.edgetpu import check, compile_model, compiler_report
 from deploy.convert.converter import convert
 from deploy.load.readers import load as load_source
 from deploy.quantize.calibration import calibrate
@@ -344,7 +344,7 @@ def install(tmp_path, monkeypatch):
 
 def test_the_compiler_is_run_where_there_is_one(interrupted, install):
     install(LOG, 0)
-    files, card = edgetpu(interrupted, {}, [])
+    files, card = compile_model(interrupted, {}, [])
     assert files == {"model_edgetpu.tflite": interrupted + b"compiled"}
     coral = card["coral"]
     assert coral["compiled"] and (coral["on_tpu"], coral["on_cpu"]) == (1, 4)
@@ -367,8 +367,8 @@ def test_the_compiler_is_run_where_there_is_one(interrupted, install):
 
 def test_the_card_says_what_the_compiler_said(interrupted, install, exported):
     install(LOG, 0)
-    card = load(exported("convnet", "cpu")).card | edgetpu(interrupted, {}, []).card
-    text = card_text(card)
+    card = load(exported("convnet", "cpu")).card | {"target": "coral"}
+    text = card_text(card | compile_model(interrupted, {}, []).card)
     assert "Edge TPU, by its compiler: 1 of 5 operators run on it, 4 on the CPU." in text
     assert (
         "on the Edge TPU: 3.3 kB used, 7864.3 kB remaining, 0.0 kB streamed from outside." in text
@@ -382,7 +382,7 @@ def test_the_card_says_what_the_compiler_said(interrupted, install, exported):
 
 def test_a_compiler_that_fails_leaves_the_rules_verdict(interrupted, install):
     install("Edge TPU Compiler version 16.0\n\nInternal compiler error. Aborting!", 1)
-    files, card = edgetpu(interrupted, {}, [])
+    files, card = compile_model(interrupted, {}, [])
     assert files == {} and not card["coral"]["compiled"]
     assert (card["coral"]["on_tpu"], card["coral"]["on_cpu"]) == (1, 4)
     assert card["coral"]["note"] == (
@@ -393,7 +393,7 @@ def test_a_compiler_that_fails_leaves_the_rules_verdict(interrupted, install):
 def test_a_compiler_that_does_not_start_leaves_the_rules_verdict(interrupted, install, tmp_path):
     install("", 0)
     (tmp_path / "edgetpu_compiler").write_text("#!/nowhere\n")
-    note = edgetpu(interrupted, {}, []).card["coral"]["note"]
+    note = compile_model(interrupted, {}, []).card["coral"]["note"]
     assert note == "not compiled: edgetpu_compiler does not start: No such file or directory"
 
 
@@ -402,8 +402,8 @@ def test_a_compiler_that_hangs_leaves_the_rules_verdict(
 ):
     install("", 0)
     (tmp_path / "edgetpu_compiler").write_text(f"#!{sys.executable}\nimport time\ntime.sleep(60)\n")
-    monkeypatch.setattr("deploy.compilers.edgetpu._TIMEOUT_S", 0.2)
-    note = edgetpu(interrupted, {}, []).card["coral"]["note"]
+    monkeypatch.setattr("deploy.compile.edgetpu._TIMEOUT_S", 0.2)
+    note = compile_model(interrupted, {}, []).card["coral"]["note"]
     assert note == "not compiled: edgetpu_compiler took more than 0.2 s"
 
 

@@ -29,7 +29,7 @@ def small():
     keras.utils.set_random_seed(1)
     image = keras.Input((6, 6, 1), name="image")
     x = L.BatchNormalization()(L.Conv2D(2, 3)(image))
-    return keras.Model(image, L.Dense(3, activation="softmax", name="answer")(L.Flatten()(x)))
+    return keras.Model(image, L.Dense(3, activation="softmax", name="prediction")(L.Flatten()(x)))
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def test_several_inputs_and_outputs_keep_their_order():
         np.testing.assert_allclose(output, expected[name], atol=1e-6)
 
 
-def test_large_pictures_come_in_few_at_a_time():
+def test_large_images_come_in_few_at_a_time():
     inputs = keras.Input((512, 512, 3))
     model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(inputs))
     source, seen = load(model), []

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from deploy.load.split_outputs import separate
+from deploy.load.split_outputs import split_outputs
 
 
 def levels(cut, join=None):
@@ -44,7 +44,7 @@ def ancestors(tensor):
 @pytest.mark.parametrize(("cut", "apart"), CUTS.values(), ids=CUTS)
 def test_the_same_numbers(cut, apart):
     model = levels(cut)
-    outputs = separate(model.outputs)
+    outputs = split_outputs(model.outputs)
     images = np.random.default_rng(0).normal(size=(3, 8, 8, 2)).astype("float32")
     expected, received = model(images), keras.Model(model.inputs, outputs)(images)
     for one, other in zip(expected, received, strict=True):
@@ -60,7 +60,7 @@ def test_a_model_within_a_model_is_opened():
     inner = levels(lambda x: [x[:, :, :4], x[..., 4:]])
     image = keras.Input((8, 8, 2))
     outer = keras.Model(image, inner(image))
-    outputs = separate(outer.outputs)
+    outputs = split_outputs(outer.outputs)
     images = np.random.default_rng(0).normal(size=(3, 8, 8, 2)).astype("float32")
     made = keras.Model(image, outputs)
     for one, other in zip(outer(images), made(images), strict=True):
@@ -70,4 +70,4 @@ def test_a_model_within_a_model_is_opened():
     assert opened is not inner
     assert not any("joint" in ancestors(tensor) for tensor in opened.outputs)
     plain = keras.Model(image, keras.Sequential([keras.Input((8, 8, 2)), layers.ReLU()])(image))
-    assert separate(plain.outputs)[0] is plain.outputs[0]
+    assert split_outputs(plain.outputs)[0] is plain.outputs[0]

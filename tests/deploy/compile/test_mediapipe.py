@@ -13,7 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 from keras import layers
 
 import deploy
-from deploy.compile.mediapipe import find_task, mediapipe_tasks, suppressed, with_metadata
+from deploy.compile.mediapipe import adapt, compile_model, find_task, with_metadata
 from deploy.runtime import Model, load, selftest
 from tests.deploy import tiny_models
 
@@ -24,7 +24,7 @@ vision = mediapipe.tasks.vision
 metadata_schema = pytest.importorskip("mediapipe.tasks.metadata.metadata_schema_py_generated")
 
 STEP = 1 / 256
-LABELS = ["cat", "dog", "owl", "yak"]
+CLASS_NAMES = ["cat", "dog", "owl", "yak"]
 DETECTOR = {
     "format": "cycxhw-normalized",
     "activation": "sigmoid",
@@ -44,14 +44,18 @@ def convert(model, dtype, examples=None):
     return converter.convert()
 
 
-def card_of(content, task, activation="softmax", pixels=(0, 255), **facts):
+def front_end(black=0, white=255):
+    return {"kind": "image", "size": [16, 16], "channels": 3, "black": black, "white": white}
+
+
+def card_of(content, task, activation="softmax", levels=(0, 255), **more):
     card = Model(content, {}, []).card | {"name": "tiny", "task": task, "activation": activation}
-    card["inputs"][0]["pixels"] = pixels
-    return card | facts
+    card["inputs"][0]["front_end"] = front_end(*levels)
+    return card | more
 
 
-def described(content, labels, *task, **facts):
-    return with_metadata(content, card_of(content, *task, **facts), labels)
+def described(content, class_names, *task, **more):
+    return with_metadata(content, card_of(content, *task, **more), class_names)
 
 
 def open_task(name, content, **options):
@@ -60,21 +64,21 @@ def open_task(name, content, **options):
     return kind.create_from_options(getattr(vision, f"{name}Options")(**options))
 
 
-def as_image(picture):
-    pixels = np.ascontiguousarray(picture, np.uint8)
+def as_image(image):
+    pixels = np.ascontiguousarray(image, np.uint8)
     return mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=pixels)
 
 
-def classify(classifier, picture):
-    """The likeliest class's name, and the scores in the order of the classes."""
-    categories = classifier.classify(as_image(picture)).classifications[0].categories
+def classify(classifier, image):
+    """The highest-scoring class's name, and the scores in the order of the classes."""
+    categories = classifier.classify(as_image(image)).classifications[0].categories
     scores = {category.index: category.score for category in categories}
     return categories[0].category_name, np.array([scores[index] for index in sorted(scores)])
 
 
 @pytest.fixture(scope="module")
-def pictures():
-    # The first two hold black and white everywhere, as a calibration of pictures should.
+def images():
+    # The first two hold black and white everywhere, as a calibration of images should.
     drawn = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3)).astype("float32")
     drawn[0], drawn[1] = 0, 255
     return drawn
@@ -82,10 +86,10 @@ def pictures():
 
 @pytest.fixture(scope="module")
 def rgb_digits(digits, trained):
-    """The digits network behind RGB inputs, and RGB pictures with their classes."""
-    picture = keras.Input((8, 8, 3), batch_size=1)
-    grey = keras.ops.image.rgb_to_grayscale(picture)
-    model = keras.Model(picture, keras.models.load_model(trained("convnet"))(grey))
+    """The digits network behind RGB inputs, and RGB images with their classes."""
+    image = keras.Input((8, 8, 3), batch_size=1)
+    grey = keras.ops.image.rgb_to_grayscale(image)
+    model = keras.Model(image, keras.models.load_model(trained("convnet"))(grey))
     pairs = (digits.train, digits.test)
     return model, [(np.repeat(x, 3, axis=-1).astype("float32"), y) for x, y in pairs]
 
@@ -94,7 +98,7 @@ def rgb_digits(digits, trained):
 def bundle(digits, rgb_digits, tmp_path_factory):
     model, ((train, _), test) = rgb_digits
     out = tmp_path_factory.mktemp("mobile") / "bundle"
-    options = {"calibration": train, "labels": digits.labels, "test": test, "verbose": 0}
+    options = {"calibration": train, "class_names": digits.class_names, "test": test, "verbose": 0}
     deploy.export(model, "mobile", out=out, **options)
     return out
 
@@ -102,9 +106,9 @@ def bundle(digits, rgb_digits, tmp_path_factory):
 def network(head, channels=3):
     """A tiny network of random weights; `head` is a function of its (1, 8, 8, 8) features."""
     keras.utils.set_random_seed(1)
-    picture = keras.Input((16, 16, channels), batch_size=1)
-    scaled = layers.Rescaling(1 / 127.5, offset=-1.0)(picture)
-    return keras.Model(picture, head(layers.Conv2D(8, 3, 2, "same", activation="relu")(scaled)))
+    image = keras.Input((16, 16, channels), batch_size=1)
+    scaled = layers.Rescaling(1 / 127.5, offset=-1.0)(image)
+    return keras.Model(image, head(layers.Conv2D(8, 3, 2, "same", activation="relu")(scaled)))
 
 
 def classifier_head(units, activation):
@@ -125,70 +129,70 @@ def detector_head(h):
 
 
 def test_the_bundle_in_mediapipe_and_in_our_runtime(bundle, rgb_digits):
-    ours, (_, (pictures, _)) = load(bundle), rgb_digits[1]
+    ours, (_, (images, _)) = load(bundle), rgb_digits[1]
     assert ours.card["mediapipe"] == {"task": "ImageClassifier", "note": None}
     assert ours.card["size_bytes"] == (bundle / "model.tflite").stat().st_size
     assert all(result["passed"] for result in selftest(bundle))
     with open_task("ImageClassifier", (bundle / "model.tflite").read_bytes()) as classifier:
-        for picture in pictures[:100]:
-            label, scores = classify(classifier, picture)
-            answer = ours.predict(picture)
-            assert label == answer["label"]
-            np.testing.assert_allclose(scores, answer["probabilities"], atol=1e-5)
+        for image in images[:100]:
+            label, scores = classify(classifier, image)
+            prediction = ours.predict(image)
+            assert label == prediction["label"]
+            np.testing.assert_allclose(scores, prediction["probabilities"], atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", [tf.uint8, tf.float32])
 def test_an_int8_classifier(digits, rgb_digits, dtype):
-    model, ((train, _), (pictures, classes)) = rgb_digits
-    content = described(convert(model, dtype, train[:100]), digits.labels, "classification")
-    ours = Model(content, {"task": "classification", "activation": "softmax"}, digits.labels)
+    model, ((train, _), (images, classes)) = rgb_digits
+    content = described(convert(model, dtype, train[:100]), digits.class_names, "classification")
+    ours = Model(content, {"task": "classification", "activation": "softmax"}, digits.class_names)
     right = 0
     with open_task("ImageClassifier", content) as classifier:
-        for picture, index in zip(pictures[:100], classes, strict=False):
-            label, scores = classify(classifier, picture)
-            answer = ours.predict(picture)
-            assert label == answer["label"]
-            np.testing.assert_allclose(scores, answer["probabilities"], atol=STEP)
-            right += label == digits.labels[index]
+        for image, index in zip(images[:100], classes, strict=False):
+            label, scores = classify(classifier, image)
+            prediction = ours.predict(image)
+            assert label == prediction["label"]
+            np.testing.assert_allclose(scores, prediction["probabilities"], atol=STEP)
+            right += label == digits.class_names[index]
     assert right > 85
 
 
-@pytest.mark.parametrize("pixels", [(0, 255), (0, 1), (-1, 1)])
-def test_pixels_arrive_in_the_models_units(pictures, pixels):
-    picture = keras.Input((16, 16, 3), batch_size=1)
-    means = layers.GlobalAveragePooling2D()(picture)
+@pytest.mark.parametrize("levels", [(0, 255), (0, 1), (-1, 1)])
+def test_pixels_arrive_in_the_models_units(images, levels):
+    image = keras.Input((16, 16, 3), batch_size=1)
+    means = layers.GlobalAveragePooling2D()(image)
     content = described(
-        convert(keras.Model(picture, means), None), [], "classification", "linear", pixels
+        convert(keras.Model(image, means), None), [], "classification", "linear", levels
     )
-    black, white = pixels
+    black, white = levels
     with open_task("ImageClassifier", content) as classifier:
-        for drawn in pictures[:5]:
+        for drawn in images[:5]:
             expected = (black + drawn * (white - black) / 255).mean((0, 1))
             received = classify(classifier, drawn)[1]
             np.testing.assert_allclose(received, expected, atol=1e-5 * (white - black))
 
 
-def test_one_unit_is_the_second_classes_score(pictures):
+def test_one_unit_is_the_second_classes_score(images):
     content = convert(network(classifier_head(1, "sigmoid")), None)
     with open_task(
         "ImageClassifier", described(content, ["no", "yes"], "classification", "sigmoid")
     ) as classifier:
-        label, scores = classify(classifier, pictures[5])
+        label, scores = classify(classifier, images[5])
     assert label == "yes"
-    np.testing.assert_allclose(scores, Model(content, {}, []).run([pictures[5:6]])[0][0], atol=1e-6)
+    np.testing.assert_allclose(scores, Model(content, {}, []).run([images[5:6]])[0][0], atol=1e-6)
 
 
-def test_a_classifiers_logits_stay_logits(pictures):
+def test_a_classifiers_logits_stay_logits(images):
     content = convert(network(classifier_head(4, None)), None)
     card = {"task": "classification", "activation": "linear"}
-    answer = Model(content, card, LABELS).predict(pictures[5])
+    prediction = Model(content, card, CLASS_NAMES).predict(images[5])
     with open_task(
-        "ImageClassifier", described(content, LABELS, "classification", "linear")
+        "ImageClassifier", described(content, CLASS_NAMES, "classification", "linear")
     ) as classifier:
-        label, logits = classify(classifier, pictures[5])
-    assert label == answer["label"]
+        label, logits = classify(classifier, images[5])
+    assert label == prediction["label"]
     softmax = np.exp(logits) / np.exp(logits).sum()
-    np.testing.assert_allclose(softmax, answer["probabilities"], atol=1e-6)
+    np.testing.assert_allclose(softmax, prediction["probabilities"], atol=1e-6)
 
 
 def intersection_over_union(a, b):
@@ -199,7 +203,7 @@ def intersection_over_union(a, b):
 
 
 def decode(boxes, scores):
-    """What is left of (N, 4) boxes (cy, cx, h, w) and (N, classes) scores, the likeliest first."""
+    """What is left of (N, 4) boxes (cy, cx, h, w) and (N, classes) scores, best scores first."""
     kept = []
     for index in np.argsort(-scores.max(axis=1), kind="stable"):
         likely = scores[index].max() >= DETECTOR["score_threshold"]
@@ -209,29 +213,29 @@ def decode(boxes, scores):
 
 
 @pytest.mark.parametrize("dtype", [None, tf.uint8, tf.float32])
-def test_a_detector(pictures, dtype):
-    content = convert(network(detector_head), dtype, pictures)
+def test_a_detector(images, dtype):
+    content = convert(network(detector_head), dtype, images)
     shapes = [entry["shape"] for entry in Model(content, {}, []).card["outputs"]]
     detector = DETECTOR | {"boxes": shapes.index([1, 16, 4]), "scores": shapes.index([1, 16, 3])}
-    content = described(content, LABELS[:3], "detection", detector=detector)
+    content = described(content, CLASS_NAMES[:3], "detection", detector=detector)
     found = 0
     with open_task("ObjectDetector", content, score_threshold=0.3) as task:
-        for picture in pictures[2:]:
-            outputs = Model(content, {}, []).run([picture[None]])
+        for image in images[2:]:
+            outputs = Model(content, {}, []).run([image[None]])
             boxes, scores = outputs[detector["boxes"]][0], outputs[detector["scores"]][0]
             best = scores.max(axis=1)
             if len(set(best)) < 16:
                 continue  # Which of two equal scores comes first is not known.
             expected = decode(boxes, scores)
             # Enlarged, so that the whole pixels of MediaPipe's boxes are fine enough.
-            large = picture.repeat(64, axis=0).repeat(64, axis=1)
+            large = image.repeat(64, axis=0).repeat(64, axis=1)
             detections = task.detect(as_image(large)).detections
             assert len(detections) == len(expected)
             for detection, index in zip(detections, expected, strict=True):
                 category, box = detection.categories[0], detection.bounding_box
-                assert category.category_name == LABELS[scores[index].argmax()]
+                assert category.category_name == CLASS_NAMES[scores[index].argmax()]
                 assert category.score == pytest.approx(best[index], abs=STEP)
-                # MediaPipe moves a corner outside the picture to its edge, and keeps the size.
+                # MediaPipe moves a corner outside the image to its edge, and keeps the size.
                 corner = np.maximum(boxes[index][:2] - boxes[index][2:] / 2, 0)
                 exact = 1024 * np.concatenate([corner, boxes[index][2:]])
                 received = [box.origin_y, box.origin_x, box.height, box.width]
@@ -241,11 +245,11 @@ def test_a_detector(pictures, dtype):
 
 
 def export_tiny(model, out, **options):
-    """The card of the bundle of a model of `tiny_models`, and other pictures to run it on."""
-    calibration = np.round(tiny_models.pictures(16)[0])
+    """The card of the bundle of a model of `tiny_models`, and other images to run it on."""
+    calibration = np.round(tiny_models.images(16)[0])
     options |= {"calibration": calibration, "verbose": 0}
     card = deploy.export(model, "mobile", out=out, **options)
-    return card, np.round(tiny_models.pictures(12, seed=1)[0])
+    return card, np.round(tiny_models.images(12, seed=1)[0])
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "linear"])
@@ -254,35 +258,38 @@ def test_our_detector_in_mediapipe_and_in_our_runtime(activation, tmp_path):
     detector = tiny_models.DETECTOR | {"activation": activation}
     model = tiny_models.squares_detector(activation=activation)
     out = tmp_path / "bundle"
-    card, pictures = export_tiny(model, out, detector=detector, labels=tiny_models.LABELS)
+    task = detector | {"task": "detection"}
+    card, images = export_tiny(model, out, task=task, class_names=tiny_models.CLASS_NAMES)
     own = {"iou_threshold": 0.3, "class_agnostic": True, "boxes": 0, "scores": 1}
     assert card["detector"] == detector | own
     assert card["mediapipe"]["task"] == "ObjectDetector"
-    assert "one of any class by an IoU of 0.3 is" in " ".join((out / "card.md").read_text().split())
+    text = " ".join((out / "card.md").read_text("utf-8").split())
+    assert "of any class by an IoU of 0.3" in text
     ours, content = load(out), (out / "model.tflite").read_bytes()
     # Enlarged, so that the whole pixels of MediaPipe's boxes are fine enough.
     zoom = 16
     with open_task("ObjectDetector", content, score_threshold=0.4) as task:
-        for picture in pictures:
-            answer = ours.predict(picture)
-            large = picture.repeat(zoom, axis=0).repeat(zoom, axis=1)
+        for image in images:
+            prediction = ours.predict(image)
+            large = image.repeat(zoom, axis=0).repeat(zoom, axis=1)
             detections = task.detect(as_image(large)).detections
-            assert len(detections) == len(answer["scores"]) == 2
+            assert len(detections) == len(prediction["scores"]) == 2
             for detection in detections:
                 category, box = detection.categories[0], detection.bounding_box
-                index = answer["names"].index(category.category_name)
-                assert category.score == pytest.approx(answer["scores"][index], abs=STEP)
+                index = prediction["names"].index(category.category_name)
+                assert category.score == pytest.approx(prediction["scores"][index], abs=STEP)
                 received = np.array([box.origin_x, box.origin_y, box.width, box.height]) / zoom
                 received[2:] += received[:2]
                 # The runtime clips what MediaPipe lets reach beyond the right and the lower edge.
                 received = np.minimum(received, 64)
-                np.testing.assert_allclose(received, answer["boxes"][index], atol=0.25)
+                np.testing.assert_allclose(received, prediction["boxes"][index], atol=0.25)
 
 
 def test_detections_that_mediapipe_cannot_open_are_described(tmp_path):
     model, detector = tiny_models.squares_detector(masks=True), tiny_models.DETECTOR
-    card, _ = export_tiny(model, tmp_path / "bundle", detector=detector | tiny_models.MASKS)
-    assert card["task"] == "instance"
+    task = detector | tiny_models.MASKS | {"task": "instance_segmentation"}
+    card, _ = export_tiny(model, tmp_path / "bundle", task=task)
+    assert card["task"] == "instance_segmentation"
     note = "MediaPipe's ObjectDetector takes boxes and scores, the model has masks as well"
     assert card["mediapipe"] == {"task": None, "note": note}
     # Nobody else suppresses its boxes.
@@ -291,54 +298,55 @@ def test_detections_that_mediapipe_cannot_open_are_described(tmp_path):
 
 
 def between_corners(scores, size):
-    """The likeliest class of (h, w, classes) scores, interpolated with the corners aligned."""
+    """The class of each pixel of (h, w, classes) scores, interpolated with the corners aligned."""
     for axis in (0, 1):
         place = np.linspace(0, scores.shape[axis] - 1, size)
         low = np.minimum(place.astype(int), scores.shape[axis] - 2)
-        share = (place - low).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
+        fraction = (place - low).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
         first, second = np.take(scores, low, axis), np.take(scores, low + 1, axis)
-        scores = first * (1 - share) + second * share
+        scores = first * (1 - fraction) + second * fraction
     return scores.argmax(axis=-1)
 
 
 @pytest.mark.parametrize("up", [True, False])
 def test_our_segmenter_in_mediapipe_and_in_our_runtime(up, tmp_path):
-    out, labels = tmp_path / "bundle", ["ground", *tiny_models.LABELS]
+    out, class_names = tmp_path / "bundle", ["ground", *tiny_models.CLASS_NAMES]
     model = tiny_models.squares_segmenter(up=up)
-    card, pictures = export_tiny(model, out, task="segmentation", labels=labels)
+    options = {"task": "semantic_segmentation", "class_names": class_names}
+    card, images = export_tiny(model, out, **options)
     assert card["mediapipe"] == {"task": "ImageSegmenter", "note": None}
     ours, content = load(out), (out / "model.tflite").read_bytes()
     options = {"output_category_mask": True, "output_confidence_masks": True}
     apart = []
     with open_task("ImageSegmenter", content, **options) as segmenter:
-        assert segmenter.labels == labels
-        for picture in pictures:
-            result, answer = segmenter.segment(as_image(picture)), ours.predict(picture)
+        assert segmenter.labels == class_names
+        for image in images:
+            result, prediction = segmenter.segment(as_image(image)), ours.predict(image)
             category = result.category_mask.numpy_view().reshape(64, 64)
             masks = [mask.numpy_view().reshape(64, 64) for mask in result.confidence_masks]
-            assert np.mean(np.argmax(masks, axis=0) != answer) < 0.001
-            scores = ours.run([picture[None]])[0][0]
+            assert np.mean(np.argmax(masks, axis=0) != prediction) < 0.001
+            scores = ours.run([image[None]])[0][0]
             assert np.mean(category != between_corners(scores, 64)) < 0.001
-            apart.append(np.mean(category != answer))
+            apart.append(np.mean(category != prediction))
     # Equal where nothing has to be interpolated.
     assert max(apart) == 0 if up else 0.005 < np.mean(apart) < 0.03
 
 
 @pytest.mark.parametrize("dtype", [None, tf.uint8, tf.float32])
 @pytest.mark.parametrize(("classes", "activation"), [(4, "softmax"), (4, "linear"), (1, "linear")])
-def test_a_segmenter(pictures, classes, activation, dtype):
-    content = convert(network(segmenter_head(classes, activation)), dtype, pictures)
-    content = described(content, LABELS[:classes], "segmentation", activation)
+def test_a_segmenter(images, classes, activation, dtype):
+    content = convert(network(segmenter_head(classes, activation)), dtype, images)
+    content = described(content, CLASS_NAMES[:classes], "semantic_segmentation", activation)
     options = {"output_category_mask": True, "output_confidence_masks": True}
     with open_task("ImageSegmenter", content, **options) as segmenter:
-        assert segmenter.labels == LABELS[:classes]
-        for picture in pictures[2:5]:
-            output = Model(content, {}, []).run([picture[None]])[0][0]
+        assert segmenter.labels == CLASS_NAMES[:classes]
+        for image in images[2:5]:
+            output = Model(content, {}, []).run([image[None]])[0][0]
             if activation == "linear" and classes == 1:
                 output = 1 / (1 + np.exp(-output))
             elif activation == "linear":
                 output = np.exp(output) / np.exp(output).sum(axis=-1, keepdims=True)
-            result = segmenter.segment(as_image(picture))
+            result = segmenter.segment(as_image(image))
             masks = [mask.numpy_view().reshape(16, 16) for mask in result.confidence_masks]
             np.testing.assert_allclose(np.stack(masks, axis=-1), output, atol=1e-5)
             category = result.category_mask.numpy_view().reshape(16, 16)
@@ -350,15 +358,15 @@ def test_a_segmenter(pictures, classes, activation, dtype):
 
 
 @pytest.mark.parametrize("dtype", [None, tf.uint8, tf.float32])
-def test_the_packed_model_is_the_same_and_aligned(pictures, dtype):
+def test_the_packed_model_is_the_same_and_aligned(images, dtype):
     def head(h):
         return [detector_head(h)[1], *detector_head(h), classifier_head(4, "softmax")(h)]
 
-    content = convert(network(head), dtype, pictures)
-    packed = described(content, LABELS, "other")
+    content = convert(network(head), dtype, images)
+    packed = described(content, CLASS_NAMES, "regression")
     before, after = Model(content, {}, []), Model(packed, {}, [])
     assert after.card == before.card
-    for one, other in zip(before.run([pictures]), after.run([pictures]), strict=True):
+    for one, other in zip(before.run([images]), after.run([images]), strict=True):
         np.testing.assert_array_equal(one, other)
     model = schema.Model.GetRootAs(packed, 0)
     buffers = [model.Buffers(index) for index in range(model.BuffersLength())]
@@ -367,7 +375,7 @@ def test_the_packed_model_is_the_same_and_aligned(pictures, dtype):
     ]
     assert len(starts) > 8
     assert [start % 16 for start in starts] == [0] * len(starts)
-    assert packed == described(content, LABELS, "other")
+    assert packed == described(content, CLASS_NAMES, "regression")
 
 
 def test_what_the_metadata_says(bundle):
@@ -388,9 +396,9 @@ def test_what_the_metadata_says(bundle):
         assert archive.read("labels.txt") == (bundle / "labels.txt").read_bytes().rstrip(b"\n")
 
 
-def test_any_other_task_is_described(pictures):
+def test_any_other_task_is_described(images):
     content = convert(network(segmenter_head(4, "softmax"), channels=1), None)
-    packed = described(content, [], "other")
+    packed = described(content, [], "regression")
     assert not zipfile.is_zipfile(io.BytesIO(packed))
     model = schema.ModelT.InitFromPackedBuf(packed)
     metadata = metadata_schema.ModelMetadataT.InitFromPackedBuf(model.buffers[-1].data.tobytes())
@@ -410,7 +418,7 @@ def entry(shape, dtype="float32", scale=None, zero_point=None, **more):
     } | more
 
 
-RGB = entry([1, 16, 16, 3], pixels=(0, 255))
+RGB = entry([1, 16, 16, 3], front_end=front_end())
 SCORES, BOXES = entry([1, 8, 2]), entry([1, 8, 4])
 FOUND = DETECTOR | {"boxes": 1, "scores": 0}
 
@@ -420,14 +428,14 @@ FOUND = DETECTOR | {"boxes": 1, "scores": 0}
     [
         (
             "classification",
-            [entry([1, 16, 16, 3], pixels=None)],
+            [entry([1, 16, 16, 3], front_end={"kind": "array"})],
             [entry([1, 4])],
             None,
             "received no examples that tell it; give calibration data with values 0 to 1",
         ),
         (
             "classification",
-            [entry([1, 16, 16, 3], "uint8", 0.9, 0, pixels=(0, 255))],
+            [entry([1, 16, 16, 3], "uint8", 0.9, 0, front_end=front_end())],
             [entry([1, 4])],
             None,
             "expected a uint8 input whose 0 and 255 are black and white (0 and 255), as MediaPipe "
@@ -435,7 +443,7 @@ FOUND = DETECTOR | {"boxes": 1, "scores": 0}
         ),
         (
             "classification",
-            [entry([1, 16, 16, 3], "int8", 1.0, -128, pixels=(0, 255))],
+            [entry([1, 16, 16, 3], "int8", 1.0, -128, front_end=front_end())],
             [entry([1, 4])],
             None,
             "expected inputs and outputs of float32 or uint8 for MediaPipe's ImageClassifier, "
@@ -446,10 +454,10 @@ FOUND = DETECTOR | {"boxes": 1, "scores": 0}
             [RGB],
             [entry([1, 5])],
             None,
-            "expected a label for each of 5 scores, received 4; give as many",
+            "expected a class name for each of 5 scores, received 4; give as many",
         ),
         (
-            "segmentation",
+            "semantic_segmentation",
             [RGB],
             [entry([1, 256, 4])],
             None,
@@ -467,24 +475,24 @@ FOUND = DETECTOR | {"boxes": 1, "scores": 0}
 def test_what_mediapipe_would_refuse(task, inputs, outputs, detector, message):
     card = {"name": "tiny", "task": task, "activation": "softmax", "detector": detector}
     with pytest.raises(deploy.DeployError) as caught:
-        with_metadata(b"", card | {"inputs": inputs, "outputs": outputs}, LABELS)
+        with_metadata(b"", card | {"inputs": inputs, "outputs": outputs}, CLASS_NAMES)
     assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("task", "inputs", "note"),
     [
-        ("other", [RGB], "MediaPipe has no task for what the model does"),
+        ("regression", [RGB], "MediaPipe has no task for what the model does"),
         (
             "classification",
             [entry([1, 8, 8, 1])],
-            "MediaPipe's ImageClassifier takes RGB pictures (1, height, width, 3), the model "
+            "MediaPipe's ImageClassifier takes RGB images (1, height, width, 3), the model "
             "(1, 8, 8, 1); begin the model with keras.ops.image.rgb_to_grayscale to open it there",
         ),
         (
             "detection",
             [RGB, entry([1, 2])],
-            "MediaPipe's ObjectDetector takes RGB pictures (1, height, width, 3), the model "
+            "MediaPipe's ObjectDetector takes RGB images (1, height, width, 3), the model "
             "(1, 16, 16, 3) and (1, 2)",
         ),
     ],
@@ -501,32 +509,32 @@ def test_boxes_that_mediapipe_cannot_decode_keep_their_suppression(form):
         "MediaPipe's ObjectDetector decodes boxes in the formats cells and cycxhw-normalized, the "
         f"model gives {form}",
     )
-    assert suppressed(card) == {}
-    assert suppressed(card | {"task": "instance"}) == {}
-    assert suppressed(card | {"detector": FOUND}) == {
-        "detector": FOUND | {"iou_threshold": 0.3, "class_agnostic": True}
-    }
+    assert adapt(card) == card
+    masks = card | {"task": "instance_segmentation"}
+    assert adapt(masks) == masks
+    own = {"iou_threshold": 0.3, "class_agnostic": True}
+    assert adapt(card | {"detector": FOUND}) == card | {"detector": FOUND | own}
 
 
-def test_mediapipe_runs_what_is_described(pictures):
+def test_mediapipe_runs_what_is_described(images):
     content = convert(network(detector_head), None)
     shapes = [entry["shape"] for entry in Model(content, {}, []).card["outputs"]]
     boxes = shapes.index([1, 16, 4])
     detector = DETECTOR | {"boxes": boxes, "scores": 1 - boxes}
-    made = mediapipe_tasks(content, card_of(content, "detection", detector=detector), LABELS[:3])
+    made = compile_model(content, card_of(content, "detection", detector=detector), CLASS_NAMES[:3])
     assert made.card == {
         "mediapipe": {"task": "ObjectDetector", "note": None, "iou_threshold": 0.3}
     }
     wrong = DETECTOR | {"boxes": 1 - boxes, "scores": boxes}
     with pytest.raises(deploy.DeployError, match="MediaPipe's ObjectDetector can't run the model"):
-        mediapipe_tasks(content, card_of(content, "detection", detector=wrong), [])
+        compile_model(content, card_of(content, "detection", detector=wrong), [])
 
 
 def test_without_mediapipe(monkeypatch):
     content = convert(network(classifier_head(4, "softmax")), None)
     monkeypatch.setitem(sys.modules, metadata_schema.__name__, None)
     with pytest.raises(deploy.DeployError) as caught:
-        described(content, LABELS, "classification")
+        described(content, CLASS_NAMES, "classification")
     message = str(caught.value)
     assert message.startswith("expected the package mediapipe, received an installation without")
     assert message.endswith("install it with pip install --no-deps -r requirements-mobile.txt")
