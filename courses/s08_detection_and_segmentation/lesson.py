@@ -89,7 +89,7 @@ if settings.epochs:
     validation, test = validation.take(5), test.take(5)  # batches
 input_shape, classes = (*info.image_size, 3), len(info.class_names)
 epochs = experiments.epochs_by_network(recipe, info.counts["train"], settings.epochs)
-print(f"{info.name}: {info.counts}, up to {info.max_boxes} boxes of {info.class_names} an image")
+print(f"{info.name}: {info.counts}, classes {info.class_names}, {info.max_boxes} boxes at most")
 train_examples = experiments.gather(train.take(125), masks=False)
 validation_examples, test_examples = map(experiments.gather, (validation, test))
 (augmented, _, _), _ = datasets.load_detection(settings.dataset, examples=8, **options)
