@@ -294,17 +294,14 @@ if recipe.masks:
 # %%
 def export(model: keras.Model, name: str, **options: Any) -> list:
     """The cards of a network's bundles, one for each target."""
-    return [
-        deploy.export(
-            model,
-            target,
-            out=settings.out / "deploy" / target / name,
-            seed=settings.seed,
-            overwrite=True,
-            **options,
-        )
-        for target in settings.targets
-    ]
+    return deploy.export(
+        model,
+        settings.targets,
+        out=settings.out / "deploy" / "{target}" / name,
+        seed=settings.seed,
+        overwrite=True,
+        **options,
+    )
 
 
 calibration = train_examples.images[:256]
