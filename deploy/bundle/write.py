@@ -51,12 +51,12 @@ def check_class_names(class_names: Sequence[str] | str | Path | None) -> list[st
     if isinstance(class_names, str | Path):
         path, class_names = class_names, read_lines(Path(class_names))
         if not class_names:
-            raise DeployError(f"expected one label a line, received '{path}', which is empty")
+            raise DeployError(f"expected one class name a line, received '{path}', which is empty")
     names = [str(name).strip() for name in class_names or ()]
     doubtful = [name for name in names if not name or "\n" in name or names.count(name) > 1]
     if doubtful:
         raise DeployError(
-            f"expected labels that are one line each and differ, received {doubtful[0]!r} "
+            f"expected class names that are one line each and differ, received {doubtful[0]!r} "
             f"{names.count(doubtful[0])} times"
         )
     return names

@@ -77,7 +77,7 @@ def export(
         targets: a name of `deploy.TARGETS`, or several, for which the model is loaded and converted
             to float once.
         out: the bundle's folder, which does not exist yet; of several targets the folder in which
-            each has a bundle of its name.
+            each has a bundle of its name, or a path with "{target}" in place of that name.
         calibration: training examples in the model's own input units (an array, a `tf.data`
             pipeline, the path of an `.npz` with `x`, or a TFDS name); needed by int8 targets.
         class_names: the class names, or the path of a text file with one a line.
@@ -109,7 +109,10 @@ def export(
             is written of that target then.
     """
     rows = _find_targets(targets)
-    folders = [Path(out)] if isinstance(targets, str) else [Path(out, row.name) for row in rows]
+    folders = [Path(out)]
+    if not isinstance(targets, str):
+        pattern = str(out) if "{target}" in str(out) else str(Path(out, "{target}"))
+        folders = [Path(pattern.replace("{target}", row.name)) for row in rows]
     for folder in folders:
         check_output(folder, overwrite, model)
     options = _Options(calibration, class_names, task, quantization, test, front_end, state)
@@ -152,7 +155,7 @@ def export_models(
         DeployError: as for `export`; nothing is written then.
     """
     row, folder = find_target(target), Path(out)
-    if not models or any(Path(name).name != name or name in (".", "..") for name in models):
+    if not models or any(not name or Path(name).name != name or name == ".." for name in models):
         raise DeployError(
             f"expected models by names that folders can have, received {list(models)}"
         )
@@ -255,6 +258,7 @@ def _prepare(
 
     # 1 load
     source = with_state(load(model, trust), options.state)
+    _check_state(source)
     for target in targets:
         check_calibration(target, schemes[target.name], source, options.calibration)
     say(f"1 load       '{source.name}', {source.params:,} parameters")
@@ -262,21 +266,18 @@ def _prepare(
     # 2 calibrate
     examples = None
     if options.calibration is not None:
-        examples = calibrate(options.calibration, source, seed, options.front_end)
+        told = options.front_end
+        # A data set has the examples of one input.
+        first = told if isinstance(told, Mapping) else next(iter(told or ()), None)
+        examples = calibrate(options.calibration, source, seed, first)
     say(f"2 calibrate  {_calibration_text(examples)}")
 
     arrays, ground_truth, data = _reference(source, examples, test, seed)
     expected = source.predict(arrays)
     task = infer_task(source, expected, class_names, settings)
-    metric, keras_score = test.metric if test else None, None
-    if ground_truth is not None:
-        # Ground truth that doesn't fit the outputs is found before the minutes of a conversion.
-        card = {
-            "inputs": [{"shape": [1, *entry.shape]} for entry in source.inputs],
-            "outputs": [{"name": name} for name in source.outputs],
-            "state": {"tensors": source.state},
-        }
-        keras_score = measure(card | task, ground_truth, expected, class_names, metric)
+    metric = test.metric if test else None
+    # Ground truth that doesn't fit the outputs is found before the minutes of a conversion.
+    keras_score = _keras_score(source, task, ground_truth, expected, class_names, metric)
     return _Prepared(
         source=source,
         calibration=examples,
@@ -300,7 +301,7 @@ def _make_bundle(
     """Steps 3 to 7 for one target; the bundle is still to be written to `out`."""
     compiler = COMPILERS[target.compiler] if target.compiler else None
     if compiler:
-        prepared = replace(prepared, task=compiler.adapt(prepared.task))
+        prepared = _with_task(prepared, compiler.adapt(prepared.task))
 
     # 3 convert
     converted = _convert(prepared, target, say)
@@ -415,6 +416,39 @@ def _convert(prepared: _Prepared, target: Target, say: Callable[[str], None]) ->
     return _Converted(content, scheme, mixed, package, layers, costly, kept)
 
 
+def _with_task(prepared: _Prepared, task: dict[str, Any]) -> _Prepared:
+    """The same for a target that does the task in a way of its own, as Keras is then read, too."""
+    if task == prepared.task:
+        return prepared
+    keras_score = _keras_score(
+        prepared.source,
+        task,
+        prepared.ground_truth,
+        prepared.expected,
+        prepared.class_names,
+        prepared.metric,
+    )
+    return replace(prepared, task=task, keras_score=keras_score)
+
+
+def _keras_score(
+    source: Source,
+    task: dict[str, Any],
+    ground_truth: Any,
+    expected: Sequence[np.ndarray],
+    class_names: Sequence[str],
+    metric: Metric | None,
+) -> float | None:
+    if ground_truth is None:
+        return None
+    card = {
+        "inputs": [{"shape": [1, *entry.shape]} for entry in source.inputs],
+        "outputs": [{"name": name} for name in source.outputs],
+        "state": {"tensors": source.state},
+    }
+    return measure(card | task, ground_truth, expected, class_names, metric)
+
+
 def _describe(prepared: _Prepared, target: Target, content: bytes) -> Description:
     return describe(content, prepared.source, target, prepared.task, prepared.front_ends)
 
@@ -466,7 +500,9 @@ def _check_model_options(models: Mapping[str, Any], options: Mapping[str, Any]) 
         )
     for key, of_models in options.items():
         if not isinstance(of_models, Mapping) or not set(of_models) <= set(models):
-            given = sorted(of_models) if isinstance(of_models, Mapping) else type(of_models)
+            given = (
+                sorted(of_models) if isinstance(of_models, Mapping) else type(of_models).__name__
+            )
             raise DeployError(
                 f"expected {key} by the models' names {', '.join(models)}, received {given}"
             )
@@ -491,6 +527,25 @@ def _test_data(test: Any) -> TestData | None:
     if test.y is None and not isinstance(test.x, str | Path):
         raise DeployError("expected test data with x and y, received no y; add the targets")
     return test
+
+
+def _check_state(source: Source) -> None:
+    """Whether each output of the state has the shape of the input that takes it.
+
+    Raises:
+        DeployError: it has not.
+    """
+    if not source.state:
+        return
+    zeros = [np.zeros((1, *entry.shape), entry.dtype) for entry in source.inputs]
+    outputs = source.predict(zeros)
+    for position, taken in source.state:
+        given, entry = outputs[position].shape[1:], source.inputs[taken]
+        if given != entry.shape:
+            raise DeployError(
+                f"expected an output of shape {entry.shape} for the state '{entry.name}', received "
+                f"'{source.outputs[position]}' of shape {given}"
+            )
 
 
 def _reference(

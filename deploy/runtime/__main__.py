@@ -12,6 +12,7 @@ import time
 from contextlib import AbstractContextManager, nullcontext
 
 from deploy.runtime import Model, load, selftest
+from deploy.runtime.card import without_state
 from deploy.runtime.draw.output_files import Add, open_output
 from deploy.runtime.errors import DeployError
 from deploy.runtime.inputs import array, find_front_end
@@ -78,7 +79,8 @@ def _run_on_files(
     add: Add | None,
 ) -> None:
     task, seconds, count = find_task(model.card["task"]), 0.0, 0
-    examples = read_examples(path, kind, find_front_end(model.card["inputs"][0]))
+    front_end = find_front_end(without_state(model.card)["inputs"][0])
+    examples = read_examples(path, kind, front_end)
     while True:
         start = time.perf_counter()
         name, example = next(examples, (None, None))
@@ -104,7 +106,7 @@ def _drawings(
     if draw is None:
         return nullcontext(None)
     drawn = find_task(model.card["task"]).draw is not None
-    images = model.card["inputs"][0]["front_end"]["kind"] == "image"
+    images = without_state(model.card)["inputs"][0]["front_end"]["kind"] == "image"
     if not drawn or not images or set(kinds) == {"arrays"}:
         raise DeployError(
             "expected images and a task that is drawn (a classifier, detector or segmenter), "

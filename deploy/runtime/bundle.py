@@ -76,6 +76,6 @@ def read_lines(path: Path) -> list[str]:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DeployError(
-            f"expected a UTF-8 text file with one label a line, received '{path}': {error}"
+            f"expected a UTF-8 text file with one class name a line, received '{path}': {error}"
         ) from error
     return [line.removesuffix("\r") for line in text.rstrip("\r\n").split("\n")] if text else []

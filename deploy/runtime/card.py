@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
@@ -238,15 +238,22 @@ class Card(Description, Storage, Cost, Accuracy, Toolchain, Provenance):
 
 def without_state(card: Mapping[str, Any]) -> dict[str, Any]:
     """The card without the inputs and outputs that hold the state: what a caller sees."""
-    pairs = (card.get("state") or {}).get("tensors", ())
-    hidden = {"inputs": {pair[1] for pair in pairs}, "outputs": {pair[0] for pair in pairs}}
+    taken = {pair[1] for pair in _carried_on(card)}
     return {
         **card,
-        **{
-            key: [entry for index, entry in enumerate(card[key]) if index not in positions]
-            for key, positions in hidden.items()
-        },
+        "inputs": [entry for k, entry in enumerate(card["inputs"]) if k not in taken],
+        "outputs": seen_outputs(card, card["outputs"]),
     }
+
+
+def seen_outputs(card: Mapping[str, Any], outputs: Sequence[Any]) -> list[Any]:
+    """Of what there is for each output of the model that of those which hold no state."""
+    carried = {pair[0] for pair in _carried_on(card)}
+    return [each for index, each in enumerate(outputs) if index not in carried]
+
+
+def _carried_on(card: Mapping[str, Any]) -> Sequence[Sequence[int]]:
+    return (card.get("state") or {}).get("tensors", ())
 
 
 # What the runtime needs of a card, and its type.

@@ -161,12 +161,13 @@ class Model:
         shapes = [tuple(entry["shape"][1:]) for entry in entries]
         size = (shapes[0][0], shapes[0][1]) if len(shapes[0]) > 1 else (0, 0)
         if isinstance(example, dict):
-            example = [example.get(entry["name"]) for entry in entries]
-        given = example if len(entries) > 1 and isinstance(example, list | tuple) else [example]
+            given: Sequence[Any] = [example.get(entry["name"]) for entry in entries]
+        else:
+            given = example if len(entries) > 1 and isinstance(example, list | tuple) else [example]
         arrays = []
         for index, (part, entry) in enumerate(zip(given, entries, strict=False)):
             front_end = find_front_end(entry)
-            if isinstance(part, str | Path):
+            if isinstance(part, str | Path) and not front_end.is_raw(part, shapes[index]):
                 part = front_end.open_file(str(part))
             if front_end.is_raw(part, shapes[index]):
                 size = front_end.size(part) if index == 0 else size

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from deploy.measure.parity import parity
-from deploy.runtime.card import Accuracy, Quality
+from deploy.runtime.card import Accuracy, Quality, seen_outputs, without_state
 from deploy.runtime.errors import DeployError
 from deploy.tasks import TASKS
 from deploy.tasks.predictions import LEAST_SCORE, predictions
@@ -80,7 +80,12 @@ def compare(
     return {
         "quality": quality,
         "parity": parity(names, keras, deployed),
-        "agreement": TASKS[card["task"]].agreement(card, class_names, keras, deployed),
+        "agreement": TASKS[card["task"]].agreement(
+            without_state(card),
+            class_names,
+            seen_outputs(card, keras),
+            seen_outputs(card, deployed),
+        ),
         "layers": [],
         "costly": [],
         "kept": None,
@@ -101,7 +106,7 @@ def measure(
             a metric that gives no finite number.
     """
     if metric is None:
-        return _own_metric(card)(card, ground_truth, outputs)
+        return _own_metric(card)(without_state(card), ground_truth, seen_outputs(card, outputs))
     is_sized = hasattr(ground_truth, "__len__")
     received = len(ground_truth) if is_sized else type(ground_truth).__name__
     if received != len(outputs[0]):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from deploy.runtime.card import without_state
+from deploy.runtime.card import seen_outputs, without_state
 from deploy.runtime.tasks import find_task
 
 # Average precision counts what a device would not show: a metric of detectors gets all that scores
@@ -47,8 +47,7 @@ def predictions(
         score_threshold: of detectors, another one than the card's.
     """
     task, seen = find_task(card["task"]), without_state(card)
-    carried = {pair[0] for pair in (card.get("state") or {}).get("tensors", ())}
-    shown = [output for index, output in enumerate(outputs) if index not in carried]
+    shown = seen_outputs(card, outputs)
     shape = seen["inputs"][0]["shape"]
     size = (int(shape[1]), int(shape[2])) if len(shape) > 2 else (0, 0)
 

@@ -8,6 +8,7 @@ prepares examples in training, in calibration and on the device. A new kind is a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -31,7 +32,8 @@ class FrontEndModule(Protocol):
         """The example in a file, as `to_array` takes it."""
 
     def is_raw(self, example: Any, shape: Sequence[int]) -> bool:
-        """Whether `example` is one for `to_array`, and no array that is ready for the model."""
+        """Whether `example` is one for `to_array`, and no array that is ready for the model. Where
+        that is a string, files are named by a `Path`."""
 
     def size(self, example: Any) -> tuple[int, int]:
         """Height and width of an image, in which boxes and maps are given; (0, 0) of others."""
@@ -80,8 +82,8 @@ def prepare(example: Any, front_end: Mapping[str, Any], shape: Sequence[int]) ->
         DeployError: an unknown kind, a file that can't be read, or an example of another kind.
     """
     module = find_front_end({"name": "example", "front_end": front_end})
-    if isinstance(example, str):
-        example = module.open_file(example)
+    if isinstance(example, str | Path) and not module.is_raw(example, tuple(shape)):
+        example = module.open_file(str(example))
     if module.is_raw(example, tuple(shape)):
         return module.to_array(example, front_end, tuple(shape))
     return np.asarray(example)

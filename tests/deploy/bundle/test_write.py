@@ -2,13 +2,18 @@
 
 import json
 import os
+import shutil
 
 import keras
 import pytest
 
 import deploy
-from deploy.bundle.card_text import table
-from deploy.bundle.write import check_labels, check_output, write_bundle
+from deploy.bundle.write import (
+    check_class_names,
+    check_output,
+    write_bundle,
+    write_bundles,
+)
 
 
 @pytest.fixture
@@ -20,14 +25,14 @@ def export(model, out, **options):
     return deploy.export(model, "cpu-float", out=out, verbose=0, **options)
 
 
-def test_an_existing_folder_is_kept_unless_it_is_a_bundle_to_overwrite(model, tmp_path):
+def test_an_existing_folder_is_kept_unless_it_is_a_bundle_to_overwrite(model, dense, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
     for overwrite in (False, True):
         with pytest.raises(deploy.DeployError, match="which exists"):
             export(model, tmp_path / "mine", overwrite=overwrite)
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["letter.txt"]
-    export(model, tmp_path / "bundle")
+    shutil.copytree(dense, tmp_path / "bundle")
     with pytest.raises(deploy.DeployError, match="which exists"):
         export(model, tmp_path / "bundle")
     (tmp_path / "bundle" / "old.txt").write_text("old")
@@ -36,8 +41,8 @@ def test_an_existing_folder_is_kept_unless_it_is_a_bundle_to_overwrite(model, tm
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle", "mine"]
 
 
-def test_a_model_is_never_overwritten_by_its_own_bundle(model, tmp_path):
-    export(model, tmp_path / "bundle")
+def test_a_model_is_never_overwritten_by_its_own_bundle(dense, tmp_path):
+    shutil.copytree(dense, tmp_path / "bundle")
     with pytest.raises(deploy.DeployError, match="a model outside the bundle"):
         export(tmp_path / "bundle" / "model.keras", tmp_path / "bundle", overwrite=True)
     assert (tmp_path / "bundle" / "model.keras").is_file()
@@ -53,8 +58,8 @@ def test_a_name_that_no_folder_can_have_is_refused_and_nothing_is_made(name, mod
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_a_link_is_never_replaced(model, tmp_path):
-    export(model, tmp_path / "bundle")
+def test_a_link_is_never_replaced(model, dense, tmp_path):
+    shutil.copytree(dense, tmp_path / "bundle")
     (tmp_path / "link").symlink_to(tmp_path / "bundle")
     with pytest.raises(deploy.DeployError, match="which exists"):
         export(model, tmp_path / "link", overwrite=True)
@@ -74,17 +79,17 @@ def test_a_folder_without_permission_is_refused(tmp_path):
         check_output(tmp_path / "locked" / "bundle", overwrite=False, model=None)
 
 
-def test_a_failure_leaves_nothing(model, exported, tmp_path):
+def test_a_failure_leaves_nothing(model, dense, tmp_path):
     with pytest.raises(deploy.DeployError, match="expected 2 labels.*received 3"):
-        export(model, tmp_path / "bundle", labels=["a", "b", "c"])
-    card = json.loads((exported("convnet", "cpu") / "card.json").read_text("utf-8"))
+        export(model, tmp_path / "bundle", class_names=["a", "b", "c"])
+    card = json.loads((dense / "card.json").read_text("utf-8"))
     with pytest.raises(deploy.DeployError, match="could not write the bundle"):
-        write_bundle(tmp_path / "bundle", card, [], {"no/such/folder": b""})
+        write_bundle(tmp_path / "bundle", card, [], {"no/such/folder/file": b""})
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
-    ("labels", "message"),
+    ("class_names", "message"),
     [
         (["a", "a"], "received 'a' 2 times"),
         (["a", ""], "received '' 1 times"),
@@ -92,38 +97,32 @@ def test_a_failure_leaves_nothing(model, exported, tmp_path):
         ("missing.txt", "received 'missing.txt'"),
     ],
 )
-def test_doubtful_labels_are_refused(labels, message):
+def test_doubtful_class_names_are_refused(class_names, message):
     with pytest.raises(deploy.DeployError, match=message):
-        check_labels(labels)
+        check_class_names(class_names)
 
 
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_labels_come_from_a_file(mark, end, tmp_path):
+def test_class_names_come_from_a_file(mark, end, tmp_path):
     (tmp_path / "labels.txt").write_bytes(f"{mark}bouée{end}chat noir{end}".encode())
-    assert check_labels(str(tmp_path / "labels.txt")) == ["bouée", "chat noir"]
+    assert check_class_names(str(tmp_path / "labels.txt")) == ["bouée", "chat noir"]
 
 
 @pytest.mark.parametrize("content", [b"", "bouée".encode("latin-1")])
-def test_a_file_without_labels_is_refused(content, tmp_path):
+def test_a_file_without_class_names_is_refused(content, tmp_path):
     (tmp_path / "labels.txt").write_bytes(content)
-    with pytest.raises(deploy.DeployError, match="one label a line"):
-        check_labels(tmp_path / "labels.txt")
+    with pytest.raises(deploy.DeployError, match="one class name a line"):
+        check_class_names(tmp_path / "labels.txt")
 
 
-def test_the_table_lines_up():
-    card = {
-        "target": "cpu",
-        "scheme": "int8",
-        "quality": {"metric": "accuracy", "keras": 0.9312, "deployed": 0.93, "examples": 10},
-        "size_bytes": 12345,
-        "latency_ms": {"median": 0.0512},
-        "memory": None,
-    }
-    micro = card | {"target": "cortex-m", "quality": None, "memory": {"arena_bytes": 30240}}
-    lines = table([card, micro]).splitlines()
-    assert len({len(line) for line in lines}) == 1
-    assert [cell.strip() for cell in lines[2].split("|")[1:-1]] == [
-        "cpu", "int8", "93.12 %", "93.00 %", "12.3 kB", "0.051 ms", "–",
-    ]  # fmt: skip
-    assert "30.2 kB" in lines[3]
+def test_several_bundles_are_written_whole_or_not_at_all(dense, tmp_path):
+    card = json.loads((dense / "card.json").read_text("utf-8"))
+    bundles = {name: (card, [], {"model.tflite": b"1"}) for name in ("encoder", "decoder")}
+    write_bundles(tmp_path / "both", bundles)
+    assert (tmp_path / "both" / "decoder" / "model.tflite").read_bytes() == b"1"
+    assert json.loads((tmp_path / "both" / "card.json").read_text()) == {"models": list(bundles)}
+    bundles["decoder"] = (card, [], {"no/such/folder/file": b""})
+    with pytest.raises(deploy.DeployError, match="could not write the bundle"):
+        write_bundles(tmp_path / "half", bundles)
+    assert [path.name for path in tmp_path.iterdir()] == ["both"]

@@ -14,6 +14,7 @@ import deploy
 from deploy import runtime
 from tests.deploy.mlperf_tiny import MLPERF_TINY
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[3]
 
 
@@ -63,33 +64,6 @@ def test_a_keras_2_file_goes_to_an_npu(name, tmp_path):
     assert all(result["passed"] for result in runtime.selftest(tmp_path / "bundle"))
 
 
-def recurrent(layer):
-    keras.utils.set_random_seed(4)
-    x = keras.Input((20, 6))
-    return keras.Model(x, keras.layers.Dense(5, activation="softmax")(layer(x)))
-
-
-@pytest.mark.parametrize("target", ["cpu", "cortex-m"])
-@pytest.mark.parametrize(
-    ("layer", "operator", "count"),
-    [
-        (keras.layers.LSTM(16), "UNIDIRECTIONAL_SEQUENCE_LSTM", 1),
-        (keras.layers.Bidirectional(keras.layers.GRU(8)), "FULLY_CONNECTED", 2 * (2 * 20 - 1) + 1),
-    ],
-    ids=["lstm", "bidirectional_gru"],
-)
-def test_a_recurrent_model_goes_to_int8(layer, operator, count, target, tmp_path):
-    recurrent(layer).save(tmp_path / "model.keras")
-    examples = np.random.default_rng(0).normal(size=(128, 20, 6)).astype("float32")
-    out = tmp_path / "bundle"
-    card = deploy.export(tmp_path / "model.keras", target, out=out, calibration=examples, verbose=0)
-    assert card["scheme"] == "int8"
-    assert card["ops"][operator] == count
-    assert "WHILE" not in card["ops"]
-    assert card["parity"]["sqnr_db"] > 25
-    assert all(result["passed"] for result in runtime.selftest(out))
-
-
 @pytest.mark.parametrize("target", ["cortex-m", "ethos-u55-128"])
 def test_an_embedding_goes_to_int8(target, tmp_path):
     keras.utils.set_random_seed(4)
@@ -117,9 +91,9 @@ def test_a_detector_of_keras_cv_goes_to_an_npu(tmp_path):
     detector = keras_cv.models.YOLOV8Detector(
         num_classes=3, bounding_box_format="xyxy", backbone=backbone, fpn_depth=1
     )
-    pictures = np.random.default_rng(0).uniform(0, 255, (16, 128, 128, 3)).astype("float32")
+    images = np.random.default_rng(0).uniform(0, 255, (16, 128, 128, 3)).astype("float32")
     out = tmp_path / "bundle"
-    card = deploy.export(detector, "ethos-u55-256", out=out, calibration=pictures, verbose=0)
+    card = deploy.export(detector, "ethos-u55-256", out=out, calibration=images, verbose=0)
     boxes, scores = card["outputs"]
     assert (boxes["name"], boxes["shape"]) == ("boxes", [1, 336, 64])
     assert (scores["name"], scores["shape"]) == ("classes", [1, 336, 3])

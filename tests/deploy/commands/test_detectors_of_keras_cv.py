@@ -1,13 +1,15 @@
-"""keras-cv's own detectors, as functional models of one picture."""
+"""keras-cv's own detectors, as functional models of one image."""
 
 import keras
 import numpy as np
 import pytest
-from deploy.tasks.answers import answers
 
 import deploy
 from deploy import runtime
 from deploy.load.readers import load
+from deploy.tasks.predictions import predictions
+
+pytestmark = pytest.mark.slow
 
 
 def yolo_v8(keras_cv):
@@ -62,7 +64,7 @@ def test_a_detector_of_keras_cv_is_exported(build, tmp_path):
     scores = model.predict(x, verbose=0)["scores"]
     if facts["activation"] == "linear":
         scores = 1 / (1 + np.exp(-scores))
-    # The likeliest of an untrained network.
+    # The highest-scoring of an untrained network.
     threshold = float(np.quantile(scores.max(axis=2), 0.95))
     facts |= {"boxes": "boxes", "scores": "scores", "score_threshold": threshold}
     facts |= {"iou_threshold": 0.6, "max_detections": 50}
@@ -71,12 +73,12 @@ def test_a_detector_of_keras_cv_is_exported(build, tmp_path):
         "cpu-float",
         out=tmp_path / "bundle",
         calibration=x,
-        detector=facts,
+        task=facts,
         verbose=0,
     )
     assert card["task"] == "detection" and card["detector"]["format"] == facts["format"]
     received = runtime.load(tmp_path / "bundle").predict(x)
-    expected = answers(card, load(model).predict([x]), [])
+    expected = predictions(card, load(model).predict([x]), [])
     for one, other in zip(received, expected, strict=True):
         assert len(one["scores"]) == len(other["scores"]) > 0
         np.testing.assert_allclose(one["scores"], other["scores"], atol=1e-5)

@@ -1,5 +1,6 @@
 """Every builder on every target: the deployed model gives what the Keras model gives."""
 
+import hashlib
 import json
 from collections import Counter
 
@@ -10,6 +11,10 @@ import tf_keras
 
 import deploy
 from deploy import runtime
+from deploy.load.readers import load as load_source
+from deploy.measure.interpreters import run_deployed
+from deploy.measure.parity import parity
+from deploy.runtime.card import read_card
 from deploy.targets import TARGETS
 from tests.conftest import BUILDERS
 
@@ -42,21 +47,23 @@ def case(request, exported):
 def test_the_deployed_model_gives_what_keras_gives(case, trained, digits):
     builder, target, folder, card = case
     expected = keras.saving.load_model(trained(builder)).predict(digits.test[0], verbose=0)
-    answers = runtime.load(folder).predict(digits.test[0])
-    received = np.array([answer["probabilities"] for answer in answers])
+    predictions = runtime.load(folder).predict(digits.test[0])
+    received = np.array([prediction["probabilities"] for prediction in predictions])
     error, points = ALLOWED[target]
     assert np.abs(received - expected).max() <= error
-    truth = digits.test[1]
+    ground_truth = digits.test[1]
     accuracy = {
-        "keras": np.mean(expected.argmax(1) == truth),
-        "deployed": np.mean(received.argmax(1) == truth),
+        "keras": np.mean(expected.argmax(1) == ground_truth),
+        "deployed": np.mean(received.argmax(1) == ground_truth),
     }
     assert accuracy["keras"] > 0.95
     assert 100 * (accuracy["keras"] - accuracy["deployed"]) <= points + 1e-9
     assert card["quality"]["keras"] == pytest.approx(accuracy["keras"])
     # LiteRT Micro, on which the card's figure was measured, may round a tie the other way.
-    assert card["quality"]["deployed"] == pytest.approx(accuracy["deployed"], abs=1.1 / len(truth))
-    assert card["quality"]["examples"] == len(truth) == 360
+    assert card["quality"]["deployed"] == pytest.approx(
+        accuracy["deployed"], abs=1.1 / len(ground_truth)
+    )
+    assert card["quality"]["examples"] == len(ground_truth) == 360
     assert card["parity"]["max_abs_error"] <= error
 
 
@@ -83,7 +90,7 @@ def test_the_card_tells_all(case, digits):
     assert card["latency_ms"].keys() >= {"median", "p95", "threads", "runtime", "cpu"}
     assert 0 < card["latency_ms"]["median"] <= card["latency_ms"]["p95"]
     assert card["tools"].keys() >= {"tensorflow", "keras", "ai-edge-litert", "numpy"}
-    assert (folder / "labels.txt").read_text().split() == digits.labels
+    assert (folder / "labels.txt").read_text().split() == digits.class_names
     assert f"`{target}`" in (folder / "card.md").read_text("utf-8")
     integer = TARGETS[target].scheme == "int8"
     for tensor in card["inputs"] + card["outputs"]:
@@ -131,14 +138,14 @@ def two_classes():
 
 
 @pytest.mark.parametrize(
-    ("build", "labels", "activation"),
+    ("build", "class_names", "activation"),
     [
         (logits, ["a", "b", "c"], "linear"),
         (two_classes, ["no", "yes"], "sigmoid"),
         (logits, None, None),
     ],
 )
-def test_what_the_model_ends_in_is_understood(build, labels, activation, tmp_path):
+def test_what_the_model_ends_in_is_understood(build, class_names, activation, tmp_path):
     model = build()
     x = np.random.default_rng(0).normal(size=(50, 4)).astype("float32")
     out = model.predict(x, verbose=0)
@@ -153,7 +160,7 @@ def test_what_the_model_ends_in_is_understood(build, labels, activation, tmp_pat
         model,
         "cpu-float",
         out=tmp_path / "bundle",
-        labels=labels,
+        class_names=class_names,
         test=(x, y),
         verbose=0,
     )
@@ -161,15 +168,17 @@ def test_what_the_model_ends_in_is_understood(build, labels, activation, tmp_pat
     # A model in memory is kept with its bundle, so that `verify` finds it.
     assert (tmp_path / "bundle" / "model.keras").is_file()
     assert deploy.verify(tmp_path / "bundle", (x, y))["passed"]
-    answers = runtime.load(tmp_path / "bundle").predict(x)
+    predictions = runtime.load(tmp_path / "bundle").predict(x)
     if activation is None:
         assert card["quality"]["metric"] == "mean_absolute_error"
-        np.testing.assert_allclose([a["outputs"]["logits"] for a in answers], out, atol=1e-5)
+        np.testing.assert_allclose([a["outputs"]["logits"] for a in predictions], out, atol=1e-5)
         return
     assert card["quality"] == {"metric": "accuracy", "keras": 1.0, "deployed": 1.0, "examples": 50}
-    assert [answer["label"] for answer in answers] == [labels[index] for index in y]
-    np.testing.assert_allclose([a["probabilities"].sum() for a in answers], 1, atol=1e-6)
-    assert len(Counter(answer["label"] for answer in answers)) > 1
+    assert [prediction["label"] for prediction in predictions] == [
+        class_names[index] for index in y
+    ]
+    np.testing.assert_allclose([a["probabilities"].sum() for a in predictions], 1, atol=1e-6)
+    assert len(Counter(prediction["label"] for prediction in predictions)) > 1
 
 
 RECURRENT = {"LSTM": keras.layers.LSTM, "GRU": keras.layers.GRU}
@@ -185,19 +194,31 @@ def test_a_recurrent_model_goes_where_it_can(layer, target, tmp_path):
     assert runtime.selftest(tmp_path / "bundle")[0]["passed"]
 
 
+# Layer → the operator that it becomes, and how many of them there are.
+IN_INT8 = {
+    "lstm": (lambda: keras.layers.LSTM(8), "UNIDIRECTIONAL_SEQUENCE_LSTM", 1),
+    "bidirectional_gru": (
+        lambda: keras.layers.Bidirectional(keras.layers.GRU(4)),
+        "FULLY_CONNECTED",
+        2 * (2 * 6 - 1) + 1,
+    ),
+}
+
+
 @pytest.mark.parametrize("target", ["cpu", "cortex-m"])
-def test_a_recurrent_model_goes_to_int8(target, tmp_path):
+@pytest.mark.parametrize(("layer", "operator", "count"), IN_INT8.values(), ids=IN_INT8)
+def test_a_recurrent_model_goes_to_int8(layer, operator, count, target, tmp_path):
     keras.utils.set_random_seed(5)
-    model = keras.Sequential(
-        [keras.Input((6, 4)), keras.layers.LSTM(8), keras.layers.Dense(2)], name="memory"
-    )
-    data = np.random.default_rng(0).normal(size=(80, 6, 4)).astype("float32")
-    card = deploy.export(model, target, out=tmp_path / "bundle", calibration=data, verbose=0)
-    assert card["ops"]["UNIDIRECTIONAL_SEQUENCE_LSTM"] == 1
+    model = keras.Sequential([keras.Input((6, 4)), layer(), keras.layers.Dense(2)], name="memory")
+    model.save(tmp_path / "model.keras")
+    data, out = np.random.default_rng(0).normal(size=(80, 6, 4)).astype("float32"), tmp_path / "b"
+    card = deploy.export(tmp_path / "model.keras", target, out=out, calibration=data, verbose=0)
+    assert card["scheme"] == "int8"
+    assert card["ops"][operator] == count and "WHILE" not in card["ops"]
     assert card["parity"]["sqnr_db"] > 25
     # One example after another: no state is left from the one before.
-    assert runtime.selftest(tmp_path / "bundle")[0]["max_difference"] <= 1
-    assert deploy.verify(tmp_path / "bundle", (data, None))["passed"]
+    assert runtime.selftest(out)[0]["max_difference"] <= 1
+    assert deploy.verify(out, (data, None))["passed"]
 
 
 def test_a_masked_recurrent_model_is_refused_in_int8_with_its_layer(tmp_path):
@@ -243,7 +264,7 @@ def test_a_saved_model_goes_all_the_way(units, tmp_path):
         out=tmp_path / "bundle",
         calibration=x,
         test=(x, y),
-        labels=["a", "b", "c"][: max(2, units)],
+        class_names=["a", "b", "c"][: max(2, units)],
         verbose=0,
     )
     assert card["activation"] == activation
@@ -252,40 +273,6 @@ def test_a_saved_model_goes_all_the_way(units, tmp_path):
     (tmp_path / "saved" / "variables" / "extra").write_text("changed")
     with pytest.raises(deploy.DeployError, match="received another one"):
         deploy.verify(tmp_path / "bundle", (x, y))
-
-
-PIXELS = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3)).astype("float32")
-RESCALING = keras.layers.Rescaling
-
-
-@pytest.mark.parametrize(
-    ("layers", "calibration", "pixels"),
-    [
-        ([RESCALING(1 / 255)], None, [0, 255]),
-        ([keras.Sequential([keras.Input((8, 8, 3)), RESCALING(1 / 255)])], None, [0, 255]),
-        ([], PIXELS, [0, 255]),
-        ([], PIXELS / 255, [0, 1]),
-        ([], PIXELS / 127.5 - 1, [-1, 1]),
-        ([], PIXELS - 120, None),
-        ([], None, None),
-    ],
-)
-def test_the_units_of_a_picture_are_known_or_pictures_refused(
-    layers, calibration, pixels, tmp_path
-):
-    model = keras.Sequential([keras.Input((8, 8, 3)), *layers, keras.layers.Conv2D(2, 3)])
-    out = tmp_path / "bundle"
-    deploy.export(model, "cpu-float", out=out, calibration=calibration, verbose=0)
-    device = runtime.load(out)
-    assert device.card["inputs"][0]["pixels"] == pixels
-    frame = np.full((20, 20, 3), 255, "uint8")
-    if pixels is None:
-        with pytest.raises(deploy.DeployError, match="black and white is not known"):
-            device.predict(frame)
-        return
-    answer = device.predict(frame)["outputs"].values()
-    expected = model.predict(np.full((1, 8, 8, 3), float(pixels[1])), verbose=0)
-    np.testing.assert_allclose(next(iter(answer)), expected[0], rtol=1e-4, atol=1e-4)
 
 
 def test_a_model_of_several_inputs_goes_all_the_way(tmp_path):
@@ -304,9 +291,25 @@ def test_a_model_of_several_inputs_goes_all_the_way(tmp_path):
         card = deploy.export(model, target, out=out, calibration=data, verbose=0)
         assert [entry["name"] for entry in card["outputs"]] == ["out3", "out2"]
         assert card["parity"]["sqnr_db"] > 30
-        answer = runtime.load(out).predict({name: array[0] for name, array in data.items()})
+        prediction = runtime.load(out).predict({name: array[0] for name, array in data.items()})
         expected = model.predict({name: array[:1] for name, array in data.items()}, verbose=0)
         for name, values in zip(("out3", "out2"), expected, strict=True):
-            np.testing.assert_allclose(answer["outputs"][name], values[0], atol=0.05)
+            np.testing.assert_allclose(prediction["outputs"][name], values[0], atol=0.05)
     assert deploy.verify(out, (data, None), min_sqnr=30)["passed"]
     assert not deploy.verify(out, (data, None), min_sqnr=90)["passed"]
+
+
+@pytest.mark.parametrize("target", ["cpu", "coral", "mobile"])
+def test_what_is_shipped_is_what_was_verified(target, exported, trained, digits):
+    if target == "mobile":
+        pytest.importorskip("mediapipe")
+    folder = exported("convnet", target)
+    card, content = read_card(folder), (folder / "model.tflite").read_bytes()
+    assert hashlib.sha256(content).hexdigest() == card["sha256"]
+    assert len(content) == card["size_bytes"]
+    # MediaPipe's metadata are in the file that was compared with Keras.
+    assert (b"TFLITE_METADATA" in content) == (target == "mobile")
+    received, _ = run_deployed(content, card, "litert", [digits.test[0].astype("float32")])
+    expected = load_source(trained("convnet")).predict([digits.test[0]])
+    measured = parity([card["outputs"][0]["name"]], expected, received)
+    assert card["parity"] == measured | {"data": "test data"}

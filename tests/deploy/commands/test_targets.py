@@ -1,6 +1,7 @@
 """Which targets a model fits: real compilers on small models, and the limits of boards."""
 
 import re
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -12,7 +13,7 @@ from deploy.__main__ import main
 from deploy.boards import BOARDS, find_board
 from deploy.commands import targets as fit
 from deploy.compile.compiled import Compiled
-from deploy.convert.converter import Converted, convert
+from deploy.convert.converter import Conversions, Converted
 from deploy.load.readers import load as load_source
 from deploy.measure.interpreters import micro_arena
 from deploy.quantize.calibration import random_examples
@@ -56,30 +57,29 @@ def only(monkeypatch):
 
 
 @pytest.fixture
-def once(monkeypatch):
-    """What `fits` converted, by scheme; a scheme asked for again in the test is not done again."""
-    converted = {}
+def converted(monkeypatch):
+    """`converted(scheme)`: the flatbuffer that `check_targets` made last."""
+    made = []
 
-    def convert_once(source, scheme, calibration):
-        if scheme not in converted:
-            converted[scheme] = convert(source, scheme, calibration)
-        return converted[scheme]
+    def remember(source, examples):
+        made.append(Conversions(source, examples))
+        return made[-1]
 
-    monkeypatch.setattr(fit, "convert", convert_once)
-    return converted
+    monkeypatch.setattr(fit, "Conversions", remember)
+    return lambda scheme: made[-1].to(scheme).content
 
 
-def test_a_small_model_fits_every_kind_of_target(only, once, capsys):
+def test_a_small_model_fits_every_kind_of_target(only, converted, capsys):
     names = ("cpu", "cpu-float", "mobile", "coral", "cortex-m", "ethos-u55-128", "ethos-u65-256")
     only(*names)
     model = small()
-    verdicts = by_target(deploy.fits(model))
+    verdicts = by_target(deploy.check_targets(model))
     assert list(verdicts) == list(names)
     assert all(verdict.fits for verdict in verdicts.values())
     assert verdicts["cpu"].ram is None
-    assert verdicts["cpu-float"].store == len(once["float32"].content)
-    assert verdicts["cpu"].store == verdicts["cortex-m"].store == len(once["int8"].content)
-    assert verdicts["cortex-m"].ram == micro_arena(once["int8"].content)
+    assert verdicts["cpu-float"].store == len(converted("float32"))
+    assert verdicts["cpu"].store == verdicts["cortex-m"].store == len(converted("int8"))
+    assert verdicts["cortex-m"].ram == micro_arena(converted("int8"))
     assert "cycles" in verdicts["ethos-u55-128"].text
     assert verdicts["ethos-u65-256"].text.startswith("SRAM ")
     lines = capsys.readouterr().out.splitlines()
@@ -88,10 +88,10 @@ def test_a_small_model_fits_every_kind_of_target(only, once, capsys):
     assert [line.split()[:2] for line in lines[2:]] == [[name, "yes"] for name in names]
 
 
-def test_the_operator_that_stops_a_model_is_named(only, once, capsys):
+def test_the_operator_that_stops_a_model_is_named(only, capsys):
     only("cortex-m", "ethos-u55-128", "ethos-u65-256", "coral")
     model = largest()
-    verdicts = by_target(deploy.fits(model, verbose=0))
+    verdicts = by_target(deploy.check_targets(model, verbose=0))
     assert not verdicts["cortex-m"].fits
     assert "LiteRT Micro has, received TOPK_V2" in verdicts["cortex-m"].text
     assert not verdicts["ethos-u55-128"].fits
@@ -101,7 +101,7 @@ def test_the_operator_that_stops_a_model_is_named(only, once, capsys):
     assert verdicts["coral"].fits
     assert "; 1 operator on the CPU: TOPK_V2 '" in verdicts["coral"].text
     # Linux runs on that board, and LiteRT has the operator.
-    (verdict,) = deploy.fits(model, board="imx93", verbose=0)
+    (verdict,) = deploy.check_targets(model, board="imx93", verbose=0)
     assert verdict.target == "ethos-u65-256" and verdict.fits
     assert "TOPK_V2 '" in verdict.text and "(Unsupported opType)" in verdict.text
     assert capsys.readouterr().out == ""
@@ -110,7 +110,7 @@ def test_the_operator_that_stops_a_model_is_named(only, once, capsys):
 def test_what_can_not_be_converted_is_a_verdict(only):
     only("cpu-float")
     inputs = keras.Input((4, 4))
-    (verdict,) = deploy.fits(keras.Model(inputs, keras.ops.qr(inputs)[0]), verbose=0)
+    (verdict,) = deploy.check_targets(keras.Model(inputs, keras.ops.qr(inputs)[0]), verbose=0)
     assert not verdict.fits
     assert "Qr" in verdict.text
 
@@ -135,11 +135,14 @@ def test_what_can_not_be_converted_is_a_verdict(only):
 )  # fmt: skip
 def test_the_limits_of_a_board(board, arena, model, text, only, monkeypatch):
     only("cortex-m")
-    monkeypatch.setattr(fit, "convert", lambda *_: Converted(bytes(model), b"", None))
+    made = SimpleNamespace(to=lambda scheme: Converted(bytes(model), b"", None))
+    monkeypatch.setattr(fit, "Conversions", lambda *_: made)
     monkeypatch.setattr(fit, "describe", lambda *_: {})
     facts = {"memory": {"arena_bytes": arena}}
-    monkeypatch.setattr(fit, "COMPILERS", {"c-array": lambda *_: Compiled({}, facts)})
-    (verdict,) = deploy.fits(small(), board=board, verbose=0)
+    monkeypatch.setattr(
+        fit, "COMPILERS", {"c-array": SimpleNamespace(compile=lambda *_: Compiled({}, facts))}
+    )
+    (verdict,) = deploy.check_targets(small(), board=board, verbose=0)
     assert verdict.fits == (text is None)
     if text:
         assert verdict.text == text

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import deploy
 from deploy import DeployError
 from deploy.load.readers import load
 from deploy.quantize.calibration import EXAMPLES, calibrate
@@ -77,7 +78,7 @@ REFUSED = {
     "normalized twice": (PIXELS / 255.0, "received 0 to 1, of which the model's layer 'rescaling'"),
     "16 bits": (PIXELS.astype("float32") * 257, "received 0 to 65535"),
     "a constant": (np.full((9, 4, 4, 1), 7.0), "received the constant 7"),
-    "another input": ({"picture": PIXELS}, r"arrays called \['image'\], received \['picture'\]"),
+    "another input": ({"image": PIXELS}, r"arrays called \['image'\], received \['image'\]"),
     "two inputs": ([PIXELS, PIXELS], r"received \(2, 300, 4, 4, 1\)"),
     "an empty pipeline": (tf.data.Dataset.from_tensor_slices(PIXELS[:0]), "an empty pipeline"),
     "no file": ("missing.npz", "'missing.npz', which does not exist"),
@@ -134,3 +135,45 @@ def test_integers_are_asked_of_an_integer_input():
     with pytest.raises(DeployError, match="expected int32 calibration data.*received float64"):
         calibrate(np.random.default_rng(0).normal(size=(4, 6)), source)
     assert calibrate(np.arange(24).reshape(4, 6) % 9, source).arrays[0].dtype == np.int32
+
+
+def data_set(monkeypatch, shape):
+    """A TFDS set of images of another size, black and white."""
+    x = np.zeros((300, *shape), "uint8")
+    x[::2] = 255
+    pairs = tf.data.Dataset.from_tensor_slices((x, np.zeros(300, "int64")))
+    monkeypatch.setattr("tensorflow_datasets.load", lambda name, **options: pairs)
+
+
+@pytest.mark.parametrize("shape", [(6, 9, 3), (6, 9, 1)])
+@pytest.mark.parametrize(
+    ("front_end", "ends"),
+    [
+        (None, (0, 255)),
+        ({"kind": "image", "black": 0, "white": 1}, (0, 1)),
+        ({"kind": "image", "black": 1, "white": -1}, (-1, 1)),
+    ],
+)
+def test_a_data_set_of_images_goes_through_the_front_end(front_end, ends, shape, monkeypatch):
+    data_set(monkeypatch, shape)
+    calibration = calibrate("images", network(), front_end=front_end)
+    assert calibration.arrays[0].shape == (EXAMPLES, 4, 4, 1)
+    assert calibration.ranges == (ends,)
+
+
+@pytest.mark.parametrize("as_list", [False, True])
+def test_an_export_calibrates_by_the_front_end_that_it_is_told(as_list, monkeypatch, tmp_path):
+    data_set(monkeypatch, (6, 9, 3))
+    keras.utils.set_random_seed(0)
+    layers = [keras.Input((4, 4, 1)), L.Flatten(), L.Dense(2, activation="softmax")]
+    told = {"kind": "image", "black": -1, "white": 1}
+    card = deploy.export(
+        keras.Sequential(layers),
+        "cpu",
+        out=tmp_path / "bundle",
+        calibration="images",
+        front_end=[told] if as_list else told,
+        verbose=0,
+    )
+    assert card["calibration"] == {"examples": EXAMPLES, "ranges": [[-1.0, 1.0]]}
+    assert card["inputs"][0]["front_end"].items() >= told.items()

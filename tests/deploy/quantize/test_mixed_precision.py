@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import deploy
+from deploy import Quantization
 from deploy.flatbuffer import operators
 from deploy.load.layer_names import layer_name
 from deploy.load.readers import load as load_source
@@ -28,9 +29,15 @@ def uneven(trained):
     return model
 
 
-def export(model, digits, out, target, **options):
+def export(model, digits, out, target, quantization=None):
     return deploy.export(
-        model, target, out=out, calibration=digits.train[0], test=digits.test, verbose=0, **options
+        model,
+        target,
+        out=out,
+        calibration=digits.train[0],
+        quantization=quantization,
+        test=digits.test,
+        verbose=0,
     )
 
 
@@ -54,7 +61,7 @@ def test_the_costliest_operators_are_named(uneven, digits, tmp_path, capsys):
 
 @pytest.mark.parametrize("target", ["cpu", "cortex-m"])
 def test_fix_keeps_the_accuracy(uneven, digits, tmp_path, target):
-    card = export(uneven, digits, tmp_path / "bundle", target, fix=True)
+    card = export(uneven, digits, tmp_path / "bundle", target, Quantization(fix=True))
     quality, kept = card["quality"], card["kept"]
     assert 100 * (quality["keras"] - quality["deployed"]) <= 0.5
     assert 1 <= len(kept["operators"]) <= 8
@@ -78,8 +85,13 @@ def test_fix_keeps_inputs_of_uneven_size(target, tmp_path):
     dense = L.Dense(1, activation="sigmoid", name="classifier")
     model = keras.Model(inputs, dense(normalization(inputs)))
     dense.set_weights([np.array([[8.0], [0.0]]), np.zeros(1)])
-    options = dict(calibration=x[:200], test=(x[200:], y[200:]), labels=["no", "yes"], verbose=0)
-    card = deploy.export(model, target, out=tmp_path / "b", fix=True, **options)
+    options = dict(
+        quantization=Quantization(fix=True),
+        calibration=x[:200],
+        test=(x[200:], y[200:]),
+        class_names=["no", "yes"],
+    )
+    card = deploy.export(model, target, out=tmp_path / "b", verbose=0, **options)
     assert card["kept"]["before"]["deployed"] < 0.7
     assert card["quality"]["keras"] == 1.0 and card["quality"]["deployed"] > 0.99
     assert card["inputs"][0]["dtype"] == "float32"
@@ -91,7 +103,7 @@ def test_fix_keeps_inputs_of_uneven_size(target, tmp_path):
 
 def test_layers_with_a_scheme_of_their_own(trained, digits, tmp_path):
     chosen = {"stage2_block1_conv": "float32", "classifier": "int16"}
-    card = export(trained("convnet"), digits, tmp_path / "b", "cpu", mixed=chosen)
+    card = export(trained("convnet"), digits, tmp_path / "b", "cpu", Quantization(mixed=chosen))
     found = operators((tmp_path / "b" / "model.tflite").read_bytes())
     dtypes = [operator.results[0].dtype for operator in found if operator.name == "CONV_2D"]
     assert dtypes == ["int8", "float32", "int8", "int8", "int8", "int8"]
@@ -116,12 +128,12 @@ def test_layers_that_are_not_there_or_not_allowed(
     trained, digits, tmp_path, target, mixed, message
 ):
     with pytest.raises(deploy.DeployError) as caught:
-        export(trained("convnet"), digits, tmp_path / "b", target, mixed=mixed)
+        export(trained("convnet"), digits, tmp_path / "b", target, Quantization(mixed=mixed))
     assert message in str(caught.value)
 
 
 def test_a_target_without_exceptions_keeps_its_integers(uneven, digits, tmp_path):
-    card = export(uneven, digits, tmp_path / "bundle", "coral", fix=True)
+    card = export(uneven, digits, tmp_path / "bundle", "coral", Quantization(fix=True))
     assert card["kept"] is None
     assert card["costly"]
 
@@ -136,7 +148,7 @@ def test_the_converters_models_name_their_noisiest_operators(uneven, digits, tmp
         out=tmp_path / "bundle",
         calibration=digits.train[0],
         test=digits.test,
-        fix=True,
+        quantization=Quantization(fix=True),
     )
     assert card["quantizer"] == "tensorflow"
     ratios = [entry["sqnr_db"] for entry in card["costly"]]
@@ -156,7 +168,11 @@ def test_what_is_within_the_tolerance_is_left_alone(exported):
 def test_fix_needs_a_metric(trained, digits, tmp_path):
     with pytest.raises(deploy.DeployError, match="expected test data with fix, received none"):
         deploy.export(
-            trained("convnet"), "cpu", out=tmp_path / "b", calibration=digits.train[0], fix=True
+            trained("convnet"),
+            "cpu",
+            out=tmp_path / "b",
+            calibration=digits.train[0],
+            quantization=Quantization(fix=True),
         )
 
 
@@ -166,11 +182,12 @@ def test_fix_needs_a_metric(trained, digits, tmp_path):
         (dict(tolerance=-1), "a tolerance of 0 or more points, received -1"),
         (dict(tolerance=float("nan")), "a tolerance of 0 or more points, received nan"),
         (dict(fix=True, scheme="float16"), "integer activations with fix, received float16"),
+        (dict(fix=True, mixed={"classifier": "int16"}), "either fix or mixed, received both"),
     ],
 )
 def test_options_without_a_meaning_are_refused(options, message, trained, digits, tmp_path):
     with pytest.raises(deploy.DeployError, match=message):
-        export(trained("convnet"), digits, tmp_path / "b", "cpu", **options)
+        export(trained("convnet"), digits, tmp_path / "b", "cpu", Quantization(**options))
 
 
 def test_a_single_layer_in_integers_needs_calibration(trained, tmp_path):
@@ -179,14 +196,13 @@ def test_a_single_layer_in_integers_needs_calibration(trained, tmp_path):
             trained("convnet"),
             "cpu",
             out=tmp_path / "b",
-            scheme="float32",
-            mixed={"stage1_block1_conv": "int8"},
+            quantization=Quantization("float32", {"stage1_block1_conv": "int8"}),
         )
 
 
 def test_a_scheme_that_the_target_has_not(trained, digits, tmp_path):
     with pytest.raises(deploy.DeployError, match=r"int8, int8-per-tensor for the target 'coral'"):
-        export(trained("convnet"), digits, tmp_path / "b", "coral", scheme="int16")
+        export(trained("convnet"), digits, tmp_path / "b", "coral", "int16")
 
 
 def test_the_layer_behind_a_name_of_the_graph():

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[3]
 
 
@@ -48,7 +49,7 @@ def test_an_exported_bundle_runs(device, target, exported, tmp_path):
     assert result.stdout.startswith("passed: output 'classifier', 8 examples")
 
 
-def test_a_picture_is_answered_and_drawn(device, exported, digits, tmp_path):
+def test_an_image_is_answered_and_drawn(device, exported, digits, tmp_path):
     from PIL import Image
 
     Image.fromarray(digits.test[0][0, ..., 0]).save(tmp_path / "digit.png")

@@ -4,13 +4,9 @@ import numpy as np
 import pytest
 
 from deploy import DeployError
-from deploy.runtime.boxes.decoding_config import check_detector
-from deploy.runtime.tasks.detection import detections
+from deploy.runtime.boxes.decoding_config import check_decoding_config
+from tests.deploy.runtime.detectors import CELLS, XYXY, detect
 
-COMMON = {"boxes": 0, "scores": 1, "score_threshold": 0.4, "iou_threshold": 0.6}
-COMMON |= {"max_detections": 100, "activation": "sigmoid"}
-CELLS = COMMON | {"format": "cells", "cells": 16, "strides": [8, 16]}
-XYXY = COMMON | {"format": "xyxy"}
 OUTPUTS = [{"shape": [1, 8, 4]}, {"shape": [1, 8, 2]}, {"shape": [1, 8, 5]}]
 OUTPUTS += [{"shape": [1, 4, 4, 5]}]
 MASKS = CELLS | {"coefficients": 2, "prototypes": 3}
@@ -69,17 +65,17 @@ WRONG = {
 def test_a_description_that_does_not_fit_is_refused(name):
     detector, message = WRONG[name]
     with pytest.raises(DeployError, match=message) as caught:
-        check_detector(detector, OUTPUTS, (16, 20))
+        check_decoding_config(detector, OUTPUTS, (16, 20))
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("detector", [CELLS, MASKS, DELTAS, XYXY])
 def test_a_description_that_fits_passes(detector):
-    check_detector(detector, OUTPUTS, (16, 20))
-    answer = detections(
+    check_decoding_config(detector, OUTPUTS, (16, 20))
+    prediction = detect(
         [np.full(entry["shape"][1:], 0.5, "float32") for entry in OUTPUTS],
         detector,
         (16, 20),
         (7, 9),
     )
-    assert ("masks" in answer) == ("prototypes" in detector)
+    assert ("masks" in prediction) == ("prototypes" in detector)

@@ -1,38 +1,39 @@
-"""Drawings by their pixels, and what stands on them by its words."""
+"""Drawings by their pixels."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from deploy.runtime.draw.drawing import colour, draw_detections, draw_map
-from deploy.runtime.text import count_in_words, in_words, plural
+from deploy.runtime.draw.drawing import colour, draw_detections, draw_label_map
 
 GREY = (90, 90, 90)
 
 
 def found(boxes, labels=None, names=None, masks=None):
-    """An answer with these boxes."""
+    """An prediction with these boxes."""
     count = len(boxes)
-    answer = {"boxes": np.array(boxes, "float32").reshape(-1, 4)}
-    answer |= {"scores": np.linspace(0.9, 0.5, count), "names": names or ["balloon"] * count}
-    answer["labels"] = np.array(labels if labels is not None else [0] * count, "int64")
-    return answer if masks is None else answer | {"masks": masks}
+    prediction = {"boxes": np.array(boxes, "float32").reshape(-1, 4)}
+    prediction |= {"scores": np.linspace(0.9, 0.5, count), "names": names or ["balloon"] * count}
+    prediction["labels"] = np.array(labels if labels is not None else [0] * count, "int64")
+    return prediction if masks is None else prediction | {"masks": masks}
 
 
-def pixels_of(sheet, picture):
+def pixels_of(sheet, image):
     """The part of the sheet beneath its title, float."""
-    zoom = max(1, 640 / max(picture.size))
-    height = round(picture.height * zoom)
+    zoom = max(1, 640 / max(image.size))
+    height = round(image.height * zoom)
     return np.asarray(sheet, "float32")[-height:]
 
 
 def test_a_detection_has_its_outline_where_its_box_is():
-    picture = Image.new("RGB", (640, 480), GREY)
-    answer = found([[100, 200, 300, 400], [400, 250, 500, 350]])
-    sheet = draw_detections(picture, answer, ["balloon"])
+    image = Image.new("RGB", (640, 480), GREY)
+    prediction = found([[100, 200, 300, 400], [400, 250, 500, 350]])
+    sheet = draw_detections(image, prediction, ["balloon"])
     assert sheet.width == 640 and sheet.height > 480
-    drawn = pixels_of(sheet, picture)
-    for (left, top, right, bottom), shade in zip(answer["boxes"].astype(int), (0, 1), strict=True):
+    drawn = pixels_of(sheet, image)
+    for (left, top, right, bottom), shade in zip(
+        prediction["boxes"].astype(int), (0, 1), strict=True
+    ):
         middle = (left + right) // 2, (top + bottom) // 2
         for y, x in (
             (middle[1], left),
@@ -46,18 +47,18 @@ def test_a_detection_has_its_outline_where_its_box_is():
         assert tuple(drawn[bottom + 3, middle[0]]) == GREY
         # The name on its colour, right above the box.
         tag = drawn[top - 15 : top - 2, left + 2 : left + 60].reshape(-1, 3)
-        share = (tag == colour(shade)).all(axis=1).mean()
-        assert 0.4 < share < 0.95
+        fraction = (tag == colour(shade)).all(axis=1).mean()
+        assert 0.4 < fraction < 0.95
     assert (drawn[:150] == GREY).all()
 
 
 def test_colours_are_by_object_for_one_class_and_by_class_for_several():
-    picture = Image.new("RGB", (640, 640), GREY)
+    image = Image.new("RGB", (640, 640), GREY)
     boxes = [[50, 100, 150, 200], [250, 100, 350, 200], [450, 300, 550, 400]]
-    one = pixels_of(draw_detections(picture, found(boxes), ["balloon"]), picture)
+    one = pixels_of(draw_detections(image, found(boxes), ["balloon"]), image)
     names = ["wbc", "rbc", "wbc"]
-    answer = found(boxes, [1, 0, 1], names)
-    several = pixels_of(draw_detections(picture, answer, ["rbc", "wbc"]), picture)
+    prediction = found(boxes, [1, 0, 1], names)
+    several = pixels_of(draw_detections(image, prediction, ["rbc", "wbc"]), image)
     places = [(200, 100), (200, 300), (400, 500)]
     assert [tuple(one[place]) for place in places] == [colour(0), colour(1), colour(2)]
     assert [tuple(several[place]) for place in places] == [colour(1), colour(0), colour(1)]
@@ -71,13 +72,13 @@ def test_the_first_colours_are_far_apart():
 
 
 def test_masks_are_tinted_inside_and_full_at_their_border():
-    picture = Image.new("RGB", (640, 640), GREY)
+    image = Image.new("RGB", (640, 640), GREY)
     masks = np.zeros((2, 640, 640), bool)
     masks[0, 200:300, 100:200] = True
-    # The second lies half beneath the first, which is likelier.
+    # The second lies half beneath the first, which is higher-scoring.
     masks[1, 250:350, 100:200] = True
-    answer = found([[400, 500, 450, 550], [500, 500, 550, 550]], masks=masks)
-    drawn = pixels_of(draw_detections(picture, answer, ["balloon"]), picture)
+    prediction = found([[400, 500, 450, 550], [500, 500, 550, 550]], masks=masks)
+    drawn = pixels_of(draw_detections(image, prediction, ["balloon"]), image)
     halves = [(np.array(colour(index)) + GREY) / 2 for index in range(2)]
     np.testing.assert_allclose(drawn[230, 190], halves[0], atol=0.5)
     np.testing.assert_allclose(drawn[280, 190], halves[0], atol=0.5)
@@ -86,7 +87,7 @@ def test_masks_are_tinted_inside_and_full_at_their_border():
     assert tuple(drawn[400, 150]) == GREY
 
 
-def test_small_pictures_are_enlarged_and_large_ones_are_not():
+def test_small_images_are_enlarged_and_large_ones_are_not():
     small, large = Image.new("RGB", (32, 64), GREY), Image.new("RGB", (1200, 2400), GREY)
     drawn = pixels_of(draw_detections(small, found([[8, 16, 24, 48]]), ["balloon"]), small)
     assert drawn.shape == (640, 320, 3)
@@ -99,33 +100,33 @@ def test_small_pictures_are_enlarged_and_large_ones_are_not():
 
 
 def test_names_hide_neither_each_other_nor_the_title():
-    picture = Image.new("RGB", (640, 640), GREY)
-    # All at the same place, the first ones at the picture's edge.
+    image = Image.new("RGB", (640, 640), GREY)
+    # All at the same place, the first ones at the image's edge.
     boxes = [[0, 0, 200, 100], [0, 0, 210, 110], [0, 0, 220, 120]]
-    answer = found(boxes, [0, 1, 2], ["one", "two", "three"])
-    sheet = draw_detections(picture, answer, ["one", "two", "three"])
+    prediction = found(boxes, [0, 1, 2], ["one", "two", "three"])
+    sheet = draw_detections(image, prediction, ["one", "two", "three"])
     title = np.asarray(sheet, "float32")[: sheet.height - 640]
     assert (title[0] > 240).all() and (title.min(axis=2) < 100).any()
     assert not any((title == colour(index)).all(axis=2).any() for index in range(3))
-    drawn = pixels_of(sheet, picture)
+    drawn = pixels_of(sheet, image)
     # Each name's rectangle has the area of its own colour, and nothing of another in it.
     for index in range(3):
         area = (drawn == colour(index)).all(axis=2).sum()
         assert area > 500
 
 
-def test_nothing_found_is_the_picture_under_its_title():
-    picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (640, 500, 3), "uint8"))
-    answer = found([], masks=np.zeros((0, 640, 500), bool))
-    sheet = draw_detections(picture, answer, ["balloon"])
-    np.testing.assert_array_equal(pixels_of(sheet, picture), np.asarray(picture))
+def test_nothing_found_is_the_image_under_its_title():
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 255, (640, 500, 3), "uint8"))
+    prediction = found([], masks=np.zeros((0, 640, 500), bool))
+    sheet = draw_detections(image, prediction, ["balloon"])
+    np.testing.assert_array_equal(pixels_of(sheet, image), np.asarray(image))
 
 
 def test_a_map_tints_its_classes_and_has_a_legend():
-    picture = Image.new("L", (640, 320), 90)
+    image = Image.new("L", (640, 320), 90)
     classes = np.zeros((320, 640), "uint8")
     classes[:, 200:400], classes[:, 400:] = 1, 2
-    sheet = draw_map(picture, classes, ["background", "road", "car"])
+    sheet = draw_label_map(image, classes, ["background", "road", "car"])
     drawn = np.asarray(sheet, "float32")
     assert tuple(drawn[100, 100]) == GREY
     np.testing.assert_allclose(drawn[100, 300], (np.array(colour(1)) + GREY) / 2, atol=0.5)
@@ -137,44 +138,8 @@ def test_a_map_tints_its_classes_and_has_a_legend():
 
 
 def test_a_map_of_many_classes_tells_those_that_are_there():
-    picture, classes = Image.new("RGB", (64, 64), GREY), np.full((64, 64), 30, "uint8")
-    sheet = draw_map(picture, classes, [f"class {index}" for index in range(40)])
+    image, classes = Image.new("RGB", (64, 64), GREY), np.full((64, 64), 30, "uint8")
+    sheet = draw_label_map(image, classes, [f"class {index}" for index in range(40)])
     legend = np.asarray(sheet, "float32")[640:]
     shown = [i for i in range(40) if (legend == colour(i)).all(axis=2).any()]
     assert shown == [30]
-
-
-@pytest.mark.parametrize(
-    ("names", "classes", "expected"),
-    [
-        (["balloon"] * 7, ["balloon"], "7 balloons"),
-        (["balloon"], ["balloon"], "1 balloon"),
-        ([], ["balloon"], "no balloons"),
-        (["wbc", "rbc", "rbc", "rbc"], ["rbc", "wbc", "platelet"], "3 rbc, 1 wbc"),
-        ([], ["rbc", "wbc"], "nothing found"),
-    ],
-)
-def test_counts(names, classes, expected):
-    assert count_in_words(names, classes) == expected
-
-
-@pytest.mark.parametrize(
-    ("noun", "expected"),
-    [("bus", "buses"), ("fly", "flies"), ("key", "keys"), ("bench", "benches"), ("car", "cars")],
-)
-def test_plurals(noun, expected):
-    assert plural(noun) == expected
-
-
-def test_a_detector_says_a_line_an_object():
-    lines = in_words(found([[1, 2, 30.25, 40.5]]), ["balloon"]).splitlines()
-    assert lines == [
-        "1 balloon",
-        "  balloon (90.0 %): left 1.0, top 2.0, right 30.2, bottom 40.5",
-    ]
-
-
-def test_a_map_says_the_largest_classes():
-    classes = np.array([[0, 0, 2, 2, 2], [0, 0, 2, 2, 1]], "uint8")
-    expected = "car 50.0 %, sky 40.0 %, road 10.0 %"
-    assert in_words(classes, ["sky", "road", "car", "tree"]) == expected

@@ -63,7 +63,7 @@ def test_run_on_a_video_draws_a_video(exported, clip, tmp_path, capsys):
     assert lines[-1].startswith(f"{clip}: 4 frames, ")
     drawn = list(frames(out))
     assert len(drawn) == 4 and frame_rate(out) == pytest.approx(10)
-    # The picture stands on the sheet, above the bars.
+    # The image stands on the sheet, above the bars.
     for frame, colour in zip(drawn, COLOURS, strict=True):
         np.testing.assert_allclose(np.asarray(frame, "float32")[100, 140], colour, atol=20)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.mp4", "out.mp4"]

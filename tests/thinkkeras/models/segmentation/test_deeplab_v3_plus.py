@@ -46,7 +46,7 @@ def test_shapes_and_enlargements():
 def test_probabilities_are_those_of_the_logits():
     model = deeplab_v3_plus((32, 32, 3), 3, **SMALL)
     both = keras.Model(model.input, [model.get_layer("logits").output, model.output])
-    logits, probabilities = both.predict(pixels((2, 32, 32, 3)), verbose=0)
+    logits, probabilities = both(pixels((2, 32, 32, 3)))
     assert np.std(logits) > 0
     expected = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
     np.testing.assert_allclose(probabilities, expected, atol=1e-6)
@@ -91,15 +91,19 @@ def test_saved_model_is_the_same_to_a_program_without_keras_cv(tmp_path):
     code = (
         "import keras, numpy as np\n"
         "model = keras.models.load_model('model.keras')\n"
-        "np.save('outputs.npy', model.predict(np.load('images.npy'), verbose=0))\n"
+        "np.save('outputs.npy', model(np.load('images.npy')))\n"
     )
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
-    expected = model.predict(images, verbose=0)
+    expected = model(images)
     np.testing.assert_allclose(np.load(tmp_path / "outputs.npy"), expected, atol=1e-6)
 
 
-def test_learns_two_scenes():
-    """20 steps; four seeds left 17 to 25 % of the first loss."""
+@pytest.mark.parametrize(
+    ("run_eagerly", "steps", "left"),
+    [(True, 6, 0.75), pytest.param(False, 20, 0.4, marks=pytest.mark.slow)],
+)
+def test_learns_two_scenes(run_eagerly, steps, left):
+    """Four seeds left 57 to 64 % of the first loss after 6 steps, 17 to 25 % after 20."""
     keras.utils.set_random_seed(0)
     (train, _, _), _ = load_detection(
         examples=2, image_size=(64, 64), augment=False, masks=True, batch_size=2
@@ -107,9 +111,14 @@ def test_learns_two_scenes():
     batch = next(iter(train))
     images, classes = batch["images"].numpy(), batch["segmentation"].numpy()
     model = deeplab_v3_plus((64, 64, 3), 2, **SMALL)
-    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy", jit_compile=False)
-    losses = model.fit(images, classes, epochs=20, verbose=0).history["loss"]
-    assert losses[-1] < 0.4 * losses[0]
+    model.compile(
+        keras.optimizers.Adam(0.01),
+        "sparse_categorical_crossentropy",
+        jit_compile=False,
+        run_eagerly=run_eagerly,
+    )
+    losses = model.fit(images, classes, epochs=steps, verbose=0).history["loss"]
+    assert losses[-1] < left * losses[0]
 
 
 @pytest.mark.parametrize(

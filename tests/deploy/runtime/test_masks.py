@@ -4,8 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from deploy.runtime.masks import class_map, instance_masks, resize
-from deploy.runtime.tasks.detection import detections
+from deploy.runtime.masks import instance_masks, label_map, resize
 
 SIZES = [(64, 64), (16, 24), (200, 90), (33, 47)]
 
@@ -22,7 +21,7 @@ def test_resizing_is_kerass_bilinear(size):
 
 
 def distances(size):
-    """The distance of each pixel of a picture of `size` to its centre, in shares of its sides."""
+    """The distance of each pixel of an image of `size` to its centre, in fractions of its sides."""
     y, x = ((np.arange(side) + 0.5) / side - 0.5 for side in size)
     return np.hypot(y[:, None], x).astype("float32")
 
@@ -55,57 +54,38 @@ def test_masks_end_at_their_boxes():
     assert not instance_masks(-prototypes, np.ones((1, 1)), boxes[1:2], (10, 8)).any()
 
 
-def test_each_detection_has_its_own_coefficients():
-    detector = {"format": "xyxy", "boxes": 0, "scores": 1, "coefficients": 2, "prototypes": 3}
-    detector |= {"activation": "sigmoid", "score_threshold": 0.4, "iou_threshold": 0.6}
-    detector |= {"max_detections": 10}
-    boxes = np.array([[0, 0, 0.5, 1], [0, 0, 0.5, 1], [0.5, 0, 1, 1], [0, 0, 1, 1]], "float32")
-    scores = np.array([[0.5], [0.6], [0.7], [0.1]], "float32")
-    # The upper half of the picture and the lower one; the suppressed and the unlikely have both.
-    half = np.repeat(np.float32([[1, -1]]), 4, axis=0).T[[0, 0, 1, 1]]
-    prototypes = np.stack([half, -half], axis=2)
-    coefficients = np.array([[1, 1], [1, 0], [0, 1], [1, 1]], "float32")
-    answer = detections([boxes, scores, coefficients, prototypes], detector, (32, 32), (8, 12))
-    assert answer["scores"].tolist() == [np.float32(0.7), np.float32(0.6)]
-    expected = np.zeros((2, 8, 12), bool)
-    expected[0, 4:, 6:] = expected[1, :4, :6] = True
-    np.testing.assert_array_equal(answer["masks"], expected)
-    none = detections([boxes, scores, coefficients, prototypes], detector, (32, 32), (8, 12), 0.9)
-    assert none["masks"].shape == (0, 8, 12) and none["masks"].dtype == bool
-
-
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("classes", [2, 5])
-def test_the_class_map_is_the_largest_of_the_resized_scores(classes, size):
+def test_the_label_map_is_the_largest_of_the_resized_scores(classes, size):
     scores = np.random.default_rng(classes).normal(size=(32, 40, classes)).astype("float32")
     resized = keras.ops.convert_to_numpy(keras.ops.image.resize(scores, size, "bilinear"))
     expected = resized.argmax(axis=2)
     two = np.sort(resized, axis=2)
     clear = two[..., -1] - two[..., -2] > 1e-4
-    received = class_map(scores, "linear", size)
+    received = label_map(scores, "linear", size)
     assert received.dtype == np.uint8 and received.shape == size and clear.mean() > 0.99
     np.testing.assert_array_equal(received[clear], expected[clear])
 
 
 def test_one_unit_is_the_second_of_two_classes():
     scores = np.array([[0.2, 0.6], [0.5, 0.4]], "float32")[..., None]
-    assert class_map(scores, "sigmoid", (2, 2)).tolist() == [[0, 1], [0, 0]]
-    assert class_map(scores, "linear", (2, 2)).tolist() == [[1, 1], [1, 1]]
-    assert class_map(scores - 0.5, "linear", (2, 2)).tolist() == [[0, 1], [0, 0]]
+    assert label_map(scores, "sigmoid", (2, 2)).tolist() == [[0, 1], [0, 0]]
+    assert label_map(scores, "linear", (2, 2)).tolist() == [[1, 1], [1, 1]]
+    assert label_map(scores - 0.5, "linear", (2, 2)).tolist() == [[0, 1], [0, 0]]
 
 
 def test_ties_go_to_the_first_class_and_many_classes_fit():
-    assert class_map(np.zeros((2, 2, 3)), "softmax", (4, 4)).tolist() == [[0] * 4] * 4
+    assert label_map(np.zeros((2, 2, 3)), "softmax", (4, 4)).tolist() == [[0] * 4] * 4
     scores = np.zeros((1, 2, 300), "float32")
     scores[0, 0, 299] = scores[0, 1, 7] = 1
-    received = class_map(scores, "softmax", (1, 2))
+    received = label_map(scores, "softmax", (1, 2))
     assert received.tolist() == [[299, 7]] and received.dtype == np.int32
 
 
 def test_the_scores_of_a_map_stay_as_they_are():
     scores = np.random.default_rng(0).normal(size=(6, 8, 3)).astype(np.float32)
     before = scores.copy()
-    first = class_map(scores, "linear", (6, 8))
+    first = label_map(scores, "linear", (6, 8))
     assert (first == before.argmax(axis=-1)).all()
     assert (scores == before).all()
-    assert (class_map(scores, "linear", (6, 8)) == first).all()
+    assert (label_map(scores, "linear", (6, 8)) == first).all()
