@@ -89,7 +89,7 @@ if settings.epochs:
     validation, test = validation.take(5), test.take(5)  # batches
 input_shape, classes = (*info.image_size, 3), len(info.class_names)
 epochs = experiments.epochs_by_network(recipe, info.counts["train"], settings.epochs)
-print(f"{info.name}: {info.counts}, up to {info.max_boxes} boxes of {info.class_names} an image")
+print(f"{info.name}: {info.counts}, classes {info.class_names}, {info.max_boxes} boxes at most")
 train_examples = experiments.gather(train.take(125), masks=False)
 validation_examples, test_examples = map(experiments.gather, (validation, test))
 (augmented, _, _), _ = datasets.load_detection(settings.dataset, examples=8, **options)
@@ -294,17 +294,14 @@ if recipe.masks:
 # %%
 def export(model: keras.Model, name: str, **options: Any) -> list:
     """The cards of a network's bundles, one for each target."""
-    return [
-        deploy.export(
-            model,
-            target,
-            out=settings.out / "deploy" / target / name,
-            seed=settings.seed,
-            overwrite=True,
-            **options,
-        )
-        for target in settings.targets
-    ]
+    return deploy.export(
+        model,
+        settings.targets,
+        out=settings.out / "deploy" / "{target}" / name,
+        seed=settings.seed,
+        overwrite=True,
+        **options,
+    )
 
 
 calibration = train_examples.images[:256]

@@ -77,7 +77,7 @@ def export(
         targets: a name of `deploy.TARGETS`, or several, for which the model is loaded and converted
             to float once.
         out: the bundle's folder, which does not exist yet; of several targets the folder in which
-            each has a bundle of its name.
+            each has a bundle of its name, or a path with "{target}" in place of that name.
         calibration: training examples in the model's own input units (an array, a `tf.data`
             pipeline, the path of an `.npz` with `x`, or a TFDS name); needed by int8 targets.
         class_names: the class names, or the path of a text file with one a line.
@@ -109,7 +109,10 @@ def export(
             is written of that target then.
     """
     rows = _find_targets(targets)
-    folders = [Path(out)] if isinstance(targets, str) else [Path(out, row.name) for row in rows]
+    folders = [Path(out)]
+    if not isinstance(targets, str):
+        pattern = str(out) if "{target}" in str(out) else str(Path(out, "{target}"))
+        folders = [Path(pattern.replace("{target}", row.name)) for row in rows]
     for folder in folders:
         check_output(folder, overwrite, model)
     options = _Options(calibration, class_names, task, quantization, test, front_end, state)

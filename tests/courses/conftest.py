@@ -1,6 +1,5 @@
 """Each written session, and one short run of its lesson."""
 
-import fcntl
 import importlib
 import os
 import subprocess
@@ -37,29 +36,14 @@ def grade(key, exercise, answers):
 
 
 @pytest.fixture(scope="session")
-def lesson_run(tmp_path_factory, worker_id):
-    """`lesson_run(key)`: the folder that a run of one epoch wrote, and what it printed.
-
-    Of all of pytest's workers the first that asks runs the lesson; the others wait for it.
-    """
-    folder = tmp_path_factory.getbasetemp()
-    folder = folder if worker_id == "master" else folder.parent
+def lesson_run(once):
+    """`lesson_run(key)`: the folder that a run of one epoch wrote, and what it printed."""
 
     def run(key):
-        out, printed = folder / f"lesson-{key}", folder / f"lesson-{key}.txt"
-        with (folder / f"lesson-{key}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not printed.exists():
-                printed.write_text(_run(key, out), "utf-8")
-        return out, printed.read_text("utf-8")
+        out = once(f"lesson-{key}", lambda folder: _run(key, folder))
+        return out, (out / "printed.txt").read_text("utf-8")
 
     return run
-
-
-@pytest.fixture(scope="session")
-def worker_id(request):
-    """pytest-xdist's name for this process, "master" without it."""
-    return getattr(request.config, "workerinput", {}).get("workerid", "master")
 
 
 def _run(key, out):
@@ -72,4 +56,4 @@ def _run(key, out):
         text=True,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
+    (out / "printed.txt").write_text(done.stdout, "utf-8")

@@ -14,22 +14,26 @@ MAIN = {"s08": "instance"}
 RUNS = [key if key == "s06" else pytest.param(key, marks=pytest.mark.slow) for key in WRITTEN]
 
 
+@pytest.fixture(scope="module", params=RUNS)
+def run(request, lesson_run):
+    """A lesson's key, its folder, and what it printed; the tests of one lesson follow each other."""
+    return request.param, *lesson_run(request.param)
+
+
 def bundle(out, key):
     return out / "deploy" / "cpu" / MAIN.get(key, "")
 
 
-@pytest.mark.parametrize("key", RUNS)
-def test_it_writes_what_it_promises(lesson_run, key):
-    out, _ = lesson_run(key)
+def test_it_writes_what_it_promises(run):
+    key, out, _ = run
     assert (out / "model.keras").is_file()
     assert (bundle(out, key) / "card.json").is_file()
     kept = {path.name for path in (WRITTEN[key].path / "figures").iterdir()}
     assert {path.name for path in (out / "figures").iterdir()} == kept
 
 
-@pytest.mark.parametrize("key", RUNS)
-def test_metrics_agree_with_the_card(lesson_run, key):
-    out, printed = lesson_run(key)
+def test_metrics_agree_with_the_card(run):
+    key, out, printed = run
     metrics = json.loads((out / "metrics.json").read_text())
     card = json.loads((bundle(out, key) / "card.json").read_text())
     assert (metrics["seed"], metrics["epochs"]) == (3, 1)

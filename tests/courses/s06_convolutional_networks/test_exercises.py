@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 import pytest
-from tests.courses.s06_wrong_answers import network
 
 from courses.s06_convolutional_networks import checks, solutions
+from tests.courses.s06_convolutional_networks.wrong_exercises import network
 
 layers = keras.layers
 

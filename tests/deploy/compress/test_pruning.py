@@ -24,6 +24,7 @@ def test_pruning_sets_three_quarters_to_zero_and_leaves_depthwise_kernels(digits
     assert accuracy(plain, digits) > 0.85
 
 
+@pytest.mark.slow
 def test_gradual_pruning_reaches_its_fraction(network, tune):
     model = tune(deploy.prune(network, 0.6, end_step=30, keep=["stem"]), epochs=2)
     for name, kernel in kernels(model).items():

@@ -13,7 +13,9 @@ from deploy.runtime.errors import DeployError
 from tests.deploy.compress.kernels import accuracy, deployed_kernels, kernels, kernels_of_wrappers
 
 
-@pytest.mark.parametrize("scheme", ["int8", "int8-per-tensor", "int4"])
+@pytest.mark.parametrize(
+    "scheme", ["int8", pytest.param("int8-per-tensor", marks=pytest.mark.slow), "int4"]
+)
 def test_the_deployed_model_keeps_what_was_trained(scheme, digits, network, aware, deployed):
     model, (card, content) = aware(scheme), deployed(scheme)
     assert card["quantization_aware"] and card["parity"]["sqnr_db"] > 30
@@ -108,6 +110,7 @@ def test_the_order_prune_cluster_quantize_keeps_each(digits, pruned, clustered, 
     assert card["quality"]["deployed"] > accuracy(deploy.strip(pruned), digits) - 0.03
 
 
+@pytest.mark.slow
 def test_quantizing_a_pruned_model_keeps_its_zeros(pruned, tune):
     model = tune(deploy.quantize_aware(pruned, scheme="int4"), epochs=1)
     for name, kernel in kernels_of_wrappers(model).items():
@@ -131,6 +134,7 @@ def test_microcontrollers_run_it(aware, export):
     assert card["parity"]["sqnr_db"] > 30 and card["memory"]["arena_bytes"] > 0
 
 
+@pytest.mark.slow
 def test_what_tflite_does_not_know_stays_float_and_the_rest_is_quantized(digits, tune, export):
     inputs = keras.Input((8, 8, 1), name="image")
     x = keras.layers.Rescaling(1 / 255)(inputs)
