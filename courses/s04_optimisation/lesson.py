@@ -152,8 +152,9 @@ plots.range_tests(finders, figures / "learning_rate_finder.png")
 target = recipe.target
 race = [["optimizer", "learning rate", f"epochs to {target:.0%}", "seconds", "accuracy at the end"]]
 rates, watches = {}, {}
+factors = [1, 3] if settings.epochs == 1 else [1 / 3, 1, 3, 10]  # a trial run tries two
 for name, model in models.items():
-    candidates = finders[name].suggestion * np.array([1 / 3, 1, 3, 10])
+    candidates = finders[name].suggestion * np.array(factors)
     trial = every | {"epochs": at_most(2)}
     rates[name] = experiments.best_rate(model, candidates, trial, validation, settings.seed)
     watch = watches[name] = TimedEvaluation(*validation, every=max(1, steps_per_epoch // 2))
