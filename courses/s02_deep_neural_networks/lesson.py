@@ -51,7 +51,7 @@ most_seeds = settings.epochs or 5
 # %%
 pipelines, info = datasets.load(settings.dataset, augment=False, seed=settings.seed)
 train, validation, test = map(datasets.as_arrays, pipelines)
-print(f"{info.name}: {info.counts}, pictures of {info.input_shape}, {info.classes} classes")
+print(f"{info.name}: {info.counts}, images of {info.input_shape}, {info.classes} classes")
 x, y = experiments.as_rows(*train, info.classes, limit=10_000)
 features = x.shape[1]
 

@@ -71,7 +71,7 @@ few = {"x": few_x, "y": few_y, "batch_size": 32, "verbose": 0}
 every = {"x": x, "y": y, "batch_size": batch_size, "verbose": 0}
 judged = {"validation_data": validation, "validation_batch_size": 1000}
 steps_per_epoch = -(-len(x) // batch_size)
-print(f"{info.name}: {info.counts}, pictures of {info.input_shape}, {info.classes} classes")
+print(f"{info.name}: {info.counts}, images of {info.input_shape}, {info.classes} classes")
 
 
 def network(**options: Any) -> keras.Model:
