@@ -44,7 +44,7 @@ from deploy.runtime.errors import DeployError
 from deploy.schemes import Quantization, read_quantization, schemes_for
 from deploy.targets import Target, find_target
 from deploy.tasks import infer_task, read_task
-from deploy.tasks.evaluation import Metric, TestData, compare, measure, metric_name
+from deploy.tasks.evaluation import Metric, TestData, compare, measure, read_test_data
 
 _RANDOM = "random inputs"
 
@@ -509,43 +509,12 @@ def _check_model_options(models: Mapping[str, Any], options: Mapping[str, Any]) 
 
 
 def _test_data(test: Any) -> TestData | None:
-    """`test` of `export` as `TestData`.
-
-    Raises:
-        DeployError: no pair of examples and their ground truth, or a metric without a name.
-    """
     if test is None:
         return None
-    if isinstance(test, tuple | list):
-        if len(test) != 2 or test[1] is None:
-            raise DeployError("expected test data with x and y, received no y; add the targets")
-        test = TestData(*test)
-    elif not isinstance(test, TestData):
-        test = TestData(test)
-    if test.metric is not None:
-        metric_name(test.metric)
-    if test.y is None and not isinstance(test.x, str | Path):
+    read = read_test_data(test)
+    if read.y is None and not isinstance(read.x, str | Path):
         raise DeployError("expected test data with x and y, received no y; add the targets")
-    return test
-
-
-def _check_state(source: Source) -> None:
-    """Whether each output of the state has the shape of the input that takes it.
-
-    Raises:
-        DeployError: it has not.
-    """
-    if not source.state:
-        return
-    zeros = [np.zeros((1, *entry.shape), entry.dtype) for entry in source.inputs]
-    outputs = source.predict(zeros)
-    for position, taken in source.state:
-        given, entry = outputs[position].shape[1:], source.inputs[taken]
-        if given != entry.shape:
-            raise DeployError(
-                f"expected an output of shape {entry.shape} for the state '{entry.name}', received "
-                f"'{source.outputs[position]}' of shape {given}"
-            )
+    return read
 
 
 def _reference(

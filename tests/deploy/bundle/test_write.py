@@ -80,7 +80,7 @@ def test_a_folder_without_permission_is_refused(tmp_path):
 
 
 def test_a_failure_leaves_nothing(model, dense, tmp_path):
-    with pytest.raises(deploy.DeployError, match="expected 2 labels.*received 3"):
+    with pytest.raises(deploy.DeployError, match="expected 2 class names, received 3"):
         export(model, tmp_path / "bundle", class_names=["a", "b", "c"])
     card = json.loads((dense / "card.json").read_text("utf-8"))
     with pytest.raises(deploy.DeployError, match="could not write the bundle"):

@@ -47,7 +47,9 @@ def test_outputs_that_are_computed_already_are_decoded(scenes):
             assert one["names"] == other["names"]
             np.testing.assert_allclose(one["boxes"], other["boxes"], atol=1e-4)
     # By default all that average precision counts.
-    assert len(deploy.decode(outputs, DETECTOR, (64, 64))[0]["names"]) > 2
+    faint = outputs | {"scores": outputs["scores"] * 0.02}
+    assert len(deploy.decode(faint, DETECTOR, (64, 64))[0]["names"]) == 2
+    assert len(deploy.decode(faint, DETECTOR, (64, 64), score_threshold=0.4)[0]["names"]) == 0
 
 
 def test_another_threshold(scenes):

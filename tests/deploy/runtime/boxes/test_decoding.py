@@ -64,7 +64,7 @@ def test_distances_by_hand():
     [("cycxhw-normalized", [0.5, 0.25, 0.5, 0.25]), ("xyxy", [0.125, 0.25, 0.375, 0.75])],
 )
 def test_fractions_of_the_image_by_hand(format, numbers):
-    # A image that is no square, of another size than the input, which is no square either.
+    # An image that is no square, of another size than the input, which is no square either.
     prediction = detect(
         [np.array([numbers]), np.array([[0.5]])], COMMON | {"format": format}, (32, 64), (120, 80)
     )

@@ -10,7 +10,7 @@ GREY = (90, 90, 90)
 
 
 def found(boxes, labels=None, names=None, masks=None):
-    """An prediction with these boxes."""
+    """A prediction with these boxes."""
     count = len(boxes)
     prediction = {"boxes": np.array(boxes, "float32").reshape(-1, 4)}
     prediction |= {"scores": np.linspace(0.9, 0.5, count), "names": names or ["balloon"] * count}
