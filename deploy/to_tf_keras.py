@@ -424,8 +424,6 @@ def _fixed(layer: Any, unroll: bool) -> Any:
         raise _no_form(layer, "use convolutions over time")
     if not isinstance(layer, tf_keras.layers.RNN | tf_keras.layers.Bidirectional):
         return type(layer).from_config(layer.get_config())
-    if layer.stateful:
-        raise _no_form(layer, "build it with stateful=False and pass the state as an input")
     tensors = layer.inbound_nodes[0].keras_inputs
     masked = getattr(tensors[0], "_keras_mask", None) is not None
     if masked or "mask" in layer.inbound_nodes[0].call_kwargs:
@@ -435,6 +433,13 @@ def _fixed(layer: Any, unroll: bool) -> Any:
             "one length, padded in front",
         )
     may_fuse = not unroll and len(tensors) == 1
+    if layer.stateful and not (may_fuse and _fuses(layer)):
+        raise DeployError(
+            f"expected an LSTM with tanh and sigmoid, whose whole state one operator can keep from "
+            f"call to call, received '{layer.name}' ({type(layer).__name__})"
+            f"{' in int16, which has no such operator' if unroll else ''}; build it with "
+            "stateful=False and give its state as inputs and outputs of the model"
+        )
     if isinstance(layer, tf_keras.layers.RNN):
         fuses = may_fuse and _fuses(layer)
         return _fixed_recurrent(layer, _FreeLSTM if fuses else type(layer), fuses)
@@ -465,6 +470,8 @@ def _fuses(layer: Any) -> bool:
 def _fixed_recurrent(layer: Any, kind: Any, fuses: bool) -> Any:
     config = layer.get_config() | {"unroll": not fuses}
     config["name"] = layer.name.removeprefix("forward_").removeprefix("backward_")
+    # The operator keeps its state anyway, until the runtime resets it.
+    config["stateful"] = False
     config |= {key: 0.0 for key in ("dropout", "recurrent_dropout") if key in config}
     return kind.from_config(config)
 

@@ -103,7 +103,9 @@ class Conversions:
     def _graph(self, scheme: str) -> _Graph:
         """The graph that `scheme` quantizes."""
         integers = SCHEMES[scheme].calibrated
-        recurrent = integers and _has(self._source.model, _is_recurrent)
+        # A stateful layer's state is that of the one operator that only tf_keras becomes.
+        rebuilt = integers or self._source.stateful
+        recurrent = rebuilt and _has(self._source.model, _is_recurrent)
         embedding = integers and _has(self._source.model, _is_embedding)
         unroll = recurrent and scheme == "int16"
         key = (recurrent or embedding, unroll)

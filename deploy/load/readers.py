@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -200,7 +200,14 @@ def _from_keras(model: Any, file: Path | None) -> Source:
         model=model,
         file=file,
         trained_weights=trained_weights,
+        variables_of_state=tuple(_variables_of_state(model)),
     )
+
+
+def _variables_of_state(model: Any) -> Iterator[Any]:
+    for layer in model._flatten_layers():
+        if getattr(layer, "stateful", False):
+            yield from tf.nest.flatten(getattr(layer, "states", ()))
 
 
 def _output_names(model: Any, flat: Any) -> tuple[str, ...]:

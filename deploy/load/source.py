@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -39,9 +40,9 @@ class Source:
     `tf.function`: each trace of it has the shapes of its own arguments, so batch 1 stays static.
     `model` is the Keras or tf_keras model behind it (None for a SavedModel), `file` where it was
     read from (None for a model in memory). `trained_weights` says how the weights of a
-    quantization-aware model are to be stored (None for any other model). `stateful`: its recurrent
-    layers keep their state from call to call; `state`: pairs of the positions of an output and of
-    the input that takes it at the next call.
+    quantization-aware model are to be stored (None for any other model). `variables_of_state` are
+    what stateful recurrent layers keep from call to call; `state`: pairs of the positions of an
+    output and of the input that takes it at the next call.
     """
 
     name: str
@@ -53,8 +54,13 @@ class Source:
     model: Any = None
     file: Path | None = None
     trained_weights: str | None = None
-    stateful: bool = False
+    variables_of_state: tuple[Any, ...] = ()
     state: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def stateful(self) -> bool:
+        """Whether recurrent layers keep their state from call to call."""
+        return bool(self.variables_of_state)
 
     def without_state(self) -> Source:
         """The same with the inputs and outputs alone that a caller sees."""
@@ -67,13 +73,18 @@ class Source:
         )
 
     def predict(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """The model's outputs, float32, for `arrays`: one (examples, …) array an input.
+        """The model's outputs, float32, for `arrays`: one (examples, …) array an input. To a
+        stateful model they are one sequence from a state of zero; its own state stays as it is.
 
         Raises:
             DeployError: examples on which the model fails, or outputs that are not finite.
         """
-        batches = []
         batch_size = max(1, min(256, _BATCH_NUMBERS // sum(array[0].size for array in arrays)))
+        with _zeroed(self.variables_of_state):
+            return self._predict(arrays, 1 if self.stateful else batch_size)
+
+    def _predict(self, arrays: Sequence[np.ndarray], batch_size: int) -> list[np.ndarray]:
+        batches = []
         for start in range(0, len(arrays[0]), batch_size):
             stop = start + batch_size
             tensors = [
@@ -97,6 +108,18 @@ class Source:
                     "model; train it again, or check the units of its input"
                 )
         return outputs
+
+
+@contextlib.contextmanager
+def _zeroed(variables: Sequence[Any]) -> Iterator[None]:
+    kept = [np.array(variable) for variable in variables]
+    try:
+        for variable, value in zip(variables, kept, strict=True):
+            variable.assign(np.zeros_like(value))
+        yield
+    finally:
+        for variable, value in zip(variables, kept, strict=True):
+            variable.assign(value)
 
 
 def digest(path: Path) -> str:

@@ -37,15 +37,19 @@ class Run(NamedTuple):
     milliseconds: np.ndarray
 
 
-def run_litert(content: bytes, inputs: Sequence[np.ndarray], threads: int = 1) -> Run:
+def run_litert(
+    content: bytes, inputs: Sequence[np.ndarray], threads: int = 1, *, stateful: bool = False
+) -> Run:
     """Run on LiteRT, through the very code that goes onto the device.
 
     Args:
         content: the flatbuffer.
         inputs: one (examples, …) array an input, in its integer dtype.
         threads: threads of the runtime.
+        stateful: the examples are one sequence, through which the model's variables keep its state;
+            otherwise each starts from zero.
     """
-    model = Model(content, {}, [], threads)
+    model = Model(content, {"state": {"variables": stateful, "tensors": []}}, [], threads)
     rows, milliseconds = [], []
     for example in range(len(inputs[0])):
         arrays = [array[example : example + 1] for array in inputs]
@@ -56,19 +60,23 @@ def run_litert(content: bytes, inputs: Sequence[np.ndarray], threads: int = 1) -
     return Run(outputs, np.array(milliseconds))
 
 
-def run_micro(content: bytes, inputs: Sequence[np.ndarray], threads: int = 1) -> Run:
+def run_micro(
+    content: bytes, inputs: Sequence[np.ndarray], threads: int = 1, *, stateful: bool = False
+) -> Run:
     """Run on the LiteRT Micro interpreter (reference kernels, one thread); see `run_litert`.
 
     Raises:
         DeployError: LiteRT Micro lacks an operator of the model, or the model crashes it.
     """
     runs = []
+    # A sequence is not cut.
+    chunk = len(inputs[0]) if stateful else _CHUNK
     with tempfile.TemporaryDirectory(prefix="deploy-") as folder:
         model, examples = Path(folder, "model.tflite"), Path(folder, "inputs.npz")
         results = Path(folder, "outputs.npz")
         model.write_bytes(content)
-        for start in range(0, len(inputs[0]), _CHUNK):
-            np.savez(examples, *[array[start : start + _CHUNK] for array in inputs])
+        for start in range(0, len(inputs[0]), chunk):
+            np.savez(examples, *[array[start : start + chunk] for array in inputs])
             try:
                 worker.call(
                     "deploy.measure.interpreters:run_micro_in_child",
@@ -76,14 +84,15 @@ def run_micro(content: bytes, inputs: Sequence[np.ndarray], threads: int = 1) ->
                     examples=str(examples),
                     results=str(results),
                     outputs=len(Model(content, {}, []).card["outputs"]),
+                    stateful=stateful,
                 )
             except worker.WorkerError as error:
                 raise _explain(error) from error
             with np.load(results, allow_pickle=False) as archive:
                 arrays = [archive[name] for name in archive.files]
             runs.append(Run(arrays[:-1], arrays[-1]))
-            done = min(start + _CHUNK, len(inputs[0]))
-            if len(inputs[0]) > _CHUNK:
+            done = min(start + chunk, len(inputs[0]))
+            if len(inputs[0]) > chunk:
                 end = "\n" if done == len(inputs[0]) else ""
                 text = f"\r  LiteRT Micro: {done} of {len(inputs[0])} examples"
                 print(text, end=end, file=sys.stderr, flush=True)
@@ -94,7 +103,9 @@ def run_micro(content: bytes, inputs: Sequence[np.ndarray], threads: int = 1) ->
 RUNTIMES: dict[str, Callable[..., Run]] = {"litert": run_litert, "tflite-micro": run_micro}
 
 
-def run_micro_in_child(model: str, examples: str, results: str, outputs: int) -> None:
+def run_micro_in_child(
+    model: str, examples: str, results: str, outputs: int, stateful: bool
+) -> None:
     """Run every example of the file `examples`, write the `outputs` and the times to `results`."""
     # The package's own import path; it loads neither TensorFlow nor Keras.
     from tflite_micro.python.tflite_micro import runtime
@@ -106,8 +117,9 @@ def run_micro_in_child(model: str, examples: str, results: str, outputs: int) ->
     worker.step("running the model")
     rows, milliseconds = [], []
     for example in range(len(inputs[0])):
-        # Recurrent operators keep their state from one inference to the next.
-        interpreter.reset()
+        if example == 0 or not stateful:
+            # Recurrent operators keep their state from one inference to the next.
+            interpreter.reset()
         start = time.perf_counter()
         for index, array in enumerate(inputs):
             interpreter.set_input(array[example : example + 1], index)
@@ -211,10 +223,12 @@ def run_deployed(
 
     Args:
         content: the flatbuffer.
-        card: its `inputs` and `outputs` say how to quantize and dequantize.
+        card: its `inputs` and `outputs` say how to quantize and dequantize, its `state` whether
+            the examples are one sequence.
         on: a key of `interpreters.RUNTIMES`.
         arrays: one (examples, …) array an input, in the model's own units.
     """
     integers = [quantize(*pair) for pair in zip(arrays, card["inputs"], strict=True)]
-    run = RUNTIMES[on](content, integers)
+    state = card.get("state")
+    run = RUNTIMES[on](content, integers, stateful=bool(state and state["variables"]))
     return [dequantize(*pair) for pair in zip(run.outputs, card["outputs"], strict=True)], run

@@ -53,13 +53,13 @@ def sensitivity(
     """
     found = operators(float_model)
     shown = [array[:_EXAMPLES] for array in calibration.arrays]
-    reference = run_litert(float_model, shown).outputs
+    reference = run_litert(float_model, shown, stateful=source.stateful).outputs
     entries: list[LayerError] = []
     for operator, layer in zip(found, operator_layers(found, source), strict=True):
         if knows(operator):
             tensor = operator.results[0].name
             alone = quantize(float_model, "float32", ranges, {tensor: scheme})
-            outputs = run_litert(alone, shown).outputs
+            outputs = run_litert(alone, shown, stateful=source.stateful).outputs
             ratio = parity([""] * len(reference), reference, outputs)["sqnr_db"]
             entries.append(
                 {
