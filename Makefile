@@ -1,5 +1,6 @@
 # make demo    train session 6's network, deploy it to six targets, compare
-# make test    run the tests
+# make test    run the tests, but for the slow ones
+# make test-all  run all of them: real trainings, installations and whole lessons, too
 # make lint    format, lint and type checks
 # VENV=folder names the virtual environment, PYTHON=command the Python (3.11 or newer) to make it of.
 
@@ -7,7 +8,7 @@ VENV ?= .venv
 PYTHON ?= python3
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test lint
+.PHONY: demo test test-all lint
 
 demo: $(VENV)/installed
 	$(RUN) -m courses run s06 --out runs/demo \
@@ -15,7 +16,10 @@ demo: $(VENV)/installed
 	    --target ethos-u55-128
 
 test: $(VENV)/installed
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n auto --dist worksteal -m "not slow"
+
+test-all: $(VENV)/installed
+	$(RUN) -m pytest -n auto --dist worksteal
 
 lint: $(VENV)/installed
 	$(RUN) -m ruff check .

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from benchmarks import tables
-from deploy.step6_benchmark import cpu_name
+from deploy.environment import cpu_name
 
 COMMANDS = {
     "make demo": "accuracy in Keras and on each target, size, latency, arena",

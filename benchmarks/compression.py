@@ -4,7 +4,7 @@
 
 Trains one depthwise-separable network, then fine-tunes a copy of it for each way of making it
 smaller, deploys all of them to the target `cpu` and writes `benchmarks/records/compression.json`.
-The test pictures are used once, for the record: no recipe was chosen on them.
+The test images are used once, for the record: no recipe was chosen on them.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def measured(model: Any, scheme: str, train: Arrays, test: Arrays) -> dict[str, 
         card = deploy.export(
             model,
             "cpu",
-            scheme=scheme,
+            quantization=scheme,
             out=Path(folder, "bundle"),
             calibration=train[0][:2000],
             test=test,

@@ -20,17 +20,19 @@ import keras
 import numpy as np
 
 from benchmarks import tables
-from deploy.answers import compare
-from deploy.compilers.vela import vela
-from deploy.interpreters import micro_arena
-from deploy.runtime import Model
+from deploy.bundle.card import describe
+from deploy.compile import COMPILERS
+from deploy.convert.converter import convert
+from deploy.load.inputs import as_inputs, find_front_ends, read_npz
+from deploy.load.readers import load
+from deploy.load.source import Source
+from deploy.measure.interpreters import micro_arena, run_deployed
+from deploy.measure.latency import latency
+from deploy.quantize.calibration import calibrate
 from deploy.runtime.quantization import quantize
-from deploy.step1_load import Source, load
-from deploy.step2_calibrate import as_inputs, calibrate, read_npz
-from deploy.step3_convert import convert
-from deploy.step5_verify import run_deployed
-from deploy.step6_benchmark import latency
-from deploy.tasks import understand
+from deploy.targets import find_target
+from deploy.tasks import infer_task
+from deploy.tasks.evaluation import compare
 from thinkkeras import datasets
 from thinkkeras.models import ds_cnn
 
@@ -90,10 +92,11 @@ def measured(
     content: bytes, source: Source, arrays: list[np.ndarray], classes: Any
 ) -> dict[str, Any]:
     """The figures of one flatbuffer."""
-    card = Model(content, {}, []).card | {"name": source.name, "target": "ethos-u55-128"}
     expected = source.predict(arrays)
+    task = infer_task(source, expected, [], None)
+    front_ends = find_front_ends(source, None, arrays)
+    card = describe(content, source, find_target("ethos-u55-128"), task, front_ends)
     received, _ = run_deployed(content, card, "litert", arrays)
-    card |= understand(source, expected, [])
     found = compare(card, source.outputs, expected, received, classes, [])
     shown = [quantize(a[:_RUNS], e) for a, e in zip(arrays, card["inputs"], strict=True)]
     return {
@@ -102,7 +105,7 @@ def measured(
         "size_bytes": len(content),
         "latency_ms": latency(content, "litert", shown),
         "arena_bytes": micro_arena(content),
-        "cycles": vela(content, card, []).card["npu"]["cycles"],
+        "cycles": COMPILERS["vela"].compile(content, card, []).card["npu"]["cycles"],
     }
 
 

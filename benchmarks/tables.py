@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import deploy
-import deploy.report
+from deploy.measure.formatting import decibels, kilobytes, markdown, score
 
 ROOT = Path(__file__).parent.parent
 RECORDS = Path(__file__).parent / "records"
@@ -36,7 +36,7 @@ def session_table(name: str) -> str:
     session, dataset, *own = name.split("-")
     run = read_record(f"{session}-{dataset}")
     if own:
-        return deploy.report.markdown(run["tables"][own[0]])
+        return markdown(run["tables"][own[0]])
     measured = next(iter(run["targets"].values()))["quality"]
     examples = f"{measured['examples']:,} test examples"
     verdict = f"{_scored(measured, 'keras')} on {examples}"
@@ -66,11 +66,11 @@ def course_table(_: str) -> str:
                 _scored(cpu["quality"], "keras"),
                 _scored(cpu["quality"], "deployed"),
                 _scored(micro["quality"], "deployed"),
-                deploy.report.kilobytes(micro["size_bytes"]),
-                deploy.report.kilobytes(micro["memory"]["arena_bytes"]),
+                kilobytes(micro["size_bytes"]),
+                kilobytes(micro["memory"]["arena_bytes"]),
             ]
         )
-    return deploy.report.markdown(rows)
+    return markdown(rows)
 
 
 def _trained(run: dict[str, Any]) -> str:
@@ -84,7 +84,7 @@ def _trained(run: dict[str, Any]) -> str:
 def _scored(measured: dict[str, Any], which: str) -> str:
     """A score with the name of what it measures, where that is not the accuracy."""
     name = "" if measured["metric"] == "accuracy" else f", {measured['metric'].replace('_', ' ')}"
-    return deploy.report.score(measured, which) + name
+    return score(measured, which) + name
 
 
 def command_table(name: str) -> str:
@@ -99,13 +99,25 @@ def command_table(name: str) -> str:
 def export_time_table(name: str) -> str:
     """An export's time beside the converter's."""
     run = read_record(name)
+    rows = [["network", "parameters", "calibration", "bare converter", "export to `cpu`", "ratio"]]
+    for size in ("small", "large"):
+        row = run[size]
+        rows.append(
+            [
+                row["name"],
+                f"{row['parameters']:,}",
+                f"{row['examples']} examples",
+                f"{row['converter']:.2f} s",
+                f"{row['export']:.2f} s",
+                f"{row['export'] / row['converter']:.2f}",
+            ]
+        )
     return (
-        f"A network of {run['parameters']:,} parameters, {run['examples']} calibration examples, "
-        f"target `cpu` ({run['cores']} cores, {run['cpu']}): the bare converter call takes "
-        f"{run['converter']:.2f} s, the whole export {run['export']:.2f} s, of which the start of "
-        f"the child process that converts {run['process_start']:.2f} s. Without that, the export "
-        f"with its comparison, latency and bundle takes {run['ratio']:.2f} times the converter's "
-        "time."
+        f"The first network's export to the {run['targets']} targets of `make demo` in one call "
+        f"takes {run['small']['all_targets']:.1f} s, conversions, Vela, LiteRT Micro's arena, "
+        f"comparison, latency and bundles included; before the first one the worker process needs "
+        f"{run['start_up']:.1f} s to start ({run['cores']} cores, {run['cpu']}).\n\n"
+        + markdown(rows)
     )
 
 
@@ -118,17 +130,17 @@ def quantizer_table(name: str) -> str:
             [
                 row["model"],
                 row["run"].removeprefix("record-"),
-                deploy.report.score(row["quality"], "keras"),
+                score(row["quality"], "keras"),
                 row["quantizer"],
-                deploy.report.score(row["quality"], "deployed"),
-                deploy.report.decibels(row["sqnr_db"]),
-                deploy.report.kilobytes(row["size_bytes"]),
+                score(row["quality"], "deployed"),
+                decibels(row["sqnr_db"]),
+                kilobytes(row["size_bytes"]),
                 f"{row['latency_ms']['median']:.3f} ms",
-                deploy.report.kilobytes(row["arena_bytes"]),
+                kilobytes(row["arena_bytes"]),
                 f"{row['cycles']:,}",
             ]
         )
-    return deploy.report.markdown(rows)
+    return markdown(rows)
 
 
 def compression_table(name: str) -> str:
@@ -143,16 +155,16 @@ def compression_table(name: str) -> str:
                 row["weights"],
                 f"{100 * row['accuracy']:.2f} %",
                 f"{100 * (row['accuracy'] - first['accuracy']):+.2f} points",
-                deploy.report.kilobytes(row["size_bytes"]),
-                deploy.report.kilobytes(row["compressed_bytes"]),
+                kilobytes(row["size_bytes"]),
+                kilobytes(row["compressed_bytes"]),
                 f"{first['compressed_bytes'] / row['compressed_bytes']:.1f} ×",
             ]
         )
     return (
         f"`{run['dataset']}`, seed {run['seed']}: a depthwise-separable network of "
-        f"{run['parameters']:,} parameters, {first['examples']:,} test pictures; all trainings "
+        f"{run['parameters']:,} parameters, {first['examples']:,} test images; all trainings "
         f"together {run['cpu_minutes']:.0f} minutes of CPU time. The last column compares "
-        "compressed sizes.\n\n" + deploy.report.markdown(rows)
+        "compressed sizes.\n\n" + markdown(rows)
     )
 
 

@@ -1,7 +1,16 @@
 """The ten sessions: theory, a lesson that ends on a device, exercises with a grader."""
 
-from courses.metrics import write_metrics
+from courses.record import write_metrics
 from courses.sessions import SESSIONS, Session, find_session
-from courses.settings import settings
+from courses.settings import Settings, settings
+from courses.timing import timed
 
-__all__ = ["SESSIONS", "Session", "find_session", "settings", "write_metrics"]
+__all__ = [
+    "SESSIONS",
+    "Session",
+    "Settings",
+    "find_session",
+    "settings",
+    "timed",
+    "write_metrics",
+]

@@ -17,7 +17,7 @@ from pathlib import Path
 from courses.grading import UnreadableAnswers, grade, load_answers, report
 from courses.sessions import SESSIONS, Session, find_session
 from courses.settings import settings
-from deploy.quiet import load_tensorflow
+from deploy.environment import load_tensorflow
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -7,14 +7,31 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.targets import find_target
 
 
+@dataclass(frozen=True)
+class Settings:
+    """The options of one run of a lesson."""
+
+    dataset: str
+    epochs: int | None  # None: the lesson's own choice
+    targets: tuple[str, ...]
+    seed: int
+    out: Path  # an existing folder, with a folder `figures` in it
+
+    @property
+    def figures(self) -> Path:
+        """The folder of the lesson's figures."""
+        return self.out / "figures"
+
+
 def settings(
     session: str, *, dataset: str, targets: Sequence[str], arguments: Sequence[str] | None = None
-) -> argparse.Namespace:
+) -> Settings:
     """The options of `session`'s lesson.
 
     Args:
@@ -22,10 +39,6 @@ def settings(
         dataset: the default data set, which needs no download.
         targets: the default targets.
         arguments: the command line; by default the program's own, and none in a notebook.
-
-    Returns:
-        `dataset` (str), `epochs` (int, or None for the lesson's own choice), `targets` (list of
-        names), `seed` (int) and `out` (an existing folder with a folder `figures` in it).
 
     Raises:
         SystemExit: with 2, for options that are wrong; the message says which.
@@ -37,30 +50,36 @@ def settings(
     parser.add_argument(
         "--dataset", metavar="NAME", help="a TFDS name; the default needs no download"
     )
-    parser.add_argument("--epochs", type=int, metavar="N")
+    parser.add_argument(
+        "--epochs", type=int, metavar="N", help="few of them shorten the experiments as well"
+    )
     parser.add_argument("--target", action="append", metavar="T", help="may be given several times")
     parser.add_argument("--seed", type=int, default=0, metavar="N")
     parser.add_argument("--out", metavar="DIR", help=f"results (default runs/{session})")
     options = parser.parse_args(arguments)
-    options.dataset = options.dataset or dataset
-    options.targets = list(dict.fromkeys(options.target or targets))
-    options.out = Path(options.out or f"runs/{session}")
-    if options.epochs is not None and options.epochs < 1:
-        _refuse(parser, f"expected at least 1 epoch, received {options.epochs}")
+    chosen = Settings(
+        dataset=options.dataset or dataset,
+        epochs=options.epochs,
+        targets=tuple(dict.fromkeys(options.target or targets)),
+        seed=options.seed,
+        out=Path(options.out or f"runs/{session}"),
+    )
+    if chosen.epochs is not None and chosen.epochs < 1:
+        _refuse(parser, f"expected at least 1 epoch, received {chosen.epochs}")
     try:
-        for target in options.targets:
+        for target in chosen.targets:
             find_target(target)
-        (options.out / "figures").mkdir(parents=True, exist_ok=True)
-        if not os.access(options.out, os.W_OK):
+        chosen.figures.mkdir(parents=True, exist_ok=True)
+        if not os.access(chosen.out, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except ValueError as error:
         _refuse(parser, str(error))
     except OSError as error:
         _refuse(
             parser,
-            f"expected a folder that can be written, received '{options.out}': {error.strerror}",
+            f"expected a folder that can be written, received '{chosen.out}': {error.strerror}",
         )
-    return options
+    return chosen
 
 
 def _refuse(parser: argparse.ArgumentParser, message: str) -> None:

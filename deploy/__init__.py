@@ -1,31 +1,45 @@
 """Any Keras model to a device: quantize, convert, compile, verify.
 
-The road has seven steps, one module each: `step1_load`, `step2_calibrate`, `step3_convert`,
-`step4_compile`, `step5_verify`, `step6_benchmark`, `step7_bundle`; `road` walks it. `targets` is
-the table of what each piece of hardware accepts, and `runtime` the part that goes onto the device.
+`commands` has a file for each thing to do: `commands/export.py` is the whole way from a Keras model
+to a verified bundle, in seven steps. Each step has a folder of its own: `load`, `quantize`,
+`convert`, `compile`, `measure`, `bundle`; `tasks` knows what models are for, `compress` trains
+smaller ones. `targets`, `boards` and `schemes` are the tables, and `runtime` is the part that goes
+onto the device.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from deploy.errors import DeployError, missing_package
+from deploy.environment import missing_package
+from deploy.runtime.errors import DeployError
 
 if TYPE_CHECKING:
-    from deploy.compression import cluster, prune, quantize_aware, strip
-    from deploy.fit import fits
-    from deploy.report import table
-    from deploy.road import export
-    from deploy.step5_verify import verify
-    from deploy.step6_benchmark import benchmark
+    from deploy.bundle.card_text import table
+    from deploy.commands.benchmark import benchmark
+    from deploy.commands.export import export, export_models
+    from deploy.commands.predict import decode, predict
+    from deploy.commands.targets import check_targets
+    from deploy.commands.verify import verify
+    from deploy.compress.clustering import cluster
+    from deploy.compress.pruning import prune
+    from deploy.compress.quantization_aware import quantize_aware
+    from deploy.compress.wrappers import strip
+    from deploy.schemes import Quantization
     from deploy.targets import TARGETS
+    from deploy.tasks.evaluation import TestData
 
 __all__ = [
     "TARGETS",
     "DeployError",
+    "Quantization",
+    "TestData",
     "benchmark",
+    "check_targets",
     "cluster",
+    "decode",
     "export",
-    "fits",
+    "export_models",
+    "predict",
     "prune",
     "quantize_aware",
     "strip",
@@ -34,16 +48,21 @@ __all__ = [
 ]
 
 _HOMES = {
-    "export": "deploy.road",
-    "fits": "deploy.fit",
-    "verify": "deploy.step5_verify",
-    "benchmark": "deploy.step6_benchmark",
-    "table": "deploy.report",
     "TARGETS": "deploy.targets",
-    "prune": "deploy.compression",
-    "cluster": "deploy.compression",
-    "quantize_aware": "deploy.compression",
-    "strip": "deploy.compression",
+    "Quantization": "deploy.schemes",
+    "TestData": "deploy.tasks.evaluation",
+    "benchmark": "deploy.commands.benchmark",
+    "check_targets": "deploy.commands.targets",
+    "cluster": "deploy.compress.clustering",
+    "decode": "deploy.commands.predict",
+    "export": "deploy.commands.export",
+    "export_models": "deploy.commands.export",
+    "predict": "deploy.commands.predict",
+    "prune": "deploy.compress.pruning",
+    "quantize_aware": "deploy.compress.quantization_aware",
+    "strip": "deploy.compress.wrappers",
+    "table": "deploy.bundle.card_text",
+    "verify": "deploy.commands.verify",
 }
 
 

@@ -1,8 +1,8 @@
-"""The road from the command line.
+"""From a Keras model to a device, on the command line.
 
 python -m deploy targets [--for MODEL] [--board B] [--calibration FILE.npz|DATASET]
-python -m deploy export MODEL --target T [--calibration FILE.npz|DATASET] [--labels FILE] --out DIR
-    [--detector FILE.json | --task segmentation]
+python -m deploy export MODEL --target T… [--calibration FILE.npz|DATASET] [--labels FILE] --out DIR
+    [--task NAME|FILE.json]
 python -m deploy verify DIR [--data FILE.npz]
 python -m deploy benchmark DIR…
 python -m deploy compare DIR… [--out DIR]
@@ -14,8 +14,8 @@ import argparse
 import sys
 
 from deploy.boards import BOARDS, find_board
-from deploy.errors import DeployError, missing_package
-from deploy.quiet import load_tensorflow
+from deploy.environment import load_tensorflow, missing_package
+from deploy.runtime.errors import DeployError
 from deploy.targets import TARGETS, find_target
 
 _TRUST = "run the code that the Keras model's file holds, of Lambda layers, say"
@@ -51,18 +51,28 @@ def _parser() -> argparse.ArgumentParser:
     export = commands.add_parser("export", help="a Keras model to a verified bundle")
     export.set_defaults(action=_export)
     export.add_argument("model", metavar="MODEL", help=".keras, legacy .h5 or a SavedModel folder")
-    export.add_argument("--target", required=True, metavar="T")
+    export.add_argument(
+        "--target",
+        action="append",
+        required=True,
+        metavar="T",
+        help="may be given several times: each then has a folder of its name in DIR",
+    )
     export.add_argument(
         "--calibration",
         metavar="FILE.npz|DATASET",
         help="training examples x in the model's own units, or a TFDS name",
     )
     export.add_argument("--labels", metavar="FILE", help="class names, one a line")
-    export.add_argument(
+    task = export.add_mutually_exclusive_group()
+    task.add_argument(
         "--detector", metavar="FILE.json", help="how a detector's outputs become boxes"
     )
-    export.add_argument(
-        "--task", metavar="segmentation", help="for a model that gives each pixel's scores"
+    task.add_argument(
+        "--task",
+        metavar="NAME|FILE.json",
+        help="what the model is for, where its outputs don't tell: semantic_segmentation, say, or "
+        "a file with the task and its parameters",
     )
     export.add_argument("--test", metavar="FILE.npz", help="x and y: the metric before and after")
     export.add_argument("--scheme", metavar="S", help="another one of the target's schemes")
@@ -129,9 +139,9 @@ def _targets(options: argparse.Namespace) -> int:
     board = None if options.board is None else find_board(options.board)
     if options.model:
         load_tensorflow()
-        from deploy.fit import fits
+        from deploy.commands.targets import check_targets
 
-        verdicts = fits(
+        verdicts = check_targets(
             options.model,
             board=options.board,
             calibration=options.calibration,
@@ -144,10 +154,10 @@ def _targets(options: argparse.Namespace) -> int:
             "expected a model with --calibration and --trust, received none; name it with --for"
         )
     lines = [("target", "scheme", "checked on", "hardware", "or --scheme")]
-    for row in TARGETS.values():
-        if board is None or board.runs(row):
-            others = ", ".join(row.schemes[1:])
-            lines.append((row.name, row.scheme, row.runtime, row.hardware, others))
+    for target in TARGETS.values():
+        if board is None or board.runs(target):
+            others = ", ".join(target.schemes[1:])
+            lines.append((target.name, target.scheme, target.runtime, target.hardware, others))
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         print("  ".join(map(str.ljust, line, widths)).rstrip())
@@ -155,23 +165,24 @@ def _targets(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    find_target(options.target)
+    for target in options.target:
+        find_target(target)
     load_tensorflow()
-    from deploy.road import export
+    from deploy.commands.export import export
+    from deploy.schemes import Quantization
 
+    single = len(options.target) == 1
     export(
         options.model,
-        options.target,
+        options.target[0] if single else options.target,
         out=options.out,
         calibration=options.calibration,
-        labels=options.labels,
-        detector=options.detector,
-        task=options.task,
+        class_names=options.labels,
+        task=options.detector or options.task,
+        quantization=Quantization(
+            options.scheme, dict(options.mixed), options.tolerance, options.fix
+        ),
         test=options.test,
-        scheme=options.scheme,
-        mixed=dict(options.mixed),
-        tolerance=options.tolerance,
-        fix=options.fix,
         seed=options.seed,
         overwrite=options.overwrite,
         trust=options.trust,
@@ -181,7 +192,7 @@ def _export(options: argparse.Namespace) -> int:
 
 def _verify(options: argparse.Namespace) -> int:
     load_tensorflow()
-    from deploy.step5_verify import report_text, verify
+    from deploy.commands.verify import report_text, verify
 
     report = verify(
         options.bundle,
@@ -196,7 +207,7 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _benchmark(options: argparse.Namespace) -> int:
-    from deploy.step6_benchmark import benchmark
+    from deploy.commands.benchmark import benchmark
 
     for bundle in options.bundles:
         speed = benchmark(bundle, options.threads)
@@ -210,7 +221,7 @@ def _benchmark(options: argparse.Namespace) -> int:
 
 def _compare(options: argparse.Namespace) -> int:
     load_tensorflow()
-    from deploy.compare import compare
+    from deploy.commands.compare import compare
 
     print(compare(options.bundles, options.out))
     return 0

@@ -1,4 +1,4 @@
-"""Real boards and the memory they have: one row a board."""
+"""Real boards and the memory they have: one entry a board."""
 
 from __future__ import annotations
 
@@ -37,12 +37,14 @@ class Board:
         """Whether LiteRT itself runs on the board, and not only LiteRT Micro."""
         return "cpu" in self.targets
 
-    def runs(self, row: Target) -> bool:
-        """Whether the board has what `row` is made for."""
-        return any(row.name == name or row.name.startswith(f"{name}-") for name in self.targets)
+    def runs(self, target: Target) -> bool:
+        """Whether the board has what `target` is made for."""
+        return any(
+            target.name == name or target.name.startswith(f"{name}-") for name in self.targets
+        )
 
 
-_ROWS = (
+_BOARDS = (
     Board(
         "nano-33-ble", "Arduino Nano 33 BLE", ("cortex-m",),
         256 * _KIB, 256 * _KIB, 1 * _MIB,
@@ -97,11 +99,11 @@ _ROWS = (
         "NXP i.MX 93 datasheet (640 KB of OCRAM) and MCIMX93-EVK page (2 GB of LPDDR4X)",
     ),
 )  # fmt: skip
-BOARDS = {board.name: board for board in _ROWS}
+BOARDS = {board.name: board for board in _BOARDS}
 
 
 def find_board(name: str) -> Board:
-    """The row called `name`.
+    """The board called `name`.
 
     Raises:
         DeployError: no such board; the message suggests the nearest name.

@@ -1,4 +1,4 @@
-"""What each piece of hardware accepts: one row a target."""
+"""What each piece of hardware accepts: one entry a target."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from deploy.errors import DeployError
+from deploy.runtime.errors import DeployError
 
-Row = TypeVar("Row")
+Entry = TypeVar("Entry")
 
 
 @dataclass(frozen=True)
 class Target:
     """One piece of hardware, or one way of using it.
 
-    `schemes` are keys of `step3_convert.SCHEMES`, the one that is used unless another is asked for
+    `schemes` are keys of `schemes.SCHEMES`, the one that is used unless another is asked for
     first; `runtime` is one of `interpreters.RUNTIMES`, on which every exported model is run and
-    compared with the Keras model; `compiler` one of `step4_compile.COMPILERS` (None: the device
-    loads `model.tflite` itself). `exceptions` are the schemes that single operators may have which
-    cost too much accuracy in the model's own, the preferred first.
+    compared with the Keras model; `compiler` one of `compile.COMPILERS` (None: the device loads
+    `model.tflite` itself). `exceptions` are the schemes that single operators may have which lose
+    too much accuracy in the model's own, the preferred first.
     """
 
     name: str
@@ -41,7 +41,7 @@ _ETHOS_U = {55: (32, 64, 128, 256), 65: (256, 512), 85: (128, 256, 512, 1024, 20
 
 _INT8 = ("int8", "int8-per-tensor")
 
-_ROWS = (
+_TARGETS = (
     Target(
         "cpu",
         "any CPU through XNNPACK (Raspberry Pi, Android, x86)",
@@ -90,11 +90,11 @@ _ROWS = (
         for size in sizes
     ),
 )
-TARGETS = {target.name: target for target in _ROWS}
+TARGETS = {target.name: target for target in _TARGETS}
 
 
 def find_target(name: str) -> Target:
-    """The row called `name`.
+    """The target called `name`.
 
     Raises:
         DeployError: no such target; the message suggests the nearest name.
@@ -102,7 +102,7 @@ def find_target(name: str) -> Target:
     return look_up(name, TARGETS, "a target of `python -m deploy targets`")
 
 
-def look_up(name: str, table: Mapping[str, Row], what: str) -> Row:
+def look_up(name: str, table: Mapping[str, Entry], what: str) -> Entry:
     """`table[name]`.
 
     Raises:

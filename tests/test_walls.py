@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,9 @@ TENSORFLOW = {
     "tensorflow_datasets",
     "tensorflow_model_optimization",
 }
+# What a device has.
+ON_DEVICE = {"numpy", "ai_edge_litert", "PIL", "cv2"}
+PACKAGES = ("deploy", "thinkkeras")
 
 
 def imports(path):
@@ -49,8 +53,41 @@ def test_thinkkeras_knows_neither_deploy_nor_courses(path):
 
 
 @pytest.mark.parametrize("path", files("deploy/runtime"))
-def test_runtime_files_import_no_tensorflow(path):
-    assert not {name.split(".")[0] for name in imports(path)} & TENSORFLOW
+def test_the_runtime_needs_nothing_from_outside_its_folder(path):
+    for name in imports(path):
+        root = name.split(".")[0]
+        assert name.startswith("deploy.runtime") or root in sys.stdlib_module_names | ON_DEVICE
+
+
+def rooms(package):
+    """Which folders (or single files) of a package import which others, test by file."""
+    found = {}
+    for path in sorted((ROOT / package).rglob("*.py")):
+        here = room_of(path.relative_to(ROOT).with_suffix("").parts)
+        if here is None:
+            continue
+        there = {room_of(tuple(name.split("."))) for name in imports(path)}
+        found.setdefault(here, set()).update(there - {here, None})
+    return found
+
+
+def room_of(parts):
+    # The package's own __init__ hands on what its rooms have.
+    if parts[0] not in PACKAGES or len(parts) < 2 or parts[1] in ("__init__", "__main__"):
+        return None
+    return ".".join(parts[:2])
+
+
+@pytest.mark.parametrize("package", ["deploy", "thinkkeras"])
+def test_rooms_import_each_other_in_no_circle(package):
+    found = {room: there for room, there in rooms(package).items()}
+    order = list(TopologicalSorter(found).static_order())  # raises where there is a circle
+    assert len(order) > 8
+
+
+def test_a_circle_is_found():
+    with pytest.raises(CycleError):
+        list(TopologicalSorter({"a": {"b"}, "b": {"c"}, "c": {"a"}}).static_order())
 
 
 @pytest.mark.parametrize(
@@ -59,7 +96,7 @@ def test_runtime_files_import_no_tensorflow(path):
         ("deploy.runtime", TENSORFLOW | {"PIL", "thinkkeras", "courses", "matplotlib"}),
         ("deploy.runtime.__main__", TENSORFLOW | {"PIL", "thinkkeras", "courses", "matplotlib"}),
         ("deploy.targets", TENSORFLOW | {"numpy"}),
-        ("deploy.compare", TENSORFLOW),
+        ("deploy.commands.compare", TENSORFLOW),
         ("thinkkeras.models", {"deploy", "courses"}),
     ],
 )
@@ -74,5 +111,5 @@ def test_what_an_import_loads(module, forbidden):
 
 def test_the_check_sees_what_it_forbids():
     assert {"tensorflow", "keras"} <= {
-        name.split(".")[0] for name in imports(ROOT / "deploy" / "step1_load.py")
+        name.split(".")[0] for name in imports(ROOT / "deploy" / "load" / "readers.py")
     }

@@ -148,12 +148,12 @@ def check_sensitivity_and_specificity(answers: Any) -> None:
         solutions.sensitivity_and_specificity(labels, probabilities),
         case="the default threshold",
     )
-    for label, shares in ((1, (2 / 3, np.nan)), (0, (np.nan, 1 / 3))):
+    for label, fractions in ((1, (2 / 3, np.nan)), (0, (np.nan, 1 / 3))):
         _quietly(
             lambda label=label: answers.sensitivity_and_specificity(
                 np.full(3, label), np.array([0.9, 0.6, 0.1])
             ),
-            shares,
+            fractions,
             case=f"three examples of class {label} alone",
         )
 

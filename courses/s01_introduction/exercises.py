@@ -12,7 +12,7 @@ import numpy as np
 def neuron(
     x: np.ndarray, weights: np.ndarray, bias: float, activation: str = "sigmoid"
 ) -> np.ndarray:
-    """One neuron's answers: an activation of the weighted sum z = x · weights + bias.
+    """One neuron's output: an activation of the weighted sum z = x · weights + bias.
 
         "linear":  z
         "step":    1 where z > 0, else 0
@@ -168,9 +168,9 @@ def sensitivity_and_specificity(
 ) -> tuple[float, float]:
     """How many of the ill a test finds, and how many of the healthy it leaves alone.
 
-    An alarm is a probability of at least `threshold`. Sensitivity is the share of alarms among the
-    examples of class 1, specificity the share of no alarms among those of class 0. Where there are
-    no examples of a class, its share is NaN.
+    An alarm is a probability of at least `threshold`. Sensitivity is the fraction of alarms among
+    the examples of class 1, specificity the fraction of no alarms among those of class 0. Where
+    there are no examples of a class, its fraction is NaN.
 
     Args:
         labels: (examples,), 1 (ill) or 0 (healthy).
@@ -178,7 +178,7 @@ def sensitivity_and_specificity(
         threshold: from this probability on there is an alarm.
 
     Returns:
-        (sensitivity, specificity), two shares of 0 to 1.
+        (sensitivity, specificity), two fractions of 0 to 1.
 
     Example:
         sensitivity_and_specificity(np.array([1, 1, 0, 0, 0]), np.array([0.9, 0.4, 0.5, 0.2, 0.1]))
@@ -229,6 +229,6 @@ def xor_network() -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
 
     Returns:
         (kernel of shape (2, 2), bias of shape (2,), weights of shape (2,), offset, a number);
-        many answers qualify.
+        many of them qualify.
     """
     raise NotImplementedError

@@ -6,7 +6,7 @@ import numpy as np
 def neuron(
     x: np.ndarray, weights: np.ndarray, bias: float, activation: str = "sigmoid"
 ) -> np.ndarray:
-    """One neuron's answers: an activation of the weighted sum."""
+    """One neuron's output: an activation of the weighted sum."""
     return _activated(x @ weights + bias, activation)
 
 
@@ -61,7 +61,7 @@ def sensitivity_and_specificity(
     """How many of the ill a test finds, and how many of the healthy it leaves alone."""
     alarm = probabilities >= threshold
     ill = labels == 1
-    return _share(alarm[ill]), _share(~alarm[~ill])
+    return _fraction(alarm[ill]), _fraction(~alarm[~ill])
 
 
 def one_hidden_layer(
@@ -96,5 +96,5 @@ def _activated(sums: np.ndarray, activation: str) -> np.ndarray:
     return np.where(sums >= 0, 1.0, small) / (1.0 + small)
 
 
-def _share(chosen: np.ndarray) -> float:
+def _fraction(chosen: np.ndarray) -> float:
     return float(chosen.mean()) if chosen.size else float("nan")

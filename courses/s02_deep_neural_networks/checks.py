@@ -11,7 +11,7 @@ import numpy as np
 
 from courses.grading import expect, expect_equal
 from courses.s02_deep_neural_networks import solutions
-from courses.s02_deep_neural_networks.reference import (
+from courses.s02_deep_neural_networks.references import (
     cost,
     keras_gradients,
     keras_model,
@@ -57,7 +57,7 @@ def check_initialize_parameters(answers: Any) -> None:
             _expect_near(np.mean(weights) / expected, 0, 0.03, f"{case}, mean / deviation")
             _expect_near(np.std(weights), expected, 0.02 * expected, f"{case}, standard deviation")
             beyond = np.mean(np.abs(weights) > 2 * expected)
-            _expect_near(beyond, 0.0455, 0.01, f"{case}, share beyond two standard deviations")
+            _expect_near(beyond, 0.0455, 0.01, f"{case}, fraction beyond two standard deviations")
     _expect_seeded(answers)
 
 
@@ -196,7 +196,7 @@ def check_equal_width(answers: Any) -> None:
 
 
 def check_interpolating_network(answers: Any) -> None:
-    """The network's answers at the points, between them and beyond them."""
+    """The network's outputs at the points, between them and beyond them."""
     for x, y in (
         ([0.0, 1.0, 2.0], [0.0, 1.0, 0.0]),
         ([-1.0, 0.5], [2.0, -1.0]),

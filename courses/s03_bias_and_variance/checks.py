@@ -16,18 +16,18 @@ SEED = 3
 
 
 def check_stratified_split(answers: Any) -> None:
-    """Unequal classes in blocks and shuffled, several shares; disjoint, complete, seeded."""
+    """Unequal classes in blocks and shuffled, several fractions; disjoint, complete, seeded."""
     random = np.random.default_rng(SEED)
     blocks = np.repeat([0, 1, 2], [40, 10, 25])
-    for classes, share in (
+    for classes, fraction in (
         (blocks, 0.2),
         (blocks, 0.37),  # rounds up for two of the classes, down for the third
         (random.permutation(blocks), 0.4),
         (np.repeat([5, 7], [12, 48]), 0.25),
         (np.array([0, 0, 0, 0, 1, 1]), 0.5),
     ):
-        case = f"{np.bincount(classes)} examples of each class, share={share}"
-        kept, held_out = _split(answers, classes, share, SEED, case)
+        case = f"{np.bincount(classes)} examples of each class, fraction={fraction}"
+        kept, held_out = _split(answers, classes, fraction, SEED, case)
         together = np.sort(np.concatenate([kept, held_out]))
         expect(
             np.array_equal(together, np.arange(len(classes))),
@@ -35,7 +35,7 @@ def check_stratified_split(answers: Any) -> None:
             expected=f"each index from 0 to {len(classes) - 1} once",
             received=together,
         )
-        counts = {int(label): round(share * np.sum(classes == label)) for label in set(classes)}
+        counts = {int(label): round(fraction * np.sum(classes == label)) for label in set(classes)}
         held = classes[held_out]
         received = {label: int(np.sum(held == label)) for label in counts}
         expect_equal(received, counts, case=f"{case}, examples held out of each class")
@@ -134,7 +134,7 @@ def check_penalty(answers: Any) -> None:
 
 
 def check_smooth_labels(answers: Any) -> None:
-    """Several numbers of classes and shares, none spread among them."""
+    """Several numbers of classes and fractions, none spread among them."""
     random = np.random.default_rng(SEED)
     for count, smoothing in ((4, 0.2), (10, 0.1), (2, 0.3), (3, 0.0)):
         classes = random.integers(0, count, 6)
@@ -182,9 +182,9 @@ def _keras_stops(losses: list[float], patience: int, min_delta: float) -> tuple[
 
 
 def _split(
-    answers: Any, classes: np.ndarray, share: float, seed: int, case: str
+    answers: Any, classes: np.ndarray, fraction: float, seed: int, case: str
 ) -> list[np.ndarray]:
-    received = _pair(answers.stratified_split(classes, share, seed), case, "(kept, held_out)")
+    received = _pair(answers.stratified_split(classes, fraction, seed), case, "(kept, held_out)")
     parts = [np.asarray(part) for part in received]
     for part in parts:
         expect(

@@ -9,15 +9,17 @@ need.
 import numpy as np
 
 
-def stratified_split(classes: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def stratified_split(
+    classes: np.ndarray, fraction: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Split examples at random into two parts, with every class in its proportion.
 
-    Of a class with n examples, round(share * n) go into the held-out part. Which ones is drawn by
-    `np.random.default_rng(seed)`: the same seed gives the same split, another seed another one.
+    Of a class with n examples, round(fraction * n) go into the held-out part. Which ones is drawn
+    by `np.random.default_rng(seed)`: the same seed gives the same split, another seed another one.
 
     Args:
         classes: (examples,), the class of each example.
-        share: how much of each class is held out, in 0-1.
+        fraction: how much of each class is held out, in 0-1.
         seed: seeds the draw.
 
     Returns:
@@ -114,7 +116,7 @@ def dropout(x: np.ndarray, uniform: np.ndarray, rate: float, training: bool) -> 
     Args:
         x: activations of any shape.
         uniform: of the same shape, numbers drawn evenly from 0-1.
-        rate: share to drop, at least 0 and below 1.
+        rate: fraction to drop, at least 0 and below 1.
         training: whether this is a training step.
 
     Returns:
@@ -149,7 +151,7 @@ def penalty(weights: list[np.ndarray], l1: float, l2: float) -> tuple[float, lis
 
 
 def smooth_labels(classes: np.ndarray, count: int, smoothing: float) -> np.ndarray:
-    """Targets with label smoothing: a share of each target is spread evenly over all classes.
+    """Targets with label smoothing: a fraction of each target is spread evenly over all classes.
 
     The right class gets 1 - smoothing + smoothing / count, every other one smoothing / count, as
     `keras.losses.CategoricalCrossentropy(label_smoothing=smoothing)` does it.
@@ -157,7 +159,7 @@ def smooth_labels(classes: np.ndarray, count: int, smoothing: float) -> np.ndarr
     Args:
         classes: (examples,), whole numbers from 0 to count - 1.
         count: number of classes.
-        smoothing: the share spread, in 0-1.
+        smoothing: the fraction spread, in 0-1.
 
     Returns:
         (examples, count).

@@ -3,13 +3,15 @@
 import numpy as np
 
 
-def stratified_split(classes: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def stratified_split(
+    classes: np.ndarray, fraction: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Split examples at random into two parts, with every class in its proportion."""
     random = np.random.default_rng(seed)
     held_out = np.zeros(len(classes), dtype=bool)
     for label in np.unique(classes):
         members = random.permutation(np.flatnonzero(classes == label))
-        held_out[members[: round(share * len(members))]] = True
+        held_out[members[: round(fraction * len(members))]] = True
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
 
 
@@ -47,7 +49,7 @@ def penalty(weights: list[np.ndarray], l1: float, l2: float) -> tuple[float, lis
 
 
 def smooth_labels(classes: np.ndarray, count: int, smoothing: float) -> np.ndarray:
-    """Targets with label smoothing: a share of each target is spread evenly over all classes."""
+    """Targets with label smoothing: a fraction of each target is spread evenly over all classes."""
     return np.eye(count)[classes] * (1 - smoothing) + smoothing / count
 
 

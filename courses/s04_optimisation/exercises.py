@@ -54,7 +54,7 @@ def momentum_step(
         gradient: the loss's gradient at `weights`, of the same shape.
         velocity: what the step before returned, zeros at first, of the same shape.
         learning_rate: the step's size.
-        momentum: the share of the velocity that is kept, at least 0 and below 1.
+        momentum: the fraction of the velocity that is kept, at least 0 and below 1.
         nesterov: which of the two second lines.
 
     Returns:
@@ -206,7 +206,7 @@ def warm_up_cosine(
         warm_up_steps: steps of the rise; 0 for none: then the first line holds for no step, and
             nothing may be divided by it.
         decay_steps: steps of the fall, the warm-up not counted.
-        alpha: the share of `peak` at which the fall ends.
+        alpha: the fraction of `peak` at which the fall ends.
 
     Returns:
         The rate, a number.

@@ -1,5 +1,5 @@
-"""What session 4's trainings share: a compiled model, a new start, a choice of the learning rate,
-a dtype policy, a search."""
+"""What session 4's trainings have in common: a compiled model, a new start, a choice of the
+learning rate, a dtype policy, a search."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ import keras
 import keras_tuner
 import numpy as np
 
-from thinkkeras.callbacks import Stopwatch
+from thinkkeras.callbacks import TimedEvaluation
 from thinkkeras.schedules import OneCycle
 
 Examples = tuple[np.ndarray, np.ndarray]
@@ -57,7 +57,7 @@ def best_rate(
         model: compiled, at its first weights.
         rates: to try, each from those weights.
         train: arguments of `fit`: `x`, `y`, `epochs` …
-        validation: pictures and classes.
+        validation: images and classes.
         seed: of the order of the examples.
     """
     weights, losses = model.get_weights(), []
@@ -72,7 +72,7 @@ def best_rate(
 
 
 def race_row(
-    name: str, rate: float, watch: Stopwatch, target: float, steps_per_epoch: int
+    name: str, rate: float, watch: TimedEvaluation, target: float, steps_per_epoch: int
 ) -> list[str]:
     """One line of the table: rate, epochs and seconds to `target`, accuracy at the end."""
     reached = watch.reached(target)

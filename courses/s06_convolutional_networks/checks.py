@@ -1,6 +1,6 @@
 """Session 6, checks: what each exercise must compute (graded by `courses.grading`).
 
-The layers are compared with Keras's own, on pictures that are not square, with several channels
+The layers are compared with Keras's own, on images that are not square, with several channels
 and kernels that are neither symmetric nor of odd size only.
 """
 
@@ -129,19 +129,19 @@ def check_receptive_field(answers: Any) -> None:
 
 
 def check_edge_kernel(answers: Any) -> None:
-    """The kernel's answer to four pictures that tell every wrong one apart."""
+    """The kernel's response to four images that tell every wrong one apart."""
     ramp = np.tile(np.arange(6.0), (5, 1))
-    for name, picture, answer in (
+    for name, image, response in (
         ("ramp brighter to the right", ramp, 1.0),
         ("ramp darker to the right", ramp[:, ::-1], -1.0),
-        ("flat picture of 100", np.full((5, 6), 100.0), 0.0),
+        ("flat image of 100", np.full((5, 6), 100.0), 0.0),
         ("ramp brighter to the bottom", np.tile(np.arange(5.0)[:, None], (1, 6)), 0.0),
     ):
         kernel = np.asarray(answers.edge_kernel())
         expect(kernel.shape == (3, 3), case="shape", expected=(3, 3), received=kernel.shape)
         expect_equal(
-            solutions.conv2d(picture[..., None], kernel[..., None, None], np.zeros(1)),
-            np.full((3, 4, 1), answer),
+            solutions.conv2d(image[..., None], kernel[..., None, None], np.zeros(1)),
+            np.full((3, 4, 1), response),
             case=name,
         )
 
@@ -165,10 +165,10 @@ def check_quantize(answers: Any) -> None:
         expect_equal(received[2], expected[2], case=f"{case}, zero_point")
         name = f"{case}, integers of {values.tolist()}"
         expect_equal(received[0], expected[0], case=name, dtype=np.int8)
-    picture = np.linspace(0, 60, 24).reshape(2, 3, 4)
+    image = np.linspace(0, 60, 24).reshape(2, 3, 4)
     expect_equal(
-        answers.quantize(picture, 0.0, 63.75)[0],
-        solutions.quantize(picture, 0.0, 63.75)[0],
+        answers.quantize(image, 0.0, 63.75)[0],
+        solutions.quantize(image, 0.0, 63.75)[0],
         case="values of shape (2, 3, 4)",
     )
 
@@ -232,10 +232,10 @@ def expect_network(model: Any, input_shape: tuple[int, ...], classes: int) -> No
 def _expect_probabilities(model: keras.Model, input_shape: tuple[int, ...]) -> None:
     """A softmax at the end, and something that is not linear before it."""
     first, second = np.random.default_rng(SEED).integers(0, 2, (2, *input_shape))
-    pictures = np.stack([first, second, (first + second) / 2])
-    # A network that forgot to rescale saturates on bright pictures: look at darker ones then.
+    images = np.stack([first, second, (first + second) / 2])
+    # A network that forgot to rescale saturates on bright images: look at darker ones then.
     for brightness in (255, 16, 1):
-        batch = (brightness * pictures).astype(np.float32)
+        batch = (brightness * images).astype(np.float32)
         probabilities = keras.ops.convert_to_numpy(model(batch)).astype(np.float64)
         sums = probabilities.sum(axis=1)
         expect(
@@ -247,7 +247,7 @@ def _expect_probabilities(model: keras.Model, input_shape: tuple[int, ...]) -> N
         if probabilities.min() > 1e-30:
             break
     # Up to a constant of the softmax's own, a network without activations is affine: halfway
-    # between two pictures its logits lie halfway between theirs.
+    # between two images its logits lie halfway between theirs.
     logits = np.log(np.maximum(probabilities, 1e-30))
     logits -= logits.mean(axis=1, keepdims=True)
     bend = np.abs(logits[2] - (logits[0] + logits[1]) / 2).max()

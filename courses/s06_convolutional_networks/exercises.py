@@ -3,7 +3,7 @@
     python -m courses check s06
 
 A function that is not written yet counts as "to do", whatever the others do. Everything but
-`small_network` is NumPy alone. One picture is an array of shape (height, width, channels), as in
+`small_network` is NumPy alone. One image is an array of shape (height, width, channels), as in
 Keras without the batch axis; `output_size` may serve the functions that follow it.
 """
 
@@ -56,7 +56,7 @@ def conv2d(
 
         total = max((output - 1) * strides + kernel_size - size, 0)
 
-    zeros, of which total // 2 go before the picture (top, left) and the rest after it (bottom,
+    zeros, of which total // 2 go before the image (top, left) and the rest after it (bottom,
     right): where `total` is odd, the extra row or column comes last.
 
     Args:
@@ -82,7 +82,7 @@ def max_pooling(
     """The largest value in each window, channel by channel, as `keras.layers.MaxPooling2D`.
 
     Output sizes and padding follow `conv2d`, except that padding must never win: with
-    padding="same" a window at the border looks only at the pixels inside the picture (which may
+    padding="same" a window at the border looks only at the pixels inside the image (which may
     all be negative).
 
     Args:
@@ -143,7 +143,7 @@ def layer_cost(
 
 
 def receptive_field(layers: list[tuple[int, int, int]]) -> tuple[int, int]:
-    """How much of the picture one output pixel sees, and how far apart neighbours look.
+    """How much of the image one output pixel sees, and how far apart neighbours look.
 
     Starting from size = 1 and jump = 1, each layer in turn makes
 
@@ -168,11 +168,11 @@ def receptive_field(layers: list[tuple[int, int, int]]) -> tuple[int, int]:
 def edge_kernel() -> np.ndarray:
     """Design a kernel that finds vertical edges from dark (left) to bright (right).
 
-    Cross-correlated with a picture (as `conv2d` does it) it gives
+    Cross-correlated with an image (as `conv2d` does it) it gives
 
         +1  everywhere on a ramp that grows by 1 a pixel from left to right,
         -1  on the same ramp from right to left,
-         0  on a flat picture of any brightness, and
+         0  on a flat image of any brightness, and
          0  on a ramp from top to bottom.
 
     Returns:
@@ -234,12 +234,12 @@ def small_network(input_shape: tuple[int, int, int], classes: int) -> keras.Mode
     95 % on the test set. A linear classifier of the pixels does not get there.
 
     Args:
-        input_shape: (height, width, channels) of the pictures, which enter as pixels of 0-255:
+        input_shape: (height, width, channels) of the images, which enter as pixels of 0-255:
             let the first layer rescale them.
         classes: the number of classes.
 
     Returns:
         A functional, uncompiled `keras.Model` with at least one convolution, from a batch of
-        pictures to (batch, classes) probabilities.
+        images to (batch, classes) probabilities.
     """
     raise NotImplementedError

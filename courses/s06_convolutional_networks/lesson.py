@@ -9,15 +9,17 @@
 #
 # From a terminal:
 #
-#     python -m courses run s06                                     # 8 x 8 digits, no download
-#     python -m courses run s06 --dataset fashion_mnist --epochs 8  # the real thing, through TFDS
+#     python -m courses run s06                          # 8 x 8 digits, no download: 99 % in 17 s
+#     python -m courses run s06 --dataset fashion_mnist  # the real thing, TFDS: 93 % in 10 min
 #     python -m courses run s06 --target cpu --target cortex-m --out results/s06
-#     python -m courses check s06                                   # grades exercises.py
+#     python -m courses check s06                        # grades exercises.py
+#
+# (Right on test data, and time of training on two cores. README.md has the tables.)
 #
 # The theory behind each step is in README.md, under the same headings.
 
 # %%
-import time
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -26,13 +28,31 @@ from sklearn.datasets import load_sample_image
 import courses
 import deploy
 import deploy.runtime
-from courses.s06_convolutional_networks import drawings
-from thinkkeras import datasets, plots
+from courses.s06_convolutional_networks import experiments, plots
+from thinkkeras import datasets
 from thinkkeras.models import convnet
+from thinkkeras.optimizers import adamw
+from thinkkeras.plots import class_samples, confusion_matrix, learning_curves, prediction_gallery
 
 settings = courses.settings("s06", dataset="digits", targets=("cpu", "cortex-m"))
 keras.utils.set_random_seed(settings.seed)
-figures = settings.out / "figures"
+figures = settings.figures
+seconds: dict[str, float] = {}
+
+
+class Recipe(NamedTuple):
+    """What a data set asks for."""
+
+    batch_size: int
+    epochs: int
+
+
+RECIPES = {
+    "digits": Recipe(batch_size=32, epochs=30),
+    "fashion_mnist": Recipe(batch_size=128, epochs=8),
+}
+recipe = RECIPES.get(settings.dataset, Recipe(batch_size=128, epochs=15))
+epochs = settings.epochs or recipe.epochs
 
 # %% [markdown]
 # ## The data
@@ -41,13 +61,12 @@ figures = settings.out / "figures"
 # training, calibration and device cannot disagree about it.
 
 # %%
-batch_size = {"digits": 32}.get(settings.dataset, 128)
 (train, validation, test), info = datasets.load(
-    settings.dataset, batch_size=batch_size, seed=settings.seed
+    settings.dataset, batch_size=recipe.batch_size, seed=settings.seed
 )
 test_images, test_classes = datasets.as_arrays(test)
-print(f"{info.name}: {info.counts}, pictures of {info.input_shape}, {info.classes} classes")
-plots.class_samples(test_images, test_classes, info.labels, figures / "data.png")
+print(f"{info.name}: {info.counts}, images of {info.input_shape}, {info.classes} classes")
+class_samples(test_images, test_classes, info.class_names, figures / "data.png")
 
 # %% [markdown]
 # ## Convolution by hand
@@ -64,7 +83,7 @@ difference = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])  # right less left: 
 row, column = 2, 1
 window = patch[row : row + 3, column : column + 3].astype(int)
 print(f"{window}\n*\n{difference}\nsums to {(window * difference).sum()}")
-drawings.one_output_pixel(patch, difference, (row, column), figures / "one_output_pixel.png")
+plots.one_output_pixel(patch, difference, (row, column), figures / "one_output_pixel.png")
 
 # %% [markdown]
 # On a photograph the sums become visible: each kernel answers where the picture looks like it,
@@ -81,7 +100,7 @@ kernels = {
 stacked = np.stack(list(kernels.values()), axis=-1).astype("float32")  # (3, 3, 4)
 # Keras wants (batch, height, width, channels) and (height, width, channels, filters).
 responses = keras.ops.conv(photograph[None, :, :, None], stacked[:, :, None, :], padding="same")
-drawings.kernel_responses(
+plots.kernel_responses(
     photograph,
     stacked,
     keras.ops.convert_to_numpy(responses)[0],
@@ -107,13 +126,12 @@ model.summary()
 # doubles the step between neighbours. The last layers should see the whole object.
 
 # %%
-stack = drawings.windows(model)
+stack = experiments.receptive_fields(model)
 for layer in stack:
     print(
-        f"{layer.name:16} {layer.output_shape!s:14} "
-        f"sees {layer.receptive_field:3} pixels, steps {layer.jump}"
+        f"{layer.name:16} {layer.output_shape!s:14} sees {layer.size:3} pixels, steps {layer.jump}"
     )
-drawings.receptive_fields(stack, info.input_shape[1], figures / "receptive_field.png")
+plots.receptive_fields(stack, info.input_shape[1], figures / "receptive_field.png")
 
 # %% [markdown]
 # ## Training
@@ -121,33 +139,24 @@ drawings.receptive_fields(stack, info.input_shape[1], figures / "receptive_field
 # AdamW; the learning rate warms up over the first tenth of the steps and falls along a cosine.
 
 # %%
-epochs = settings.epochs or {"digits": 30, "fashion_mnist": 8}.get(settings.dataset, 15)
-steps = epochs * len(train)
-learning_rate = keras.optimizers.schedules.CosineDecay(
-    initial_learning_rate=0.0,
-    decay_steps=steps - steps // 10,
-    warmup_target=8e-3,
-    warmup_steps=steps // 10,
-)
 model.compile(
-    optimizer=keras.optimizers.AdamW(learning_rate, weight_decay=0.05),
+    optimizer=adamw(steps=epochs * len(train), learning_rate=8e-3, weight_decay=0.05),
     loss="sparse_categorical_crossentropy",
     metrics=["accuracy"],
     jit_compile=False,  # on a CPU, XLA makes convolutions slower
 )
-started = time.perf_counter()
-history = model.fit(
-    train,
-    validation_data=validation,
-    epochs=epochs,
-    shuffle=False,  # the pipeline shuffles
-    verbose=2,
-)
-training_seconds = time.perf_counter() - started
+with courses.timed(seconds, model.name):
+    history = model.fit(
+        train,
+        validation_data=validation,
+        epochs=epochs,
+        shuffle=False,  # the pipeline shuffles
+        verbose=2,
+    )
 
 # %%
 _, test_accuracy = model.evaluate(test, verbose=0)
-print(f"test accuracy {test_accuracy:.2%} after {training_seconds:.0f} s of training")
+print(f"test accuracy {test_accuracy:.2%} after {seconds[model.name]:.0f} s of training")
 model.save(settings.out / "model.keras")
 
 # %% [markdown]
@@ -159,10 +168,10 @@ model.save(settings.out / "model.keras")
 # %%
 probabilities = model.predict(test, verbose=0)
 predicted = probabilities.argmax(axis=-1)
-plots.learning_curves(history, figures / "learning_curves.png")
-plots.confusion_matrix(test_classes, predicted, info.labels, figures / "confusion_matrix.png")
-plots.prediction_sheet(
-    test_images, test_classes, probabilities, info.labels, figures / "predictions.png"
+learning_curves(history, figures / "learning_curves.png")
+confusion_matrix(test_classes, predicted, info.class_names, figures / "confusion_matrix.png")
+prediction_gallery(
+    test_images, test_classes, probabilities, info.class_names, figures / "predictions.png"
 )
 
 # %% [markdown]
@@ -171,7 +180,7 @@ plots.prediction_sheet(
 
 # %%
 first_convolution = next(layer for layer in model.layers if hasattr(layer, "kernel_size"))
-drawings.learned_filters(first_convolution.get_weights()[0], figures / "learned_filters.png")
+plots.learned_filters(first_convolution.get_weights()[0], figures / "learned_filters.png")
 
 activations = {
     layer.output.shape[1:3]: layer.output  # the last layer of each size replaces those before
@@ -180,7 +189,7 @@ activations = {
 }
 stage_outputs = keras.Model(model.input, list(activations.values()))
 stages = [keras.ops.convert_to_numpy(maps)[0] for maps in stage_outputs(test_images[:1])]
-drawings.feature_maps(test_images[0], stages, figures / "feature_maps.png")
+plots.feature_maps(test_images[0], stages, figures / "feature_maps.png")
 
 # %% [markdown]
 # ## To the device
@@ -193,36 +202,33 @@ drawings.feature_maps(test_images[0], stages, figures / "feature_maps.png")
 #     python -m deploy verify OUT/deploy/cpu --data OUT/test.npz
 
 # %%
-calibration_images, _ = datasets.as_arrays(train.take(384 // batch_size))
+calibration_images, _ = datasets.as_arrays(train.unbatch().take(384).batch(384))
 np.savez_compressed(settings.out / "calibration.npz", x=calibration_images)
 np.savez_compressed(settings.out / "test.npz", x=test_images, y=test_classes)
 
-cards = [
-    deploy.export(
-        settings.out / "model.keras",
-        target,
-        out=settings.out / "deploy" / target,
-        calibration=calibration_images,
-        labels=info.labels,
-        test=(test_images, test_classes),
-        seed=settings.seed,
-        overwrite=True,
-    )
-    for target in settings.targets
-]
+cards = deploy.export(
+    settings.out / "model.keras",
+    settings.targets,
+    out=settings.out / "deploy",
+    calibration=calibration_images,
+    class_names=info.class_names,
+    test=(test_images, test_classes),
+    seed=settings.seed,
+    overwrite=True,
+)
 
 # %% [markdown]
 # A bundle is all that the device gets. Its runtime needs NumPy and LiteRT, no TensorFlow:
 
 # %%
-picture = settings.out / "picture.png"
-keras.utils.save_img(picture, test_images[0], scale=False)
+image_file = settings.out / "image.png"
+keras.utils.save_img(image_file, test_images[0], scale=False)
 on_device = deploy.runtime.load(settings.out / "deploy" / settings.targets[0])
-answer = on_device.predict(picture)
+prediction = on_device.predict(image_file)
 print(
-    f"the device says {answer['label']} ({answer['probabilities'].max():.1%}), "
-    f"Keras says {info.labels[predicted[0]]} ({probabilities[0].max():.1%}), "
-    f"it is {info.labels[test_classes[0]]}"
+    f"the device says {prediction['label']} ({prediction['probabilities'].max():.1%}), "
+    f"Keras says {info.class_names[predicted[0]]} ({probabilities[0].max():.1%}), "
+    f"it is {info.class_names[test_classes[0]]}"
 )
 
 # %% [markdown]
@@ -238,7 +244,7 @@ courses.write_metrics(
     seed=settings.seed,
     epochs=epochs,
     parameters=model.count_params(),
-    training_seconds=round(training_seconds, 1),
+    training_seconds=round(seconds[model.name], 1),
     history=history.history,
     test_accuracy=test_accuracy,
 )

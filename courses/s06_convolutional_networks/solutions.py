@@ -77,7 +77,7 @@ def layer_cost(
 
 
 def receptive_field(layers: list[tuple[int, int, int]]) -> tuple[int, int]:
-    """How much of the picture one output pixel sees, and how far apart neighbours look."""
+    """How much of the image one output pixel sees, and how far apart neighbours look."""
     size, jump = 1, 1
     for kernel_size, strides, dilation_rate in layers:
         size += dilation_rate * (kernel_size - 1) * jump
@@ -120,7 +120,7 @@ def small_network(input_shape: tuple[int, int, int], classes: int) -> keras.Mode
 def _pad_same(
     image: np.ndarray, kernel_size: tuple[int, int], strides: int, value: float
 ) -> np.ndarray:
-    """Pads a picture as Keras does for padding="same": the odd row or column comes last."""
+    """Pads an image as Keras does for padding="same": the odd row or column comes last."""
     widths = []
     for size, kernel in zip(image.shape, kernel_size, strict=False):
         output = output_size(size, kernel, strides, "same")

@@ -13,13 +13,13 @@ from pycocotools import mask as coco_mask
 from sklearn.metrics import f1_score
 
 from courses.grading import expect, expect_equal
-from courses.s08_detection_and_segmentation.reference import (
+from courses.s08_detection_and_segmentation.references import (
     aligned,
     anchors,
     assigned,
     corner_and_size,
-    counted_pictures,
-    detected_pictures,
+    counted_images,
+    detected_images,
     inside,
     kept,
     located_boxes,
@@ -122,7 +122,7 @@ def check_encode_boxes(answers: Any) -> None:
 
 
 def check_decode_boxes(answers: Any) -> None:
-    """A cell's anchor is a square of `cells` strides about its centre; y and x are shares of it."""
+    """A cell's anchor is a square of `cells` strides about its centre; y and x are parts of it."""
     random = np.random.default_rng(SEED)
     for boxes, locations, stride, cells in located_boxes(SEED):
         numbers = random.random((len(boxes), 4))
@@ -136,12 +136,12 @@ def check_decode_boxes(answers: Any) -> None:
 
 def check_average_precision(answers: Any) -> None:
     """Against pycocotools, through `thinkkeras.metrics`, at IoUs of 0.5 and 0.75."""
-    for case, truths, predictions in detected_pictures(SEED):
-        objects = list(map(_labelled, truths))
+    for case, ground_truth, predictions in detected_images(SEED):
+        objects = list(map(_labelled, ground_truth))
         found = [_labelled(boxes) | {"scores": scores} for boxes, scores in predictions]
-        expected = metrics.average_precision(objects, found, classes=["object"])
+        expected = metrics.average_precision(objects, found, class_names=["object"])
         for threshold, name in ((0.5, "AP50"), (0.75, "AP75")):
-            received = answers.average_precision(truths, predictions, threshold)
+            received = answers.average_precision(ground_truth, predictions, threshold)
             expect_equal(received, expected[name], case=f"{case}, iou_threshold={threshold}")
 
 
@@ -210,7 +210,7 @@ def check_roi_align(answers: Any) -> None:
 
 
 def check_assemble_masks(answers: Any) -> None:
-    """Cell by cell, on boxes that stand out of the picture or hold no cell's centre."""
+    """Cell by cell, on boxes that stand out of the image or hold no cell's centre."""
     random = np.random.default_rng(SEED)
     for (height, width, maps), count, stride in (
         ((6, 9, 4), 5, 4),
@@ -272,15 +272,15 @@ def check_detector_levels(answers: Any) -> None:
 
 def check_counting_threshold(answers: Any) -> None:
     """Every candidate judged by `thinkkeras.metrics.counting_error`, the highest first."""
-    for case, counts, scores in counted_pictures(SEED):
-        truths = [_labelled(np.tile([0.0, 0, 1, 1], (count, 1))) for count in counts]
+    for case, counts, scores in counted_images(SEED):
+        ground_truth = [_labelled(np.tile([0.0, 0, 1, 1], (count, 1))) for count in counts]
         predictions = [
             _labelled(np.tile([0.0, 0, 1, 1], (len(found), 1))) | {"scores": found}
             for found in scores
         ]
         candidates = np.unique(np.concatenate([*scores, [np.inf]]))[::-1]
         errors = [
-            metrics.counting_error(truths, predictions, score)["mean_absolute_error"]
+            metrics.counting_error(ground_truth, predictions, score)["mean_absolute_error"]
             for score in candidates.tolist()
         ]
         best = float(candidates[int(np.argmin(errors))])

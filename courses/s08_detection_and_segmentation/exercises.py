@@ -67,7 +67,7 @@ def centre_assignment(
 
     Args:
         boxes: the true boxes (N, 4); N may be 0.
-        image_size: (height, width) of the picture in pixels.
+        image_size: (height, width) of the image in pixels.
         stride: pixels from cell to cell; there are ceil(height / stride) rows, columns alike.
         radius: in strides.
 
@@ -114,37 +114,39 @@ def decode_boxes(numbers: np.ndarray, locations: np.ndarray, stride: int, cells:
         locations, stride, cells: as for `encode_boxes`.
 
     Returns:
-        Boxes (N, 4), which may stand out of the picture.
+        Boxes (N, 4), which may stand out of the image.
     """
     raise NotImplementedError
 
 
 def average_precision(
-    truths: list[np.ndarray], predictions: list[tuple[np.ndarray, np.ndarray]], iou_threshold: float
+    ground_truth: list[np.ndarray],
+    predictions: list[tuple[np.ndarray, np.ndarray]],
+    iou_threshold: float,
 ) -> float:
-    """COCO's average precision of one class at one IoU, over several pictures.
+    """COCO's average precision of one class at one IoU, over several images.
 
-    1. In each picture, the highest score first, a detection takes, of the truths not taken yet,
-       the one it overlaps most. If their IoU is at least `iou_threshold` it is right, and the
-       truth is gone; otherwise it is wrong and takes none.
-    2. Order the detections of all pictures by score, highest first. After each, precision is
-       the share of right ones so far, and recall the right ones so far over all truths.
+    1. In each image, the highest score first, a detection takes, of the true boxes not taken
+       yet, the one it overlaps most. If their IoU is at least `iou_threshold` it is right, and
+       the true box is gone; otherwise it is wrong and takes none.
+    2. Order the detections of all images by score, highest first. After each, precision is
+       the fraction of right ones so far, and recall the right ones so far over all true boxes.
     3. Raise each precision to the largest at its own or any later place (the envelope).
     4. Average the envelope at recalls of 0, 0.01, 0.02 ... 1 (101 points): at each, its value at
        the first place where recall is at least that much, and 0 where recall never gets there.
 
-    Equal scores keep the order of the pictures, and of the detections in a picture.
+    Equal scores keep the order of the images, and of the detections in an image.
 
     Args:
-        truths: for each picture, boxes (N, 4); N may be 0.
-        predictions: for each picture, boxes (M, 4) and scores (M,); M may be 0.
+        ground_truth: for each image, boxes (N, 4); N may be 0.
+        predictions: for each image, boxes (M, 4) and scores (M,); M may be 0.
         iou_threshold: the overlap that makes a detection right, such as 0.5.
 
     Returns:
-        A number from 0 to 1; NaN if no picture holds a truth.
+        A number from 0 to 1; NaN if no image holds an object.
 
     Example:
-        Two truths; of three detections the first and third are right: precisions 1, 1/2, 2/3 at
+        Two objects; of three detections the first and third are right: precisions 1, 1/2, 2/3 at
         recalls 1/2, 1/2, 1, so AP is (51 * 1 + 50 * 2/3) / 101 = 0.835.
     """
     raise NotImplementedError
@@ -153,15 +155,15 @@ def average_precision(
 def dice(true: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
     """The Dice coefficient of each class: the F1 score of its pixels.
 
-    For a class with T pixels in truth, P predicted, and B in both: 2 B / (T + P).
+    For a class with T pixels in the ground truth, P predicted, and B in both: 2 B / (T + P).
 
     Args:
-        true: class ids from 0 to classes - 1, (pictures, height, width).
+        true: class ids from 0 to classes - 1, (images, height, width).
         predicted: class ids of the same shape.
         classes: how many there are.
 
     Returns:
-        An array (classes,) over all pictures together; NaN for a class that occurs in neither.
+        An array (classes,) over all images together; NaN for a class that occurs in neither.
 
     Example:
         dice(np.array([[[0, 0, 1]]]), np.array([[[0, 1, 1]]]), classes=3) is [2/3, 2/3, NaN].
@@ -210,7 +212,7 @@ def roi_align(
 
     Args:
         features: (height, width, channels), in cells.
-        box: (4,), in pixels of the picture; it may stand out of it.
+        box: (4,), in pixels of the image; it may stand out of it.
         stride: pixels between neighbouring cells.
         output_size: (rows, columns) of bins.
         points: points in a bin along each axis (the paper's sampling ratio).
@@ -230,14 +232,14 @@ def assemble_masks(
 ) -> np.ndarray:
     """Masks of instances in one stage (YOLACT): mixtures of maps that all objects share.
 
-    The network draws K prototypes of the whole picture, and gives each detection K coefficients.
+    The network draws K prototypes of the whole image, and gives each detection K coefficients.
     A cell belongs to an object if its centre lies inside the object's box, and the sigmoid of the
     sum over k of prototype k * coefficient k is above 0.5.
 
     Args:
         prototypes: (height, width, K), in cells.
         coefficients: (N, K), of either sign; N may be 0.
-        boxes: (N, 4), in pixels of the picture.
+        boxes: (N, 4), in pixels of the image.
         stride: pixels between neighbouring cells of the prototypes.
 
     Returns:
@@ -280,15 +282,15 @@ def detector_levels(
 
 
 def counting_threshold(counts: np.ndarray, scores: list[np.ndarray]) -> float:
-    """The score threshold that counts best: chosen on validation pictures, never on the test set.
+    """The score threshold that counts best: chosen on validation images, never on the test set.
 
     A detection counts if its score is at least the threshold. Of all scores that occur, and
-    infinity, which counts nothing, take the one with the smallest mean over the pictures of
+    infinity, which counts nothing, take the one with the smallest mean over the images of
     |detections counted - objects|; of equally good ones the highest.
 
     Args:
-        counts: the true number of objects in each picture, (pictures,).
-        scores: for each picture the scores of its detections, (M,); M may be 0.
+        counts: the true number of objects in each image, (images,).
+        scores: for each image the scores of its detections, (M,); M may be 0.
 
     Returns:
         The threshold, a float.

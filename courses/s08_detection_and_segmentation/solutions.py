@@ -62,15 +62,17 @@ def decode_boxes(numbers: np.ndarray, locations: np.ndarray, stride: int, cells:
 
 
 def average_precision(
-    truths: list[np.ndarray], predictions: list[tuple[np.ndarray, np.ndarray]], iou_threshold: float
+    ground_truth: list[np.ndarray],
+    predictions: list[tuple[np.ndarray, np.ndarray]],
+    iou_threshold: float,
 ) -> float:
-    """COCO's average precision of one class at one IoU, over several pictures."""
-    objects = sum(len(boxes) for boxes in truths)
+    """COCO's average precision of one class at one IoU, over several images."""
+    objects = sum(len(boxes) for boxes in ground_truth)
     if not objects:
         return float("nan")
     hits = [
         _hits(iou(found, boxes), scores, iou_threshold)
-        for boxes, (found, scores) in zip(truths, predictions, strict=True)
+        for boxes, (found, scores) in zip(ground_truth, predictions, strict=True)
     ]
     scores = np.concatenate([scores for _, scores in predictions])
     right = np.concatenate(hits)[np.argsort(-scores, kind="stable")].cumsum()
@@ -152,7 +154,7 @@ def detector_levels(
 
 
 def counting_threshold(counts: np.ndarray, scores: list[np.ndarray]) -> float:
-    """The score threshold that counts best: chosen on validation pictures."""
+    """The score threshold that counts best: chosen on validation images."""
     candidates = np.unique(np.concatenate([*scores, [np.inf]]))[::-1]  # the highest first
     counted = np.array([[np.sum(found >= score) for found in scores] for score in candidates])
     return float(candidates[np.abs(counted - counts).mean(axis=1).argmin()])
@@ -163,7 +165,7 @@ def _areas(boxes: np.ndarray) -> np.ndarray:
 
 
 def _hits(overlaps: np.ndarray, scores: np.ndarray, iou_threshold: float) -> np.ndarray:
-    """Whether each detection of a picture takes a truth; overlaps are (detections, truths)."""
+    """Whether each detection of an image takes an object; overlaps are (detections, objects)."""
     hits = np.zeros(len(scores), bool)
     free = np.ones(overlaps.shape[1], bool)
     for index in np.argsort(-scores, kind="stable"):

@@ -1,12 +1,36 @@
-"""The part that goes onto the device: NumPy, LiteRT and, for pictures, Pillow; nothing else.
+"""The part that goes onto the device: NumPy, LiteRT and, for images, Pillow; nothing else.
 
 from deploy import runtime
 
 model = runtime.load("bundle")
 model.predict("photo.png")   # {"label": "cat", "index": 3, "probabilities": array([…])}
+
+The folder `deploy/runtime` needs nothing from outside of it: copied as it is into a folder `deploy`
+of the device, it runs there.
 """
 
-from deploy.runtime.model import Model, load
-from deploy.runtime.selftest import selftest
+import importlib
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Model", "load", "selftest"]
+from deploy.runtime.errors import DeployError
+
+if TYPE_CHECKING:
+    from deploy.runtime.bundle import load, load_models
+    from deploy.runtime.model import Model
+    from deploy.runtime.self_test import selftest
+
+__all__ = ["DeployError", "Model", "load", "load_models", "selftest"]
+
+_HOMES = {
+    "Model": "deploy.runtime.model",
+    "load": "deploy.runtime.bundle",
+    "load_models": "deploy.runtime.bundle",
+    "selftest": "deploy.runtime.self_test",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Whoever wants nothing but the error, a table of targets say, loads neither NumPy nor LiteRT.
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'deploy.runtime' has no attribute '{name}'")

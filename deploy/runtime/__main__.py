@@ -1,4 +1,4 @@
-"""Run a bundle on pictures, videos or arrays, or check it on this device.
+"""Run a bundle on images, videos or arrays, or check it on this device.
 
 python -m deploy.runtime run DIR|MODEL.tflite INPUT… [--draw PNG|DIR|MP4] [--threshold SCORE]
 python -m deploy.runtime selftest DIR
@@ -10,37 +10,31 @@ import argparse
 import sys
 import time
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any
 
-from deploy.errors import DeployError
 from deploy.runtime import Model, load, selftest
-from deploy.runtime.answers import DETECTORS, class_names
-from deploy.runtime.drawing import draw_classification, draw_detections, draw_map
-from deploy.runtime.inputs import kind_of, read_array, read_pictures
-from deploy.runtime.sheets import Add, open_sheets
-from deploy.runtime.wording import in_words
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-_DRAWN = ("classification", "segmentation", *DETECTORS)
+from deploy.runtime.card import without_state
+from deploy.runtime.draw.output_files import Add, open_output
+from deploy.runtime.errors import DeployError
+from deploy.runtime.inputs import array, find_front_end
+from deploy.runtime.inputs.files import kind_of, read_examples
+from deploy.runtime.tasks import find_task
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m deploy.runtime")
     commands = parser.add_subparsers(dest="command", required=True)
-    run = commands.add_parser("run", help="the model's answer for each input")
+    run = commands.add_parser("run", help="the model's prediction for each input")
     run.add_argument("model", metavar="DIR|MODEL.tflite")
     run.add_argument(
         "inputs",
         nargs="+",
         metavar="INPUT",
-        help="a picture, .npy / .npz (x), a folder of pictures, or a video",
+        help="an image, .npy / .npz (x), a folder of images, or a video",
     )
     run.add_argument(
         "--draw",
         metavar="PNG|DIR|MP4",
-        help="draw the pictures with their answers; a folder's into a folder, a video's into an "
+        help="draw the images with their predictions; a folder's into a folder, a video's into an "
         ".mp4",
     )
     run.add_argument(
@@ -62,22 +56,21 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(model: Model, inputs: list[str], draw: str | None, threshold: float | None) -> int:
-    known = model.card["task"] in ("segmentation", *DETECTORS)
-    classes = class_names(model.card, model.labels) if known else []
+    task, classes = find_task(model.card["task"]), model.class_names()
     kinds = [kind_of(path) for path in inputs]
-    with _sheets(model, inputs, kinds, draw) as add:
+    with _drawings(model, inputs, kinds, draw) as add:
         for path, kind in zip(inputs, kinds, strict=True):
             if kind == "arrays":
-                answers = model.predict(read_array(path), threshold)
-                answers = answers if isinstance(answers, list) else [answers]
-                for index, answer in enumerate(answers):
-                    print(f"{path}[{index}]: {in_words(answer, classes)}")
+                predictions = model.predict(array.open_file(path), threshold)
+                predictions = predictions if isinstance(predictions, list) else [predictions]
+                for index, prediction in enumerate(predictions):
+                    print(f"{path}[{index}]: {task.to_text(prediction, classes)}")
             else:
-                _run_on_pictures(model, path, kind, classes, threshold, add)
+                _run_on_files(model, path, kind, classes, threshold, add)
     return 0
 
 
-def _run_on_pictures(
+def _run_on_files(
     model: Model,
     path: str,
     kind: str,
@@ -85,35 +78,39 @@ def _run_on_pictures(
     threshold: float | None,
     add: Add | None,
 ) -> None:
-    seconds, count = 0.0, 0
-    pictures = read_pictures(path, kind)
+    task, seconds, count = find_task(model.card["task"]), 0.0, 0
+    front_end = find_front_end(without_state(model.card)["inputs"][0])
+    examples = read_examples(path, kind, front_end)
     while True:
         start = time.perf_counter()
-        name, picture = next(pictures, (None, None))
-        if name is None or picture is None:
+        name, example = next(examples, (None, None))
+        if name is None:
             break
-        answer = model.predict(picture, threshold)
+        prediction = model.predict(example, threshold)
         seconds += time.perf_counter() - start
         count += 1
-        print(f"{name}: {in_words(answer, classes)}")
-        if add is not None:
-            add(name, _drawn(model, picture, answer, classes))
-    if kind != "picture":
-        what = "frames" if kind == "video" else "pictures"
+        print(f"{name}: {task.to_text(prediction, classes)}")
+        if add is not None and task.draw is not None:
+            add(name, task.draw(example, prediction, classes))
+    if kind != "file":
+        what = "frames" if kind == "video" else "files"
         print(
             f"{path}: {count} {what}, {count / seconds:.1f} per second (reading, resizing, model, "
-            "answer)"
+            "prediction)"
         )
 
 
-def _sheets(
+def _drawings(
     model: Model, inputs: list[str], kinds: list[str], draw: str | None
 ) -> AbstractContextManager[Add | None]:
     if draw is None:
         return nullcontext(None)
-    if model.card["task"] not in _DRAWN or set(kinds) == {"arrays"}:
+    drawn = find_task(model.card["task"]).draw is not None
+    images = without_state(model.card)["inputs"][0]["front_end"]["kind"] == "image"
+    if not drawn or not images or set(kinds) == {"arrays"}:
         raise DeployError(
-            "expected pictures and a classifier, detector or segmenter to draw, received others"
+            "expected images and a task that is drawn (a classifier, detector or segmenter), "
+            "received others"
         )
     single = [kind for kind in kinds if kind in ("folder", "video")]
     if single and len(inputs) > 1:
@@ -121,22 +118,16 @@ def _sheets(
             f"expected a {single[0]} alone to draw, received {len(inputs)} inputs; run them one "
             "after the other"
         )
-    return open_sheets(draw, inputs, single[0] if single else "picture")
-
-
-def _drawn(model: Model, picture: Image, answer: Any, classes: list[str]) -> Image:
-    if model.card["task"] == "classification":
-        return draw_classification(picture, answer["probabilities"], model.label)
-    if model.card["task"] == "segmentation":
-        return draw_map(picture, answer, classes)
-    return draw_detections(picture, answer, classes)
+    return open_output(draw, inputs, single[0] if single else "file")
 
 
 def _selftest(path: str) -> int:
     results = selftest(path)
+    several = len({result["model"] for result in results}) > 1
     for result in results:
+        name = f"{result['model']}/{result['name']}" if several else result["name"]
         print(
-            f"{'passed' if result['passed'] else 'FAILED'}: output '{result['name']}', "
+            f"{'passed' if result['passed'] else 'FAILED'}: output '{name}', "
             f"{result['examples']} examples, largest difference {result['max_difference']:.3g}, "
             f"tolerance {result['tolerance']:.3g}"
         )

@@ -1,9 +1,7 @@
-"""Open a bundle (or a bare `.tflite` file) and run it."""
+"""A model on the device: examples in, predictions out, state carried from call to call."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,26 +9,12 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from deploy.errors import DeployError
-from deploy.runtime.answers import DETECTORS, answer, check_task, label, to_probabilities
-from deploy.runtime.pictures import is_picture, open_picture, size_of, to_array
+from deploy.runtime.card import without_state
+from deploy.runtime.errors import DeployError
+from deploy.runtime.inputs import default_front_end, find_front_end
 from deploy.runtime.quantization import dequantize, quantize
-
-# What of the card the runtime needs, and its type.
-_CARD = {
-    "target": str,
-    "task": str,
-    "activation": str | None,
-    "inputs": list,
-    "outputs": list,
-    "size_bytes": int,
-    "sha256": str,
-    "selftest": dict,
-    "source": dict,
-    "detector": dict | None,
-}
-
-__all__ = ["Model", "load", "read_card", "read_labels", "read_lines", "to_probabilities"]
+from deploy.runtime.tasks import find_task
+from deploy.runtime.text import class_name
 
 
 class Model:
@@ -38,6 +22,10 @@ class Model:
 
     `card` is the bundle's `card.json` as a dictionary; of a bare `.tflite` file it has only
     `inputs`, `outputs` and `task`. `labels` are the class names, empty where there are none.
+
+    A model with state (the card's `state`) carries it from one example to the next, over all calls
+    of `run` and `predict`; `reset` starts anew. Inputs and outputs that hold the state are neither
+    given to these nor returned by them.
     """
 
     def __init__(self, content: bytes, card: dict[str, Any], labels: list[str], threads: int = 1):
@@ -57,15 +45,41 @@ class Model:
         self._inputs = [detail["index"] for detail in inputs]
         self._outputs = [detail["index"] for detail in outputs]
         self.labels = labels
-        self.card = {"task": "other"} | card
+        self.card = {"task": "regression", "state": None} | card
         self.card["inputs"] = _tensors(inputs, card.get("inputs"))
         self.card["outputs"] = _tensors(outputs, card.get("outputs"))
-        check_task(self.card)
+        for entry in self.card["inputs"]:
+            shape = tuple(entry["shape"][1:])
+            entry.setdefault("front_end", default_front_end(shape))
+            find_front_end(entry).check(entry["front_end"], shape)
+        state = self.card["state"] or {"variables": False, "tensors": []}
+        _check_state(state, self.card)
+        self._keeps_variables = bool(state["variables"])
+        # The input that takes each output which is carried on.
+        self._carried = {output: entry for output, entry in state["tensors"]}
+        taken = self._carried.values()
+        self._given = [index for index in range(len(inputs)) if index not in taken]
+        self._seen = without_state(self.card)
+        self._state: dict[int, np.ndarray] = {}
+        self._task = find_task(self.card["task"])
+        self._task.check(self._seen)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what earlier calls have left: the state becomes zero."""
+        self._interpreter.reset_all_variables()
+        entries = self.card["inputs"]
+        self._state = {
+            index: quantize(np.zeros(entries[index]["shape"], np.float32), entries[index])
+            for index in self._carried.values()
+        }
 
     def invoke(self, integers: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """One inference on the model's own integers: one (1, …) array an input."""
-        # Recurrent operators keep their state from one inference to the next.
-        self._interpreter.reset_all_variables()
+        """One inference on the model's own integers: one (1, …) array an input, those that hold the
+        state among them. Only the variables of a model with state outlive it."""
+        if not self._keeps_variables:
+            # Recurrent operators keep their state from one inference to the next.
+            self._interpreter.reset_all_variables()
         for index, array in zip(self._inputs, integers, strict=True):
             self._interpreter.set_tensor(index, array)
         self._interpreter.invoke()
@@ -76,60 +90,64 @@ class Model:
 
         Inputs are in the units the Keras model was trained on; the outputs are its outputs.
         """
-        quantized = [
-            quantize(array, entry) for array, entry in zip(inputs, self.card["inputs"], strict=True)
-        ]
-        rows = [
-            self.invoke([array[example : example + 1] for array in quantized])
-            for example in range(len(quantized[0]))
-        ]
-        return [
-            dequantize(np.concatenate(column), entry)
-            for column, entry in zip(zip(*rows, strict=True), self.card["outputs"], strict=True)
-        ]
+        rows = [self._step(example) for example in zip(*inputs, strict=True)]
+        return [np.concatenate(column) for column in zip(*rows, strict=True)]
+
+    def _step(self, example: Sequence[np.ndarray]) -> list[np.ndarray]:
+        entries = self.card["inputs"]
+        arrays = dict(self._state)
+        for index, array in zip(self._given, example, strict=True):
+            arrays[index] = quantize(array[None], entries[index])
+        integers = self.invoke([arrays[index] for index in range(len(entries))])
+        real = [dequantize(*pair) for pair in zip(integers, self.card["outputs"], strict=True)]
+        for output, taken in self._carried.items():
+            self._state[taken] = quantize(real[output], entries[taken])
+        return [array for index, array in enumerate(real) if index not in self._carried]
 
     def predict(self, example: Any, score_threshold: float | None = None) -> Any:
-        """The answer for one example, or a list of answers for a batch of them.
+        """The prediction for one example, or a list of them for a batch.
 
         Args:
-            example: an array in the model's input units, with the batch axis or without; a picture
-                (its path, a Pillow image, or a camera's (height, width, 3) uint8 array of another
-                size than the model's), which is resized; for a model of several inputs a list of
-                arrays, or a dictionary by input name.
+            example: an array in the model's input units, with the batch axis or without; what the
+                input's front end takes, or the path of a file with it: an image (a Pillow image, or
+                a camera's (height, width, 3) uint8 array of another size than the model's), which
+                is resized; for a model of several inputs a list of these, or a dictionary by input
+                name.
             score_threshold: of a detector: what scores at least this is found; the card's
                 threshold if None.
 
         Returns:
-            By the card's `task`; "the picture" is the one given, before it was resized, or an
-            array of the model's own size.
+            By the card's `task`; "the image" is the one given, before it was resized, or an array
+            of the model's own size.
 
             - "classification": `{"label", "index", "probabilities"}` with the class name (the
               index as text where there are no labels) and the (classes,) float32 probabilities.
-            - "detection", N objects, the likeliest first: `{"boxes", "scores", "labels", "names"}`
-              with boxes, (N, 4) float32: left, top, right, bottom in pixels of the picture; scores,
-              (N,) float32, 0 to 1; labels, (N,) int64, the numbers of the classes; names, a list
-              of N class names.
-            - "instance": the same, and `"masks"`, (N, height, width) bool, of the picture's size.
-            - "segmentation": the array of each pixel's class, (height, width) of the picture;
-              uint8, of more than 256 classes int32.
-            - any other: `{"outputs": {name: array}}`.
+            - "detection", N objects, the highest-scoring first: `{"boxes", "scores", "labels",
+              "names"}` with boxes, (N, 4) float32: left, top, right, bottom in pixels of the image;
+              scores, (N,) float32, 0 to 1; labels, (N,) int64, the numbers of the classes; names, a
+              list of N class names.
+            - "instance_segmentation": the same, and `"masks"`, (N, height, width) bool, of the
+              image's size.
+            - "semantic_segmentation": the array of each pixel's class, (height, width) of the
+              image; uint8, of more than 256 classes int32.
+            - "regression", or any other model: `{"outputs": {name: array}}`.
 
         Raises:
-            DeployError: no picture at that path, an array of another shape, or a threshold that is
-                none or that the model has no use for.
+            DeployError: no such file, an array of another shape, or a threshold that is none or
+                that the model has no use for.
         """
         if score_threshold is not None:
             self._check_threshold(score_threshold)
         arrays, batch, size = self._arrays(example)
-        outputs = self.run(arrays)
-        answers = [
-            answer(self.card, list(outputs_of_one), self.labels, size, score_threshold)
-            for outputs_of_one in zip(*outputs, strict=True)
+        outputs, card = self.run(arrays), self._seen
+        predictions = [
+            self._task.predict(card, list(of_one), self.labels, size, score_threshold)
+            for of_one in zip(*outputs, strict=True)
         ]
-        return answers if batch else answers[0]
+        return predictions if batch else predictions[0]
 
     def _check_threshold(self, threshold: float) -> None:
-        if self.card["task"] not in DETECTORS:
+        if not self._task.HAS_SCORES:
             raise DeployError(
                 "expected a detector for a score threshold, received a model for "
                 f"{self.card['task']}; leave the threshold out"
@@ -138,19 +156,24 @@ class Model:
             raise DeployError(f"expected a score threshold from 0 to 1, received {threshold}")
 
     def _arrays(self, example: Any) -> tuple[list[np.ndarray], bool, tuple[int, int]]:
-        # The arrays (examples, …), whether they are a batch, and the size of the pictures.
-        entries = self.card["inputs"]
-        size = tuple(entries[0]["shape"][1:3])
-        if isinstance(example, dict):
-            example = [example.get(entry["name"]) for entry in entries]
-        if isinstance(example, str | Path):
-            example = open_picture(example)
-        if is_picture(example, tuple(entries[0]["shape"][1:])):
-            size = size_of(example)
-            example = to_array(example, tuple(entries[0]["shape"][1:]), self._pixels())
-        given = example if len(entries) > 1 and isinstance(example, list | tuple) else [example]
-        arrays = [_numbers(array) for array in given]
+        # The arrays (examples, …), whether they are a batch, and the size of the images.
+        entries = self._seen["inputs"]
         shapes = [tuple(entry["shape"][1:]) for entry in entries]
+        size = (shapes[0][0], shapes[0][1]) if len(shapes[0]) > 1 else (0, 0)
+        if isinstance(example, dict):
+            given: Sequence[Any] = [example.get(entry["name"]) for entry in entries]
+        else:
+            given = example if len(entries) > 1 and isinstance(example, list | tuple) else [example]
+        arrays = []
+        for index, (part, entry) in enumerate(zip(given, entries, strict=False)):
+            front_end = find_front_end(entry)
+            if isinstance(part, str | Path) and not front_end.is_raw(part, shapes[index]):
+                part = front_end.open_file(str(part))
+            if front_end.is_raw(part, shapes[index]):
+                size = front_end.size(part) if index == 0 else size
+                part = front_end.to_array(part, entry["front_end"], shapes[index])
+            arrays.append(_numbers(part))
+        arrays += [_numbers(part) for part in given[len(entries) :]]
         single = [array.shape for array in arrays] == shapes
         if single:
             arrays = [array[None] for array in arrays]
@@ -165,19 +188,13 @@ class Model:
             raise DeployError("expected at least one example, received none")
         return arrays, not single, size
 
-    def _pixels(self) -> tuple[float, float]:
-        # A bare file says nothing of its units; a card may say that they are not known.
-        pixels = self.card["inputs"][0].get("pixels", (0, 255))
-        if pixels is None:
-            raise DeployError(
-                "expected an array, received a picture: what the model takes for black and white "
-                "is not known; give arrays in its units, or export it with calibration data"
-            )
-        return pixels[0], pixels[1]
+    def class_names(self) -> list[str]:
+        """The names of all classes that the model knows, their numbers where they have none."""
+        return self._task.class_names(self._seen, self.labels)
 
     def label(self, index: int) -> str:
         """The name of class `index`, or its number where it has none."""
-        return label(self.labels, index)
+        return class_name(self.labels, index)
 
 
 def _numbers(example: Any) -> np.ndarray:
@@ -194,76 +211,20 @@ def _numbers(example: Any) -> np.ndarray:
     return array
 
 
-def load(path: str | Path, threads: int = 1) -> Model:
-    """The model of the bundle folder, or of the `.tflite` file, at `path`.
-
-    Raises:
-        DeployError: no such bundle or file; a model that is damaged, or not the one of its card.
-    """
-    path = Path(path)
-    if path.is_file():
-        return Model(path.read_bytes(), {}, [], threads)
-    card = read_card(path)
-    model_path = path / "model.tflite"
-    if not model_path.is_file():
-        raise DeployError(f"expected model.tflite in the bundle '{path}', received none")
-    content = model_path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != card["sha256"]:
+def _check_state(state: dict[str, Any], card: dict[str, Any]) -> None:
+    pairs = state.get("tensors")
+    whole = isinstance(pairs, list) and isinstance(state.get("variables"), bool)
+    for pair in pairs if whole and pairs else []:
+        try:
+            output, taken = card["outputs"][pair[0]], card["inputs"][pair[1]]
+            whole &= len(pair) == 2 and output["shape"] == taken["shape"]
+        except (IndexError, TypeError):
+            whole = False
+    if not whole:
         raise DeployError(
-            f"expected the model.tflite of {card['size_bytes']} bytes that card.json describes, "
-            f"received another one of {len(content)} bytes in '{path}': damaged or replaced; "
-            "copy or export the bundle again"
+            "expected a state of variables (true or false) and tensors, pairs of an output and an "
+            f"input of one shape, received {state}; copy or export the bundle again"
         )
-    return Model(content, card, read_labels(path), threads)
-
-
-def read_labels(folder: Path) -> list[str]:
-    """The class names of the bundle `folder`; none where it has no `labels.txt`."""
-    path = folder / "labels.txt"
-    return read_lines(path) if path.exists() else []
-
-
-def read_lines(path: Path) -> list[str]:
-    """The lines of a UTF-8 text file, without the empty ones at its end.
-
-    Raises:
-        DeployError: no such file, or none in UTF-8.
-    """
-    try:
-        text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DeployError(
-            f"expected a UTF-8 text file with one label a line, received '{path}': {error}"
-        ) from error
-    return [line.removesuffix("\r") for line in text.rstrip("\r\n").split("\n")] if text else []
-
-
-def read_card(folder: str | Path) -> dict[str, Any]:
-    """`card.json` of the bundle `folder`.
-
-    Raises:
-        DeployError: no such folder, no card in it, or a card that is damaged.
-    """
-    path = Path(folder) / "card.json"
-    if not path.is_file():
-        raise DeployError(
-            f"expected a bundle folder with card.json, or a .tflite file, received '{folder}'"
-        )
-    try:
-        card = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise DeployError(f"expected JSON in '{path}', received a damaged file: {error}") from error
-    wrong = [
-        key
-        for key, kind in _CARD.items()
-        if not isinstance(card, dict) or not isinstance(card.get(key), kind)
-    ]
-    if wrong:
-        raise DeployError(
-            f"expected a card with {', '.join(wrong)}, received '{path}' without; copy or export "
-            "the bundle again"
-        )
-    return card
 
 
 def _tensors(

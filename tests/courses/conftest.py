@@ -18,14 +18,14 @@ WRITTEN = {key: session for key, session in SESSIONS.items() if session.written}
 def modules(key):
     """A session's `exercises`, `solutions` and `checks`; `names`, its exercises; `wrong`, wrong
     answers by exercise and mistake; `messages`: exercise, mistake and words of the message."""
-    package = f"courses.{SESSIONS[key].folder}"
+    folder = SESSIONS[key].folder
     found = {
-        name: importlib.import_module(f"{package}.{name}")
+        name: importlib.import_module(f"courses.{folder}.{name}")
         for name in ("exercises", "solutions", "checks")
     }
     names = [name[len("check_") :] for name in vars(found["checks"]) if name.startswith("check_")]
-    answers = importlib.import_module(f"tests.courses.{key}_wrong_answers")
-    return SimpleNamespace(**found, names=names, wrong=answers.WRONG, messages=answers.MESSAGES)
+    wrong = importlib.import_module(f"tests.courses.{folder}.wrong_exercises")
+    return SimpleNamespace(**found, names=names, wrong=wrong.WRONG, messages=wrong.MESSAGES)
 
 
 def grade(key, exercise, answers):
@@ -36,23 +36,24 @@ def grade(key, exercise, answers):
 
 
 @pytest.fixture(scope="session")
-def lesson_run(tmp_path_factory):
+def lesson_run(once):
     """`lesson_run(key)`: the folder that a run of one epoch wrote, and what it printed."""
-    runs = {}
 
     def run(key):
-        if key not in runs:
-            out = tmp_path_factory.mktemp(key)
-            options = ["--epochs", "1", "--target", "cpu", "--seed", "3", "--out", str(out)]
-            done = subprocess.run(
-                [sys.executable, "-m", "courses", "run", key, *options],
-                cwd=ROOT,
-                env=os.environ | {"PYTHONPATH": str(ROOT)},
-                capture_output=True,
-                text=True,
-            )
-            assert done.returncode == 0, done.stderr[-3000:]
-            runs[key] = out, done.stdout
-        return runs[key]
+        out = once(f"lesson-{key}", lambda folder: _run(key, folder))
+        return out, (out / "printed.txt").read_text("utf-8")
 
     return run
+
+
+def _run(key, out):
+    options = ["--epochs", "1", "--target", "cpu", "--seed", "3", "--out", str(out)]
+    done = subprocess.run(
+        [sys.executable, "-m", "courses", "run", key, *options],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    (out / "printed.txt").write_text(done.stdout, "utf-8")

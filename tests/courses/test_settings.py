@@ -13,10 +13,11 @@ def told(*arguments):
 
 def test_defaults_and_repeated_targets(tmp_path):
     options = told("--out", str(tmp_path / "a" / "b"))
-    assert (options.dataset, options.targets, options.seed) == ("digits", ["cpu", "cortex-m"], 0)
-    assert options.epochs is None and (tmp_path / "a" / "b" / "figures").is_dir()
+    assert (options.dataset, options.targets, options.seed) == ("digits", ("cpu", "cortex-m"), 0)
+    assert options.epochs is None and options.figures == tmp_path / "a" / "b" / "figures"
+    assert options.figures.is_dir()
     targets = ["--target", "cpu", "--target", "gpu", "--target", "cpu"]
-    assert told("--out", str(tmp_path), *targets).targets == ["cpu", "gpu"]
+    assert told("--out", str(tmp_path), *targets).targets == ("cpu", "gpu")
 
 
 @pytest.mark.parametrize(

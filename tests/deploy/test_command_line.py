@@ -36,8 +36,8 @@ def files(trained, digits, tmp_path, monkeypatch):
     np.savez("small.npz", x=x / 255.0)
     np.savez("empty.npz", x=x[:0])
     np.savez("nan.npz", x=np.where(x > 200, np.nan, x))
-    Path("labels.txt").write_text("\n".join(digits.labels))
-    Path("more.txt").write_text("\n".join([*digits.labels, "ten"]))
+    Path("labels.txt").write_text("\n".join(digits.class_names))
+    Path("more.txt").write_text("\n".join([*digits.class_names, "ten"]))
     Path("exists").mkdir()
     return tmp_path
 
@@ -63,7 +63,7 @@ BAD = {
     "NaN": (dict(calibration="nan.npz"), "NaN"),
     "no archive": (dict(calibration="text.npz"), "expected an .npz archive"),
     "no calibration": (dict(calibration=None), "expected calibration data for the target 'cpu'"),
-    "more labels than classes": (dict(labels="more.txt"), "expected 10 labels"),
+    "more names than classes": (dict(labels="more.txt"), "expected 10 class names"),
     "an unknown target": (dict(target="cortexm"), "did you mean 'cortex-m'?"),
     "an existing folder": (dict(out="exists"), "which exists"),
     "a file in the way": (dict(out="x.npz/bundle"), "that can be written"),

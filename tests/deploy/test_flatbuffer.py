@@ -1,11 +1,13 @@
-"""Operators and multiply-accumulates, counted by hand."""
+"""Operators and multiply-accumulates, counted by hand; compressed sizes."""
 
 import keras
+import numpy as np
 import pytest
+import tensorflow as tf
 
-from deploy.flatbuffer import count_operators, macs
-from deploy.step1_load import load
-from deploy.step3_convert import convert
+from deploy.convert.converter import convert
+from deploy.flatbuffer import compressed_size, count_operators, macs
+from deploy.load.readers import load
 
 L = keras.layers
 
@@ -25,22 +27,23 @@ CASES = {
 }
 
 
+def converted(model):
+    return tf.lite.TFLiteConverter.from_keras_model(model).convert()
+
+
 @pytest.mark.parametrize(("layers", "expected", "operator"), CASES.values(), ids=CASES)
 def test_multiply_accumulates(layers, expected, operator):
-    content = convert(
-        load(keras.Sequential([keras.Input((10, 12, 3)), *layers])), "float32", None
-    ).content
+    content = converted(keras.Sequential([keras.Input((10, 12, 3), batch_size=1), *layers]))
     assert macs(content) == expected
     assert count_operators(content)[operator] == 1
 
 
 @pytest.mark.parametrize("transposed", [False, True])
 def test_multiply_accumulates_of_a_matrix_product(transposed):
-    left = keras.Input((4, 6) if transposed else (6, 4))
-    right = keras.Input((4, 5))
+    left = keras.Input((4, 6) if transposed else (6, 4), batch_size=1)
+    right = keras.Input((4, 5), batch_size=1)
     turned = keras.ops.transpose(left, (0, 2, 1)) if transposed else left
-    model = keras.Model([left, right], keras.ops.matmul(turned, right))
-    content = convert(load(model), "float32", None).content
+    content = converted(keras.Model([left, right], keras.ops.matmul(turned, right)))
     assert count_operators(content)["BATCH_MATMUL"] == 1
     assert macs(content) == 6 * 5 * 4
 
@@ -49,3 +52,9 @@ def test_multiply_accumulates_of_a_loop_are_not_known():
     model = keras.Sequential([keras.Input((5, 3)), L.LSTM(4)])
     content = convert(load(model), "float32", None).content
     assert "WHILE" in count_operators(content) and macs(content) is None
+
+
+def test_compressed_size():
+    assert compressed_size(bytes(10_000)) < 100
+    noise = np.random.default_rng(0).bytes(10_000)
+    assert 10_000 <= compressed_size(noise) < 10_100

@@ -3,9 +3,9 @@
 import pytest
 
 import deploy
-from deploy.interpreters import RUNTIMES
-from deploy.step3_convert import SCHEMES
-from deploy.step4_compile import COMPILERS
+from deploy.compile import COMPILERS
+from deploy.measure.interpreters import RUNTIMES
+from deploy.schemes import SCHEMES
 from deploy.targets import TARGETS, find_target
 
 

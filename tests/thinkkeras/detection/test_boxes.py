@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco
 
-from deploy.runtime import boxes as on_device
-from deploy.runtime.detection import detections
+import deploy
+from deploy.runtime.boxes import decoding as on_device
 from thinkkeras.detection import anchor_points, decode_boxes, pairwise_iou
 from thinkkeras.models.detection.yolo_tiny import CELLS
 
@@ -30,7 +30,7 @@ def test_anchor_points_by_hand():
 def test_anchor_points_are_those_of_the_device(size, strides, count):
     points = anchor_points(size, strides)
     assert points.shape == (count, 3)
-    centres, steps = on_device.locations(strides, size)
+    centres, steps = on_device.grid_points(strides, size)
     np.testing.assert_array_equal(points[:, :2], centres)
     np.testing.assert_array_equal(points[:, 2], steps)
 
@@ -62,10 +62,11 @@ def test_decode_is_what_the_device_does():
     encoded[:, 2:] *= 0.3
     # Falling scores keep the order of the locations; no box suppresses another.
     scores = np.linspace(0.9, 0.1, len(points), dtype="float32")[:, None]
-    detector = {"format": "cells", "cells": CELLS, "strides": list(strides), "boxes": 0}
-    detector |= {"scores": 1, "activation": "sigmoid", "score_threshold": 0.0}
+    detector = {"format": "cells", "cells": CELLS, "strides": list(strides), "boxes": "boxes"}
+    detector |= {"scores": "scores", "activation": "sigmoid", "score_threshold": 0.0}
     detector |= {"iou_threshold": 1.1, "max_detections": len(points)}
-    received = detections([encoded, scores], detector, size, size)
+    outputs = {"boxes": encoded[None], "scores": scores[None]}
+    (received,) = deploy.decode(outputs, detector, size, score_threshold=0)
     expected = np.clip(decode_boxes(encoded, points, CELLS), 0, [96, 64, 96, 64])
     seen = (expected[:, 2] > expected[:, 0]) & (expected[:, 3] > expected[:, 1])
     assert 60 < seen.sum() < len(points)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.thinkkeras.detection.predictions import predictions
+import deploy
 from thinkkeras import metrics
 from thinkkeras.detection import DetectorTrainer, anchor_points
 from thinkkeras.models import decoding_config, residual_net, yolact_tiny, yolo_tiny
@@ -80,7 +80,7 @@ def test_it_finds_the_squares(trained, tmp_path):
     # The detector is a plain model, which needs nothing of ours to load.
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
-    found = predictions(loaded, images, decoding_config(model))
+    found = deploy.predict(loaded, images, task=decoding_config(model), score_threshold=0.01)
     for masks in (False, True):
         ap = metrics.average_precision(
             ground_truth, found, class_names=["red", "blue"], masks=masks

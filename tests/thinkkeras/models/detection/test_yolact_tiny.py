@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from deploy.runtime.detector import check_detector
+from deploy.runtime.boxes.decoding_config import check_decoding_config
 from thinkkeras.models import decoding_config, residual_net, yolact_tiny, yolo_tiny
 from thinkkeras.models.detection.yolo_tiny import STRIDES
 
@@ -118,7 +118,7 @@ def test_decoding_config_is_what_the_device_takes():
     assert names == {name: name for name in model.output_names}
     card = [{"shape": [1, *shape[1:]]} for shape in model.output_shape]
     positions = {name: position for position, name in enumerate(names)}
-    check_detector(config | positions, card, (64, 96))
+    check_decoding_config(config | positions, card, (64, 96))
 
 
 OF_TWO_CLASSES = small()

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from deploy.runtime.detector import check_detector
+from deploy.runtime.boxes.decoding_config import check_decoding_config
 from thinkkeras.detection import anchor_points, decode_boxes
 from thinkkeras.models import decoding_config, residual_net, yolo_tiny
 from thinkkeras.models.detection.yolo_tiny import CELLS, STRIDES
@@ -147,7 +147,7 @@ def test_decoding_config_is_what_the_device_takes():
         "scores": "scores",
     }
     card = [{"shape": [1, *shape[1:]]} for shape in model.output_shape]
-    check_detector(config | {"boxes": 0, "scores": 1}, card, (64, 64))
+    check_decoding_config(config | {"boxes": 0, "scores": 1}, card, (64, 64))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""The folder that an export leaves: its card, the card for people, recorded examples, its files."""

@@ -1,0 +1,594 @@
+"""`deploy.export`: from a Keras model to a verified bundle, in seven steps."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import keras
+import numpy as np
+
+from deploy.bundle.card import cost, describe, provenance, storage
+from deploy.bundle.record import origin, pack, record, tolerances
+from deploy.bundle.write import check_class_names, check_output, write_bundle, write_bundles
+from deploy.compile import COMPILERS
+from deploy.convert.converter import Conversions
+from deploy.convert.float_form import float_form
+from deploy.load.inputs import as_inputs, find_front_ends, read_npz
+from deploy.load.readers import load
+from deploy.load.source import Source, with_state
+from deploy.measure.formatting import kept_list, operator_list, score
+from deploy.measure.interpreters import Run, run_deployed
+from deploy.measure.latency import latency
+from deploy.measure.parity import metric_drop
+from deploy.quantize.calibration import Calibration, calibrate, check_calibration, random_examples
+from deploy.quantize.layer_errors import layer_errors, worst
+from deploy.quantize.mixed_precision import keep_accuracy, mix, sensitivity
+from deploy.quantize.recipes import PACKAGE
+from deploy.runtime.card import (
+    Accuracy,
+    Card,
+    Description,
+    Kept,
+    LayerError,
+    Quality,
+    SelfTest,
+    Toolchain,
+)
+from deploy.runtime.errors import DeployError
+from deploy.schemes import Quantization, read_quantization, schemes_for
+from deploy.targets import Target, find_target
+from deploy.tasks import infer_task, read_task
+from deploy.tasks.evaluation import Metric, TestData, compare, measure, read_test_data
+
+_RANDOM = "random inputs"
+
+# As many of the most sensitive operators are named, and may be kept out of the scheme.
+_NAMED = 8
+
+
+def export(
+    model: keras.Model | str | Path,
+    targets: str | Sequence[str],
+    *,
+    out: str | Path,
+    calibration: Any = None,
+    class_names: Sequence[str] | str | Path | None = None,
+    task: str | Path | Mapping[str, Any] | None = None,
+    quantization: Quantization | str | None = None,
+    test: TestData | tuple[Any, Any] | str | Path | None = None,
+    front_end: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+    state: Mapping[str, str] | None = None,
+    seed: int = 0,
+    overwrite: bool = False,
+    trust: bool = False,
+    verbose: int = 1,
+) -> Any:
+    """Quantize, convert, compile, verify and measure `model`, and write its bundle.
+
+    Args:
+        model: a Keras model, or the path of a `.keras` file, a legacy `.h5` file or a SavedModel
+            folder. Its inputs are static but for the batch.
+        targets: a name of `deploy.TARGETS`, or several, for which the model is loaded and converted
+            to float once.
+        out: the bundle's folder, which does not exist yet; of several targets the folder in which
+            each has a bundle of its name, or a path with "{target}" in place of that name.
+        calibration: training examples in the model's own input units (an array, a `tf.data`
+            pipeline, the path of an `.npz` with `x`, or a TFDS name); needed by int8 targets.
+        class_names: the class names, or the path of a text file with one a line.
+        task: what the model is for, where its outputs don't tell: a name of `deploy.tasks.TASKS`;
+            a mapping with `task` and its parameters, or the path of a JSON file with one. That of a
+            detector or instance segmenter says how its outputs become boxes, as
+            `runtime.boxes.decoding_config.check_decoding_config` has it, but with the outputs'
+            names.
+        quantization: how numbers are stored, and how much accuracy may be lost; a scheme's name
+            stands for `Quantization(scheme)`. By default the target's first scheme.
+        test: labelled examples, never seen in training, on which the metric of both models is
+            measured: `TestData`, `(x, y)`, or the path of an `.npz` with both.
+        front_end: how an example becomes the numbers of the input (of several inputs: one each),
+            `{"kind": "image", "black": 0, "white": 255}` say; see `runtime.inputs`. By default
+            images where the shape and the values allow it.
+        state: of a model that takes its state as inputs and gives it back, the name of the input
+            that takes each such output at the next call, `{"new_state": "state"}`; `calibration`
+            and `test` are then one sequence, without the state.
+        seed: draws the calibration examples and, without calibration, the recorded inputs.
+        overwrite: replace an earlier bundle at `out`.
+        trust: run the code that the model's file holds (of Lambda layers, say).
+        verbose: 1 prints a line a step, 0 nothing.
+
+    Returns:
+        The card, a `runtime.card.Card`, as in `card.json`; of several targets a list of them.
+
+    Raises:
+        DeployError: for whatever can't be served, with what was expected and what to do; nothing
+            is written of that target then.
+    """
+    rows = _find_targets(targets)
+    folders = [Path(out)]
+    if not isinstance(targets, str):
+        pattern = str(out) if "{target}" in str(out) else str(Path(out, "{target}"))
+        folders = [Path(pattern.replace("{target}", row.name)) for row in rows]
+    for folder in folders:
+        check_output(folder, overwrite, model)
+    options = _Options(calibration, class_names, task, quantization, test, front_end, state)
+    say = _printer(targets, verbose)
+    prepared = _prepare(model, rows, options, seed, trust, say)
+    cards = []
+    for row, folder in zip(rows, folders, strict=True):
+        bundle = _make_bundle(prepared, row, folder, seed, _printer(row.name, verbose))
+        write_bundle(folder, bundle.card, prepared.class_names, bundle.files)
+        _printer(row.name, verbose)(f"7 bundle     {folder}")
+        cards.append(bundle.card)
+    return cards[0] if isinstance(targets, str) else cards
+
+
+def export_models(
+    models: Mapping[str, keras.Model | str | Path],
+    target: str,
+    *,
+    out: str | Path,
+    seed: int = 0,
+    overwrite: bool = False,
+    trust: bool = False,
+    verbose: int = 1,
+    **options: Mapping[str, Any],
+) -> dict[str, Card]:
+    """One bundle of several models, each a bundle in a folder of its name.
+
+    Args:
+        models: the models by name, `{"encoder": …, "decoder": …}`, each as `export` takes it.
+        target: as for `export`.
+        out: the bundle's folder, which does not exist yet.
+        seed: as for `export`, as are `overwrite`, `trust` and `verbose`.
+        options: of `export`'s `calibration`, `class_names`, `task`, `quantization`, `test`,
+            `front_end` and `state` each a mapping with that of the models that have one.
+
+    Returns:
+        The cards by the models' names.
+
+    Raises:
+        DeployError: as for `export`; nothing is written then.
+    """
+    row, folder = find_target(target), Path(out)
+    if not models or any(not name or Path(name).name != name or name == ".." for name in models):
+        raise DeployError(
+            f"expected models by names that folders can have, received {list(models)}"
+        )
+    _check_model_options(models, options)
+    for model in models.values():
+        check_output(folder, overwrite, model)
+    bundles, names = {}, {}
+    for name, model in models.items():
+        given = {key: of_models.get(name) for key, of_models in options.items()}
+        say = _printer(f"{target}, {name}", verbose)
+        prepared = _prepare(model, [row], _Options(**given), seed, trust, say)
+        bundles[name] = _make_bundle(prepared, row, folder / name, seed, say)
+        names[name] = prepared.class_names
+    write_bundles(
+        folder, {name: (each.card, names[name], each.files) for name, each in bundles.items()}
+    )
+    _printer(target, verbose)(f"7 bundle     {folder}")
+    return {name: bundle.card for name, bundle in bundles.items()}
+
+
+class _Options(NamedTuple):
+    """What `export` is told of one model."""
+
+    calibration: Any = None
+    class_names: Any = None
+    task: Any = None
+    quantization: Any = None
+    test: Any = None
+    front_end: Any = None
+    state: Any = None
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """What every target starts from: the model, its examples, and what Keras makes of them."""
+
+    source: Source
+    calibration: Calibration | None
+    conversions: Conversions
+    class_names: list[str]
+    quantization: Quantization
+    task: dict[str, Any]
+    front_ends: list[dict[str, Any]]
+    # The examples that both models are compared on: their inputs, Keras's outputs, and what they
+    # are; with the ground truth what Keras scores.
+    arrays: list[np.ndarray]
+    expected: list[np.ndarray]
+    data: str
+    ground_truth: Any
+    metric: Metric | None
+    keras_score: float | None
+    # Several targets may run the same flatbuffer on the same runtime: what came of it there.
+    evaluated: dict[tuple[str, ...], _Evaluated] = field(default_factory=dict)
+
+    @cached_property
+    def unrounded(self) -> bytes:
+        """The float form of a quantization-aware model, which its layers are held against."""
+        return float_form(self.source)
+
+
+class _Converted(NamedTuple):
+    """The quantized flatbuffer, and what was done for its accuracy."""
+
+    content: bytes
+    scheme: str
+    mixed: dict[str, str]
+    quantizer: str | None
+    layers: list[LayerError]
+    costly: list[LayerError]
+    kept: Kept | None
+
+
+class _Evaluated(NamedTuple):
+    accuracy: Accuracy
+    run: Run
+
+
+class _Bundle(NamedTuple):
+    card: Card
+    files: dict[str, bytes]
+
+
+def _prepare(
+    model: keras.Model | str | Path,
+    targets: Sequence[Target],
+    options: _Options,
+    seed: int,
+    trust: bool,
+    say: Callable[[str], None],
+) -> _Prepared:
+    """Steps 1 and 2, the same for every target."""
+    if seed < 0:
+        raise DeployError(f"expected a seed of 0 or more, received {seed}")
+    quantization, test = read_quantization(options.quantization), _test_data(options.test)
+    schemes = {
+        target.name: schemes_for(quantization, target, measured=test is not None)
+        for target in targets
+    }
+    class_names, settings = check_class_names(options.class_names), read_task(options.task)
+
+    # 1 load
+    source = with_state(load(model, trust), options.state)
+    _check_state(source)
+    for target in targets:
+        check_calibration(target, schemes[target.name], source, options.calibration)
+    say(f"1 load       '{source.name}', {source.params:,} parameters")
+
+    # 2 calibrate
+    examples = None
+    if options.calibration is not None:
+        told = options.front_end
+        # A data set has the examples of one input.
+        first = told if isinstance(told, Mapping) else next(iter(told or ()), None)
+        examples = calibrate(options.calibration, source, seed, first)
+    say(f"2 calibrate  {_calibration_text(examples)}")
+
+    arrays, ground_truth, data = _reference(source, examples, test, seed)
+    expected = source.predict(arrays)
+    task = infer_task(source, expected, class_names, settings)
+    metric = test.metric if test else None
+    # Ground truth that doesn't fit the outputs is found before the minutes of a conversion.
+    keras_score = _keras_score(source, task, ground_truth, expected, class_names, metric)
+    return _Prepared(
+        source=source,
+        calibration=examples,
+        conversions=Conversions(source, examples),
+        class_names=class_names,
+        quantization=quantization,
+        task=task,
+        front_ends=find_front_ends(source, options.front_end, None if data == _RANDOM else arrays),
+        arrays=arrays,
+        expected=expected,
+        data=data,
+        ground_truth=ground_truth,
+        metric=metric,
+        keras_score=keras_score,
+    )
+
+
+def _make_bundle(
+    prepared: _Prepared, target: Target, out: Path, seed: int, say: Callable[[str], None]
+) -> _Bundle:
+    """Steps 3 to 7 for one target; the bundle is still to be written to `out`."""
+    compiler = COMPILERS[target.compiler] if target.compiler else None
+    if compiler:
+        prepared = _with_task(prepared, compiler.adapt(prepared.task))
+
+    # 3 convert
+    converted = _convert(prepared, target, say)
+
+    # 4 compile
+    files: dict[str, bytes] = {"model.tflite": converted.content}
+    toolchain: Toolchain = {"memory": None, "npu": None}
+    if compiler:
+        description = _describe(prepared, target, converted.content)
+        compiled = compiler.compile(converted.content, description, prepared.class_names)
+        files |= compiled.files
+        toolchain |= cast(Toolchain, compiled.card)
+        say(f"4 compile    {', '.join(compiled.files) or 'nothing to make'}")
+
+    # 5 verify: the file that is shipped, which may be the compiler's
+    content = files["model.tflite"]
+    description = _describe(prepared, target, content)
+    measured, run = _evaluate(prepared, target, content)
+    accuracy: Accuracy = {
+        **measured,
+        "layers": converted.layers,
+        "costly": converted.costly,
+        "kept": converted.kept,
+    }
+    say(f"5 verify     {_verdict(accuracy)}")
+
+    # 6 benchmark
+    recorded = record(description, prepared.arrays, run, prepared.expected)
+    inputs = [recorded[f"input_{index}"] for index in range(len(prepared.arrays))]
+    speed = latency(content, target.runtime, inputs)
+    say(f"6 benchmark  {speed['median']:.3f} ms, {speed['runtime']}")
+
+    # 7 bundle
+    keras_model, model_file = origin(prepared.source, out)
+    tested: SelfTest = {
+        "examples": len(inputs[0]),
+        "tolerance": tolerances(converted.scheme, run),
+    }
+    card: Card = {
+        **description,
+        **storage(
+            prepared.source,
+            converted.scheme,
+            converted.quantizer,
+            converted.mixed,
+            prepared.calibration,
+        ),
+        **cost(content, prepared.source, speed),
+        **accuracy,
+        **toolchain,
+        **provenance(keras_model, tested, content, seed),
+    }
+    return _Bundle(card, files | model_file | {"selftest.npz": pack(recorded)})
+
+
+def _convert(prepared: _Prepared, target: Target, say: Callable[[str], None]) -> _Converted:
+    """Step 3: the quantized model; the most sensitive operators named where it loses more than the
+    tolerance, and with `fix` kept out of the scheme.
+
+    Raises:
+        DeployError: the model can't be converted, or `mixed` not be had.
+    """
+    source, examples, wanted = prepared.source, prepared.calibration, prepared.quantization
+    scheme, mixed = wanted.scheme or target.scheme, dict(wanted.mixed)
+    content, floats, package = prepared.conversions.to(scheme)
+    if mixed and package not in (None, PACKAGE):
+        raise DeployError(
+            f"expected a model that LiteRT's quantizer knows for mixed, received '{source.name}', "
+            "which only the converter can quantize; leave mixed out"
+        )
+    if mixed:
+        ranges = prepared.conversions.ranges(scheme)
+        content, package = mix(floats, scheme, mixed, ranges, source), PACKAGE
+    say(f"3 convert    {', '.join([scheme, *mixed.values()])}, {len(content):,} bytes")
+
+    def quality(content: bytes) -> Quality:
+        return cast(Quality, _evaluate(prepared, target, content).accuracy["quality"])
+
+    def loss(content: bytes) -> float:
+        return 0.0 if prepared.ground_truth is None else metric_drop(quality(content))
+
+    kept: Kept | None = None
+    costly: list[LayerError] = []
+    if package and not loss(content) <= wanted.tolerance:
+        # The converter can't quantize a single operator.
+        shown = examples if package == PACKAGE else None
+        ranges = prepared.conversions.ranges(scheme) if shown else None
+        if shown:
+            costly = sensitivity(floats, scheme, ranges, shown, source)[:_NAMED]
+        else:
+            costly = worst(_layer_errors(prepared, target, floats, content, package))[:_NAMED]
+        say(_costly_text(loss(content), costly, source, target if shown else None))
+        if wanted.fix and shown:
+            found = keep_accuracy(
+                floats,
+                scheme,
+                target.exceptions,
+                costly,
+                ranges,
+                source,
+                lambda content: loss(content) <= wanted.tolerance,
+            )
+            if found:
+                before = {"deployed": quality(content)["deployed"], "size_bytes": len(content)}
+                content, kept = found.content, {"operators": found.operators, "before": before}
+                say(_kept_text(kept, quality(content), len(content)))
+            else:
+                say("             no exceptions for the costliest operators keep the tolerance")
+        elif wanted.fix:
+            say("             fix can't help: only the converter can quantize this model")
+    layers = _layer_errors(prepared, target, floats, content, package)
+    return _Converted(content, scheme, mixed, package, layers, costly, kept)
+
+
+def _with_task(prepared: _Prepared, task: dict[str, Any]) -> _Prepared:
+    """The same for a target that does the task in a way of its own, as Keras is then read, too."""
+    if task == prepared.task:
+        return prepared
+    keras_score = _keras_score(
+        prepared.source,
+        task,
+        prepared.ground_truth,
+        prepared.expected,
+        prepared.class_names,
+        prepared.metric,
+    )
+    return replace(prepared, task=task, keras_score=keras_score)
+
+
+def _keras_score(
+    source: Source,
+    task: dict[str, Any],
+    ground_truth: Any,
+    expected: Sequence[np.ndarray],
+    class_names: Sequence[str],
+    metric: Metric | None,
+) -> float | None:
+    if ground_truth is None:
+        return None
+    card = {
+        "inputs": [{"shape": [1, *entry.shape]} for entry in source.inputs],
+        "outputs": [{"name": name} for name in source.outputs],
+        "state": {"tensors": source.state},
+    }
+    return measure(card | task, ground_truth, expected, class_names, metric)
+
+
+def _describe(prepared: _Prepared, target: Target, content: bytes) -> Description:
+    return describe(content, prepared.source, target, prepared.task, prepared.front_ends)
+
+
+def _evaluate(prepared: _Prepared, target: Target, content: bytes) -> _Evaluated:
+    """The flatbuffer on the target's runtime, held against Keras."""
+    key = hashlib.sha256(content).hexdigest(), target.runtime, json.dumps(prepared.task)
+    if key not in prepared.evaluated:
+        description = _describe(prepared, target, content)
+        received, run = run_deployed(content, description, target.runtime, prepared.arrays)
+        accuracy = compare(
+            description,
+            prepared.source.outputs,
+            prepared.expected,
+            received,
+            prepared.ground_truth,
+            prepared.class_names,
+            prepared.metric,
+            prepared.keras_score,
+        )
+        accuracy["parity"]["data"] = prepared.data
+        prepared.evaluated[key] = _Evaluated(accuracy, run)
+    return prepared.evaluated[key]
+
+
+def _layer_errors(
+    prepared: _Prepared, target: Target, floats: bytes, content: bytes, package: str | None
+) -> list[LayerError]:
+    if package is None:
+        return []
+    source, inputs = prepared.source, _describe(prepared, target, content)["inputs"]
+    if source.trained_weights:
+        floats = prepared.unrounded
+    return layer_errors(floats, content, inputs, prepared.arrays, source)
+
+
+def _find_targets(targets: str | Sequence[str]) -> list[Target]:
+    names = [targets] if isinstance(targets, str) else list(dict.fromkeys(targets))
+    if not names:
+        raise DeployError("expected at least one target, received none; see deploy.TARGETS")
+    return [find_target(name) for name in names]
+
+
+def _check_model_options(models: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+    unknown = sorted(set(options) - set(_Options._fields))
+    if unknown:
+        raise DeployError(
+            f"expected options of {', '.join(_Options._fields)}, received '{unknown[0]}'"
+        )
+    for key, of_models in options.items():
+        if not isinstance(of_models, Mapping) or not set(of_models) <= set(models):
+            given = (
+                sorted(of_models) if isinstance(of_models, Mapping) else type(of_models).__name__
+            )
+            raise DeployError(
+                f"expected {key} by the models' names {', '.join(models)}, received {given}"
+            )
+
+
+def _test_data(test: Any) -> TestData | None:
+    if test is None:
+        return None
+    read = read_test_data(test)
+    if read.y is None and not isinstance(read.x, str | Path):
+        raise DeployError("expected test data with x and y, received no y; add the targets")
+    return read
+
+
+def _reference(
+    source: Source,
+    examples: Calibration | None,
+    test: TestData | None,
+    seed: int,
+) -> tuple[list[np.ndarray], Any, str]:
+    """The examples that both models are compared on, their ground truth (or None), and what they
+    are."""
+    if test is not None:
+        x, y = test.x, test.y
+        if isinstance(x, str | Path):
+            x, y = read_npz(Path(x), source)
+            if y is None:
+                raise DeployError("expected test data with x and y, received no y; add the targets")
+        return as_inputs(x, source, "test"), y, "test data"
+    if examples is not None:
+        return list(examples.arrays), None, "calibration data"
+    return list(random_examples(source, seed).arrays), None, _RANDOM
+
+
+def _printer(prefix: str | Sequence[str], verbose: int) -> Callable[[str], None]:
+    name = prefix if isinstance(prefix, str) else f"{len(prefix)} targets"
+
+    def say(text: str) -> None:
+        if verbose:
+            print(f"[{name}] {text}", flush=True)
+
+    return say
+
+
+def _calibration_text(examples: Calibration | None) -> str:
+    if examples is None:
+        return "not needed"
+    ranges = ", ".join(f"{low:g} to {high:g}" for low, high in examples.ranges)
+    return f"{examples.examples} examples, values {ranges}"
+
+
+def _verdict(accuracy: Accuracy) -> str:
+    parity, quality = accuracy["parity"], accuracy["quality"]
+    text = f"largest error {parity['max_abs_error']:.3g} on {parity['data']}"
+    if quality:
+        keras_score, deployed = score(quality, "keras"), score(quality, "deployed")
+        text += f", {quality['metric']} {keras_score} in Keras, {deployed} deployed"
+    return text
+
+
+def _costly_text(
+    loss: float, costly: Sequence[LayerError], source: Source, target: Target | None
+) -> str:
+    """`target`: where its exceptions can mend the loss."""
+    named = operator_list(costly)
+    which = "the operators that cost the most, each alone" if target else "the noisiest operators"
+    remedies = []
+    if target and target.exceptions:
+        remedies.append(f"fix keeps them in {' or '.join(target.exceptions)}")
+    if not source.trained_weights:
+        remedies.append("deploy.quantize_aware trains it again")
+    return "; ".join(
+        [
+            f"             loses {loss:.2f} points",
+            *([f"{which}: {named}"] if named else []),
+            *remedies,
+        ]
+    )
+
+
+def _kept_text(kept: Kept, quality: Quality, size: int) -> str:
+    operators, before = kept["operators"], kept["before"]
+    earlier = {**quality, "deployed": before["deployed"]}
+    return (
+        f"             in {operators[0]['scheme']} now: "
+        f"{kept_list(operators)}; {quality['metric']} "
+        f"{score(earlier, 'deployed')} to {score(quality, 'deployed')}, "
+        f"{before['size_bytes']:,} to {size:,} bytes"
+    )

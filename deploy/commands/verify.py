@@ -1,0 +1,157 @@
+"""`deploy.verify`: a bundle against its recorded outputs and its Keras model, number by number."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from deploy import runtime
+from deploy.load.inputs import as_inputs, read_npz
+from deploy.load.readers import load
+from deploy.load.source import digest
+from deploy.measure.formatting import decibels, score
+from deploy.measure.interpreters import run_deployed
+from deploy.measure.parity import metric_drop
+from deploy.runtime.card import Accuracy, read_card
+from deploy.runtime.errors import DeployError
+from deploy.runtime.quantization import dequantize
+from deploy.runtime.self_test import read_recorded
+from deploy.targets import find_target
+from deploy.tasks import TASKS
+from deploy.tasks.evaluation import TestData, compare, read_test_data
+
+
+def verify(
+    bundle: str | Path,
+    data: TestData | tuple[Any, Any] | str | Path | None = None,
+    *,
+    model: keras.Model | str | Path | None = None,
+    tolerance: float = 0.5,
+    min_sqnr: float | None = None,
+    trust: bool = False,
+) -> dict[str, Any]:
+    """The bundle against its recorded outputs and, with `data`, against its Keras model.
+
+    Args:
+        bundle: the folder that `export` wrote.
+        data: the path of an `.npz` with `x` and, for the metric, `y`; `(x, y)` (y may be None); or
+            `TestData`, by which alone a detector or segmenter has a metric (without one the `y` of
+            a file does not count there).
+        model: the Keras model; by default the one that the card names.
+        tolerance: how much the metric may lose, in points (of a metric from 0 to 1) or percent (of
+            an error or any other metric).
+        min_sqnr: the least signal to quantization noise ratio of every output, in decibel.
+        trust: run the code that the Keras model's file holds (of Lambda layers, say).
+
+    Returns:
+        `selftest`, `quality`, `parity`, `agreement`, `loss` (None without `y`), `failures` (a line
+        for each tolerance that is broken) and `passed`.
+
+    Raises:
+        DeployError: a damaged bundle or one of several models, a Keras model that is missing or
+            another one, or bad data.
+    """
+    folder, card = Path(bundle), read_card(bundle)
+    if data is None and model is not None:
+        raise DeployError("expected data to compare the Keras model on, received none; add --data")
+    report: dict[str, Any] = {"selftest": runtime.selftest(folder), "loss": None}
+    failures = [
+        f"output '{result['name']}' is {result['max_difference']:.3g} from its recorded value, "
+        f"more than {result['tolerance']:.3g}"
+        for result in report["selftest"]
+        if not result["passed"]
+    ]
+    if data is None:
+        report |= _compare_recorded(folder)
+    else:
+        report |= _compare_on(folder, card, model, data, trust)
+    if report["quality"]:
+        report["loss"] = metric_drop(report["quality"])
+        if not report["loss"] <= tolerance:
+            failures.append(
+                f"{report['quality']['metric']} loses {report['loss']:.2f}, more than {tolerance:g}"
+            )
+    ratio = report["parity"]["sqnr_db"]
+    if min_sqnr is not None and ratio is not None and not ratio >= min_sqnr:
+        failures.append(f"SQNR is {ratio:.1f} dB, less than {min_sqnr:g} dB")
+    return report | {"failures": failures, "passed": not failures}
+
+
+def report_text(report: dict[str, Any]) -> str:
+    """The report of `verify` for people."""
+    measured, errors = report["quality"], report["parity"]
+    lines = [
+        f"self-test   {result['name']}: largest difference {result['max_difference']:.3g} from the "
+        f"recorded outputs (tolerance {result['tolerance']:.3g})"
+        for result in report["selftest"]
+    ]
+    lines += [
+        f"parity      {entry['name']}: against Keras over {errors['examples']} examples, largest "
+        f"error {entry['max_abs_error']:.3g}, mean {entry['mean_abs_error']:.3g}, SQNR "
+        f"{decibels(entry['sqnr_db'])}"
+        for entry in errors["outputs"]
+    ]
+    if report["agreement"]:
+        classes = [
+            f"{name} {100 * row['agreement']:.1f} %" for name, row in report["agreement"].items()
+        ]
+        lines.append(f"agreement   {', '.join(classes)}")
+    if measured:
+        lines.append(
+            f"quality     {measured['metric']} {score(measured, 'keras')} in Keras, "
+            f"{score(measured, 'deployed')} deployed"
+        )
+    lines += [f"FAILED      {failure}" for failure in report["failures"]] or ["passed"]
+    return "\n".join(lines)
+
+
+def _compare_recorded(folder: Path) -> Accuracy:
+    model = runtime.load(folder)
+    arrays, outputs = read_recorded(folder, model), list(enumerate(model.card["outputs"]))
+    expected = [arrays[f"keras_{index}"] for index, _ in outputs]
+    received = [dequantize(arrays[f"output_{index}"], entry) for index, entry in outputs]
+    names = [entry["name"] for entry in model.card["outputs"]]
+    return compare(model.card, names, expected, received, None, model.labels)
+
+
+def _compare_on(
+    folder: Path,
+    card: dict[str, Any],
+    model: Any,
+    data: TestData | tuple[Any, Any] | str | Path,
+    trust: bool,
+) -> Accuracy:
+    data = read_test_data(data)
+    source = load(model if model is not None else _find_model(folder, card), trust)
+    bundled = runtime.load(folder)
+    pairs = (bundled.card["state"] or {}).get("tensors", ())
+    source = replace(source, state=tuple((output, taken) for output, taken in pairs))
+    x, y = data.x, data.y
+    if isinstance(x, str | Path):
+        x, y = read_npz(Path(x), source)
+        if TASKS[card["task"]].metric is None and data.metric is None:
+            y = None
+    arrays = as_inputs(x, source, "test")
+    content, target = (folder / "model.tflite").read_bytes(), find_target(card["target"])
+    received, _ = run_deployed(content, bundled.card, target.runtime, arrays)
+    expected, names = source.predict(arrays), source.outputs
+    return compare(bundled.card, names, expected, received, y, bundled.labels, data.metric)
+
+
+def _find_model(folder: Path, card: dict[str, Any]) -> Path:
+    origin = card["source"]
+    path = folder / str(origin.get("path"))
+    if not path.exists():
+        raise DeployError(
+            f"expected the Keras model of the bundle at '{path}', received nothing there; name it "
+            "with --model"
+        )
+    if digest(path) != origin.get("sha256"):
+        raise DeployError(
+            f"expected the Keras model that the bundle was made from, received another one at "
+            f"'{path}'; export it again, or name the right one with --model"
+        )
+    return path

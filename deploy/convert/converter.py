@@ -1,0 +1,236 @@
+"""Quantize and convert a model to a TFLite flatbuffer, in a worker process."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from deploy import worker
+from deploy.convert import in_worker
+from deploy.load.layer_names import layer_name
+from deploy.load.readers import load
+from deploy.load.source import Source, signature_names
+from deploy.quantize import recipes
+from deploy.quantize.calibration import Calibration
+from deploy.runtime.errors import DeployError
+from deploy.schemes import SCHEMES
+
+
+class Converted(NamedTuple):
+    """`content`: the flatbuffer; `floats`: the same before quantization; `quantizer`: the package
+    that quantized it, None where there was nothing to quantize."""
+
+    content: bytes
+    floats: bytes
+    quantizer: str | None
+
+
+def convert(
+    source: Source, scheme: str, calibration: Calibration | None, *, by_converter: bool = False
+) -> Converted:
+    """`source` as a TFLite flatbuffer with batch 1 and built-in operators only: what
+    `Conversions` gives for one scheme."""
+    return Conversions(source, calibration, by_converter=by_converter).to(scheme)
+
+
+class Conversions:
+    """What one model converts to: flatbuffers with batch 1 and built-in operators only.
+
+    The model is converted to float once, the ranges of its tensors are found once, and each scheme
+    quantizes that once; only recurrent and embedding layers need another graph for integers.
+
+    Args:
+        source: the model.
+        calibration: examples, which the schemes with integer activations need.
+        by_converter: quantize in TensorFlow's converter, as is done anyway where LiteRT's quantizer
+            can't, or where the model brings the ranges of quantization-aware training.
+    """
+
+    def __init__(
+        self, source: Source, calibration: Calibration | None, *, by_converter: bool = False
+    ):
+        self._source, self._calibration = source, calibration
+        self._by_converter = by_converter or source.trained_weights is not None
+        self._graphs: dict[tuple[bool, bool], _Graph] = {}
+        self._converted: dict[str, Converted] = {}
+
+    def to(self, scheme: str) -> Converted:
+        """The model in the numbers of `scheme`, a key of `SCHEMES`.
+
+        Raises:
+            DeployError: an operator that TFLite has not, with the layer it comes from; a recurrent
+                layer that can't be quantized; a crash of the converter, with the step.
+        """
+        if scheme not in self._converted:
+            _check_trained(self._source, scheme)
+            try:
+                self._converted[scheme] = self._convert(scheme)
+            except worker.WorkerError as error:
+                raise _explain(error, self._source, scheme) from error
+        return self._converted[scheme]
+
+    def ranges(self, scheme: str) -> dict[str, Any] | None:
+        """The ranges by which `scheme` quantizes the tensors of its float flatbuffer, as of
+        `recipes.find_ranges`; None without calibration, or where only the converter can quantize
+        the model."""
+        return self._graph(scheme).ranges if self._calibration else None
+
+    def _convert(self, scheme: str) -> Converted:
+        graph = self._graph(scheme)
+        floats, content, package = graph.floats, None, recipes.PACKAGE
+        if scheme == "float32":
+            return Converted(floats, floats, None)
+        # A quantization-aware model brings the ranges that it was trained with.
+        calibrated = SCHEMES[scheme].calibrated and not self._source.trained_weights
+        if not self._by_converter:
+            content = graph.quantize(scheme, calibrated)
+        if content is None:
+            content, package = graph.quantize_by_converter(scheme, calibrated), "tensorflow"
+        return Converted(content, floats, package)
+
+    def _graph(self, scheme: str) -> _Graph:
+        """The graph that `scheme` quantizes."""
+        integers = SCHEMES[scheme].calibrated
+        recurrent = integers and _has(self._source.model, _is_recurrent)
+        embedding = integers and _has(self._source.model, _is_embedding)
+        unroll = recurrent and scheme == "int16"
+        key = (recurrent or embedding, unroll)
+        if key not in self._graphs:
+            source = self._source
+            if recurrent:
+                source = _of_tf_keras(source, unroll)
+            elif embedding:
+                # Keras 3 compares the positions with the table's length first, in operators that
+                # few devices have; a model that can't be rebuilt keeps them.
+                with contextlib.suppress(DeployError):
+                    source = _of_tf_keras(source)
+            self._graphs[key] = _Graph(source, self._calibration)
+        return self._graphs[key]
+
+
+class _Graph:
+    """One form of the model in a folder of its own, which goes with this object: its SavedModel,
+    and what the worker process makes of it."""
+
+    def __init__(self, source: Source, calibration: Calibration | None):
+        self._folder = tempfile.mkdtemp(prefix="deploy-")
+        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        self._names, self._calibration = signature_names(source), calibration
+        _save(source, Path(self._folder, in_worker.SAVED_MODEL))
+
+    @cached_property
+    def floats(self) -> bytes:
+        """The float flatbuffer."""
+        self._call("convert_to_float", names=self._names)
+        return Path(self._folder, in_worker.FLOATS).read_bytes()
+
+    @cached_property
+    def ranges(self) -> dict[str, Any] | None:
+        """See `Conversions.ranges`."""
+        assert self._calibration is not None and self.floats
+        self._write_examples()
+        self._call("find_ranges", inputs=self._names[0])
+        return recipes.read_ranges(Path(self._folder, in_worker.RANGES).read_text())
+
+    def quantize(self, scheme: str, calibrated: bool) -> bytes | None:
+        """The float flatbuffer in the numbers of `scheme`; None where LiteRT's quantizer can't."""
+        if calibrated:
+            self._write_examples()
+        made = self._call("quantize", scheme=scheme, calibrated=calibrated, names=self._names)
+        return Path(self._folder, in_worker.QUANTIZED).read_bytes() if made else None
+
+    def quantize_by_converter(self, scheme: str, calibrated: bool) -> bytes:
+        """The model in the numbers of `scheme` by TensorFlow's converter."""
+        if calibrated:
+            self._write_examples()
+        self._call("quantize_by_converter", scheme=scheme, calibrated=calibrated, names=self._names)
+        return Path(self._folder, in_worker.QUANTIZED).read_bytes()
+
+    def _write_examples(self) -> None:
+        path = Path(self._folder, in_worker.EXAMPLES)
+        if not path.exists():
+            assert self._calibration is not None
+            arrays = dict(zip(self._names[0], self._calibration.arrays, strict=True))
+            np.savez(path, allow_pickle=False, **arrays)
+
+    def _call(self, function: str, **arguments: Any) -> Any:
+        name = f"deploy.convert.in_worker:{function}"
+        return worker.call(name, folder=self._folder, **arguments)[0]
+
+
+def _save(source: Source, folder: Path) -> None:
+    # A SavedModel needs no Python class to load, so models with layers of the user's own convert
+    # in a process that does not know them.
+    module = tf.Module()
+    module.variables_of_the_model = source.variables
+    inputs, outputs = signature_names(source)
+    specs = [
+        tf.TensorSpec((1, *entry.shape), entry.dtype, name=name)
+        for entry, name in zip(source.inputs, inputs, strict=True)
+    ]
+
+    @tf.function
+    def serve(*tensors: tf.Tensor) -> dict[str, tf.Tensor]:
+        return dict(zip(outputs, source.call(*tensors), strict=True))
+
+    tf.saved_model.save(module, str(folder), signatures=serve.get_concrete_function(*specs))
+
+
+def _check_trained(source: Source, scheme: str) -> None:
+    if source.trained_weights and not SCHEMES[scheme].activations.startswith("int8"):
+        raise DeployError(
+            f"expected a target with int8 activations for the quantization-aware model "
+            f"'{source.name}', received the scheme {scheme}; export it in int8, in which its "
+            "weights keep the numbers they were trained in, or the model from before quantize_aware"
+        )
+
+
+def _explain(error: worker.WorkerError, source: Source, scheme: str) -> DeployError:
+    failed = re.findall(r'"([^"@]*)@[^"]*"\] at .*error: \'(tf\.\w+)\' op is neither', error.log)
+    if failed:
+        layers = sorted(
+            {layer_name(path, source) or path.partition("/")[2] or path for path, _ in failed}
+        )
+        operators = sorted({operator for _, operator in failed})
+        return DeployError(
+            f"expected layers that TFLite's built-in operators can express, received "
+            f"{', '.join(repr(layer) for layer in layers)}, which "
+            f"needs {', '.join(operators)}; replace it, or leave it to the program around the model"
+        )
+    message = " ".join(str(error).split())
+    return DeployError(
+        f"conversion of '{source.name}' to {scheme} failed while {error.step}: {message[:400]}"
+    )
+
+
+def _has(model: Any, what: Callable[[Any], bool]) -> bool:
+    return any(what(layer) or _has(layer, what) for layer in getattr(model, "layers", ()))
+
+
+def _is_recurrent(layer: Any) -> bool:
+    return hasattr(layer, "cell") or hasattr(layer, "forward_layer")
+
+
+def _is_embedding(layer: Any) -> bool:
+    return isinstance(layer, keras.layers.Embedding)
+
+
+def _of_tf_keras(source: Source, unroll: bool = False) -> Source:
+    # The converter's calibration crashes on the loops that Keras 3 makes of recurrent layers, and
+    # has no int16 form of a whole LSTM.
+    from deploy.to_tf_keras import to_tf_keras
+
+    rebuilt = load(to_tf_keras(source.model, batch_size=1, unroll=unroll))
+    return replace(rebuilt, name=source.name, inputs=source.inputs, outputs=source.outputs)

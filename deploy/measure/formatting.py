@@ -1,0 +1,52 @@
+"""Measured figures with their units, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from deploy.measure.parity import is_fraction
+
+
+def score(measured: Mapping[str, Any], which: str) -> str:
+    """One score of a `quality`, with its unit."""
+    value = measured[which]
+    known = [measured[key] for key in ("keras", "deployed") if key in measured]
+    return f"{100 * value:.2f} %" if is_fraction(measured["metric"], *known) else f"{value:.4g}"
+
+
+def decibels(ratio: float | None) -> str:
+    """A signal to quantization noise ratio with its unit; None stands for no noise at all."""
+    return "without error" if ratio is None else f"{ratio:.1f} dB"
+
+
+def kilobytes(count: int) -> str:
+    """Bytes in thousands, with the unit."""
+    return f"{count / 1000:.1f} kB"
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells, the header first, as a Markdown table."""
+    cells = [[plain(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in cells]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join(lines)
+
+
+def plain(cell: str) -> str:
+    """One line of Markdown, without what it takes for a column's end or for HTML in a name."""
+    return " ".join(cell.split()).replace("|", "\\|").replace("<", "\\<")
+
+
+def kept_list(entries: Sequence[Mapping[str, Any]]) -> str:
+    """These operators with their layers."""
+    return ", ".join(f"{entry['layer']} ({entry['operator']})" for entry in entries)
+
+
+def operator_list(entries: Sequence[Mapping[str, Any]], most: int = 4) -> str:
+    """The first of these operators with their layers and their SQNR."""
+    return ", ".join(
+        f"{entry['layer']} ({entry['operator']}) {decibels(entry['sqnr_db'])}"
+        for entry in entries[:most]
+    )

@@ -1,0 +1,220 @@
+"""Run a converted model on the runtime of its target; the same call for each."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from deploy import worker
+from deploy.runtime import Model
+from deploy.runtime.errors import DeployError
+from deploy.runtime.quantization import dequantize, quantize
+
+# A microcontroller's interpreter runs in a child process, this many examples at a time.
+_CHUNK = 1000
+
+
+# Far more than any microcontroller has, so that the model's own need can be measured.
+_LARGEST_ARENA = 2**28
+
+
+_MISSING = re.compile(r"Didn't find op for builtin opcode '(\w+)'")
+
+
+class Run(NamedTuple):
+    """`outputs`: one (examples, …) array of the model's integers an output; `milliseconds`: the
+    time of each inference."""
+
+    outputs: list[np.ndarray]
+    milliseconds: np.ndarray
+
+
+def run_litert(content: bytes, inputs: Sequence[np.ndarray], threads: int = 1) -> Run:
+    """Run on LiteRT, through the very code that goes onto the device.
+
+    Args:
+        content: the flatbuffer.
+        inputs: one (examples, …) array an input, in its integer dtype.
+        threads: threads of the runtime.
+    """
+    model = Model(content, {}, [], threads)
+    rows, milliseconds = [], []
+    for example in range(len(inputs[0])):
+        arrays = [array[example : example + 1] for array in inputs]
+        start = time.perf_counter()
+        rows.append(model.invoke(arrays))
+        milliseconds.append(1000 * (time.perf_counter() - start))
+    outputs = [np.concatenate(column) for column in zip(*rows, strict=True)]
+    return Run(outputs, np.array(milliseconds))
+
+
+def run_micro(content: bytes, inputs: Sequence[np.ndarray], threads: int = 1) -> Run:
+    """Run on the LiteRT Micro interpreter (reference kernels, one thread); see `run_litert`.
+
+    Raises:
+        DeployError: LiteRT Micro lacks an operator of the model, or the model crashes it.
+    """
+    runs = []
+    with tempfile.TemporaryDirectory(prefix="deploy-") as folder:
+        model, examples = Path(folder, "model.tflite"), Path(folder, "inputs.npz")
+        results = Path(folder, "outputs.npz")
+        model.write_bytes(content)
+        for start in range(0, len(inputs[0]), _CHUNK):
+            np.savez(examples, *[array[start : start + _CHUNK] for array in inputs])
+            try:
+                worker.call(
+                    "deploy.measure.interpreters:run_micro_in_child",
+                    model=str(model),
+                    examples=str(examples),
+                    results=str(results),
+                    outputs=len(Model(content, {}, []).card["outputs"]),
+                )
+            except worker.WorkerError as error:
+                raise _explain(error) from error
+            with np.load(results, allow_pickle=False) as archive:
+                arrays = [archive[name] for name in archive.files]
+            runs.append(Run(arrays[:-1], arrays[-1]))
+            done = min(start + _CHUNK, len(inputs[0]))
+            if len(inputs[0]) > _CHUNK:
+                end = "\n" if done == len(inputs[0]) else ""
+                text = f"\r  LiteRT Micro: {done} of {len(inputs[0])} examples"
+                print(text, end=end, file=sys.stderr, flush=True)
+    outputs = [np.concatenate(parts) for parts in zip(*[run.outputs for run in runs], strict=True)]
+    return Run(outputs, np.concatenate([run.milliseconds for run in runs]))
+
+
+RUNTIMES: dict[str, Callable[..., Run]] = {"litert": run_litert, "tflite-micro": run_micro}
+
+
+def run_micro_in_child(model: str, examples: str, results: str, outputs: int) -> None:
+    """Run every example of the file `examples`, write the `outputs` and the times to `results`."""
+    # The package's own import path; it loads neither TensorFlow nor Keras.
+    from tflite_micro.python.tflite_micro import runtime
+
+    with np.load(examples, allow_pickle=False) as archive:
+        inputs = [archive[f"arr_{index}"] for index in range(len(archive.files))]
+    worker.step("allocating the arena")
+    interpreter = runtime.Interpreter.from_file(model, arena_size=_LARGEST_ARENA)
+    worker.step("running the model")
+    rows, milliseconds = [], []
+    for example in range(len(inputs[0])):
+        # Recurrent operators keep their state from one inference to the next.
+        interpreter.reset()
+        start = time.perf_counter()
+        for index, array in enumerate(inputs):
+            interpreter.set_input(array[example : example + 1], index)
+        interpreter.invoke()
+        rows.append([interpreter.get_output(index).copy() for index in range(outputs)])
+        milliseconds.append(1000 * (time.perf_counter() - start))
+    columns = [np.concatenate(column) for column in zip(*rows, strict=True)]
+    np.savez(results, *columns, np.array(milliseconds))
+
+
+def micro_lacks(content: bytes) -> str | None:
+    """The first operator of the model that LiteRT Micro has not; None where it has all of them, or
+    is not installed."""
+    with tempfile.TemporaryDirectory(prefix="deploy-") as folder:
+        model = Path(folder, "model.tflite")
+        model.write_bytes(content)
+        try:
+            worker.call("deploy.measure.interpreters:load_micro_in_child", model=str(model))
+        except worker.WorkerError as error:
+            missing = _MISSING.search(error.log)
+            return missing[1] if missing else None
+    return None
+
+
+def load_micro_in_child(model: str) -> None:
+    """Load the model without running it."""
+    from tflite_micro.python.tflite_micro import runtime
+
+    runtime.Interpreter.from_file(model, arena_size=_LARGEST_ARENA)
+
+
+def micro_arena(content: bytes) -> int:
+    """The smallest arena, in bytes (a multiple of 16), in which LiteRT Micro can run the model.
+
+    Raises:
+        DeployError: LiteRT Micro can't run the model in any arena.
+    """
+    with tempfile.TemporaryDirectory(prefix="deploy-") as folder:
+        model = Path(folder, "model.tflite")
+        model.write_bytes(content)
+        try:
+            return int(
+                worker.call("deploy.measure.interpreters:micro_arena_in_child", model=str(model))[0]
+            )
+        except worker.WorkerError as error:
+            raise _explain(error) from error
+
+
+def micro_arena_in_child(model: str) -> int:
+    """See `micro_arena`. The interpreter's own count leaves out what it needs only to start."""
+    from tflite_micro.python.tflite_micro import runtime
+
+    def fits(arena: int) -> bool:
+        # An arena that is too small may also crash the interpreter, so each has its own process.
+        process = os.fork()
+        if process == 0:
+            try:
+                runtime.Interpreter.from_file(model, arena_size=arena).invoke()
+                os._exit(0)
+            finally:
+                os._exit(1)
+        return os.waitpid(process, 0)[1] == 0
+
+    worker.step("allocating the arena")
+    # What does not run in the largest arena fails here, with its own reason.
+    runtime.Interpreter.from_file(model, arena_size=_LARGEST_ARENA)
+    low, high = 0, 1024
+    while not fits(high):
+        low, high = high, 2 * high
+    while high - low > 16:
+        middle = (low + high) // 32 * 16
+        low, high = (low, middle) if fits(middle) else (middle, high)
+    return high
+
+
+def _explain(error: worker.WorkerError) -> DeployError:
+    if "No module named 'tflite_micro'" in str(error):
+        return DeployError(
+            "expected the package tflite-micro, received an installation without it; it comes for "
+            "Linux on x86-64 only: export this target there"
+        )
+    missing = _MISSING.search(error.log)
+    if missing:
+        return DeployError(
+            f"expected operators that LiteRT Micro has, received {missing[1]}, which it has not; "
+            "build the model without the layer that needs it"
+        )
+    hint = ""
+    if error.crashed:
+        hint = (
+            "; it aborts where a scale is too small to represent, as that of an activation which "
+            "is nearly constant: train the model, and calibrate with real examples"
+        )
+    return DeployError(f"LiteRT Micro can't run the model: {error}{hint}")
+
+
+def run_deployed(
+    content: bytes, card: Mapping[str, Any], on: str, arrays: Sequence[np.ndarray]
+) -> tuple[list[np.ndarray], Run]:
+    """The deployed model's outputs in real numbers, and the run they come from.
+
+    Args:
+        content: the flatbuffer.
+        card: its `inputs` and `outputs` say how to quantize and dequantize.
+        on: a key of `interpreters.RUNTIMES`.
+        arrays: one (examples, …) array an input, in the model's own units.
+    """
+    integers = [quantize(*pair) for pair in zip(arrays, card["inputs"], strict=True)]
+    run = RUNTIMES[on](content, integers)
+    return [dequantize(*pair) for pair in zip(run.outputs, card["outputs"], strict=True)], run

@@ -1,0 +1,79 @@
+"""How far a deployed model's outputs are from the Keras model's, and what that costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from deploy.runtime.card import OutputParity, Parity
+from deploy.runtime.errors import DeployError
+
+# The one metric of which less is better.
+_ERROR = "mean_absolute_error"
+
+
+def parity(
+    names: Sequence[str], keras: Sequence[np.ndarray], deployed: Sequence[np.ndarray]
+) -> Parity:
+    """Errors of the deployed outputs against Keras's.
+
+    Returns:
+        `max_abs_error`, `mean_abs_error` and `sqnr_db` (10 log10 of the signal's energy over the
+        error's; None where there is no error at all) over all outputs, the SQNR of the worst of
+        them; `examples`; and `outputs`, the same for each.
+
+    Raises:
+        DeployError: the deployed model gives NaN or infinity.
+    """
+    outputs: list[OutputParity] = []
+    for name, expected, received in zip(names, keras, deployed, strict=True):
+        signal = expected.astype(np.float64)
+        error = received.astype(np.float64) - signal
+        if not np.isfinite(error).all():
+            raise DeployError(
+                f"expected finite outputs, received NaN or infinity from '{name}' of the deployed "
+                "model; use a target with more precision, or smaller weights"
+            )
+        noise, energy = float((error**2).sum()), float((signal**2).sum())
+        outputs.append(
+            {
+                "name": name,
+                "max_abs_error": float(np.abs(error).max()),
+                "mean_abs_error": float(np.abs(error).mean()),
+                "sqnr_db": sqnr_db_of(energy, noise),
+            }
+        )
+    ratios = [entry["sqnr_db"] for entry in outputs if entry["sqnr_db"] is not None]
+    sizes = [output.size for output in keras]
+    means = [entry["mean_abs_error"] for entry in outputs]
+    return {
+        "max_abs_error": max(entry["max_abs_error"] for entry in outputs),
+        "mean_abs_error": float(np.average(means, weights=sizes)),
+        "sqnr_db": min(ratios) if ratios else None,
+        "examples": len(keras[0]),
+        "outputs": outputs,
+    }
+
+
+def sqnr_db_of(energy: float, noise: float) -> float | None:
+    """10 log10 of the energy over the noise's; None where there is no noise at all."""
+    # A signal of nothing but zeros still has a ratio, if a very bad one.
+    return 10 * float(np.log10(max(energy, 1e-30) / noise)) if noise else None
+
+
+def metric_drop(measured: Mapping[str, Any]) -> float:
+    """What deployment costs: points of accuracy or of another metric from 0 to 1; percent more mean
+    absolute error; or percent less of any other metric."""
+    keras, deployed = measured["keras"], measured["deployed"]
+    if measured["metric"] == _ERROR:
+        return 100 * (deployed - keras) / max(keras, 1e-12)
+    if is_fraction(measured["metric"], keras, deployed):
+        return 100 * (keras - deployed)
+    return 100 * (keras - deployed) / max(abs(keras), 1e-12)
+
+
+def is_fraction(metric: str, *values: float) -> bool:
+    """Whether these scores of the metric are fractions, 0 to 1, which are shown in percent."""
+    return metric != _ERROR and all(0 <= value <= 1 for value in values)

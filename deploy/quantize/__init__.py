@@ -1,0 +1,1 @@
+"""Calibration data, the schemes' recipes, layers' errors, and mixed precision."""

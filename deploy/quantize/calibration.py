@@ -1,0 +1,182 @@
+"""The training examples that show the quantizer which values flow through the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from deploy.load.inputs import as_inputs, first_scaling, read_npz
+from deploy.load.source import Source, functional
+from deploy.runtime.errors import DeployError
+from deploy.runtime.inputs import default_front_end, find_front_end
+from deploy.runtime.inputs.image import is_image_shape
+from deploy.schemes import SCHEMES
+from deploy.targets import Target
+
+EXAMPLES = 256
+
+_RANDOM_EXAMPLES = 32
+
+# Values beyond these after the model's own Rescaling or Normalization are nothing that the model
+# has been trained on: pixels divided by 255 before the model, or never divided at all.
+_SMALLEST_SPREAD = 0.05
+_LARGEST_MAGNITUDE = 20.0
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """`arrays`: one (examples, …) array an input; `ranges`: the (min, max) seen in each."""
+
+    arrays: tuple[np.ndarray, ...]
+    ranges: tuple[tuple[float, float], ...]
+
+    @property
+    def examples(self) -> int:
+        return len(self.arrays[0])
+
+
+def calibrate(
+    data: Any, source: Source, seed: int = 0, front_end: Mapping[str, Any] | None = None
+) -> Calibration:
+    """At most `EXAMPLES` examples of `data`, checked against the model's inputs.
+
+    Args:
+        data: an array (several inputs: a list, or a dictionary by input name), a `tf.data` pipeline
+            of `x` or `(x, y)`, batched or not, the path of an `.npz` file with `x` (several inputs:
+            one array under each input's name), or the name of a TFDS data set, whose training
+            split is read.
+        source: the model.
+        seed: draws the examples from an array; of a model with state the first ones are taken, in
+            their order.
+        front_end: how an image of a TFDS data set becomes the numbers of the input; by default it
+            is resized and keeps its 0–255.
+
+    Raises:
+        DeployError: data that can't be read, is empty, has the wrong shape or dtype, NaN, or a
+            range that the model was not trained on (0–1 where it takes 0–255).
+    """
+    if isinstance(data, str | Path):
+        data = _read(data, source, seed, front_end)
+    if isinstance(data, tf.data.Dataset):
+        arrays = _take(data, source)
+    else:
+        arrays = _draw(as_inputs(data, source, "calibration"), source, seed)
+    _check_values(arrays, source)
+    return Calibration(
+        arrays=tuple(arrays),
+        ranges=tuple((float(array.min()), float(array.max())) for array in arrays),
+    )
+
+
+def random_examples(source: Source, seed: int = 0) -> Calibration:
+    """Random inputs, 0–255 where the model rescales them itself and 0–1 elsewhere: enough to run a
+    model, and to convert it where only its size and operators are asked for."""
+    generator = np.random.default_rng(seed)
+    high = 255 if first_scaling(source) else 1
+    arrays = tuple(
+        generator.uniform(0, high, (_RANDOM_EXAMPLES, *entry.shape)).astype(entry.dtype)
+        for entry in source.inputs
+    )
+    return Calibration(arrays, tuple((float(a.min()), float(a.max())) for a in arrays))
+
+
+def _draw(arrays: list[np.ndarray], source: Source, seed: int) -> list[np.ndarray]:
+    order = np.arange(len(arrays[0]))
+    if not source.stateful and not source.state:
+        order = np.random.default_rng(seed).permutation(order)
+    chosen = order[:EXAMPLES]
+    return [array[chosen] for array in arrays]
+
+
+def _take(dataset: tf.data.Dataset, source: Source) -> list[np.ndarray]:
+    spec = dataset.element_spec
+    inputs_spec = spec[0] if isinstance(spec, tuple) else spec
+    rank = tf.nest.flatten(inputs_spec)[0].shape.rank
+    if rank == len(source.inputs[0].shape):
+        dataset = dataset.batch(EXAMPLES)
+    parts: list[Any] = []
+    count = 0
+    for element in dataset.as_numpy_iterator():
+        inputs = element[0] if isinstance(spec, tuple) else element
+        parts.append(as_inputs(inputs, source, "calibration"))
+        count += len(parts[-1][0])
+        if count >= EXAMPLES:
+            break
+    if not parts:
+        raise DeployError("expected at least one calibration example, received an empty pipeline")
+    return [np.concatenate(arrays)[:EXAMPLES] for arrays in zip(*parts, strict=True)]
+
+
+def _read(data: str | Path, source: Source, seed: int, front_end: Mapping[str, Any] | None) -> Any:
+    path = Path(data)
+    if path.suffix in (".npz", ".npy") or path.exists():
+        return read_npz(path, source)[0]
+    import tensorflow_datasets as tfds
+
+    name, _, split = str(data).partition(":")
+    if "test" in split:
+        raise DeployError(
+            f"expected a training split, received '{data}': a model calibrated on test data can't "
+            "be judged on it; use the training split"
+        )
+    print(f"reading the TFDS data set '{name}' (downloaded where it is not prepared)", flush=True)
+    tfds.disable_progress_bar()
+    try:
+        dataset = tfds.load(name, split=split or "train", as_supervised=True)
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DeployError(
+            f"expected an .npz file or the name of a TFDS data set that is prepared in "
+            f"TFDS_DATA_DIR or can be downloaded, received '{data}': {reason}"
+        ) from error
+    dataset = dataset.shuffle(10 * EXAMPLES, seed=seed).take(EXAMPLES)
+    shape = source.inputs[0].shape
+    if not is_image_shape(shape):
+        return dataset
+    front_end = front_end or default_front_end(shape)
+    to_array = find_front_end({"name": source.inputs[0].name, "front_end": front_end}).to_array
+    return np.stack([to_array(image, front_end, shape) for image, _ in dataset.as_numpy_iterator()])
+
+
+def _check_values(arrays: Sequence[np.ndarray], source: Source) -> None:
+    for array, entry in zip(arrays, source.inputs, strict=True):
+        if array.min() == array.max():
+            raise DeployError(
+                f"expected calibration examples that differ, received the constant {array.min():g} "
+                f"for input '{entry.name}'"
+            )
+    found = first_scaling(source)
+    if found is None:
+        return
+    part, layer = found
+    scaled = np.asarray(functional(part, part.inputs, layer.output)([a[:64] for a in arrays]))
+    low, high = float(scaled.min()), float(scaled.max())
+    given = f"{min(a.min() for a in arrays):g} to {max(a.max() for a in arrays):g}"
+    if high - low < _SMALLEST_SPREAD or max(-low, high) > _LARGEST_MAGNITUDE:
+        raise DeployError(
+            f"expected calibration data in the model's own input units, received {given}, of which "
+            f"the model's layer '{layer.name}' ({type(layer).__name__}) makes {low:.3g} to "
+            f"{high:.3g}; give what the model was trained on, 0 to 255 for pixels: the model "
+            "rescales them itself"
+        )
+
+
+def check_calibration(
+    target: Target, schemes: Sequence[str], source: Source, calibration: Any
+) -> None:
+    """Whether there is calibration data where one of the schemes needs it.
+
+    Raises:
+        DeployError: there is none.
+    """
+    calibrated = [scheme for scheme in schemes if SCHEMES[scheme].calibrated]
+    if calibrated and not source.trained_weights and calibration is None:
+        raise DeployError(
+            f"expected calibration data for the target '{target.name}', which is quantized to "
+            f"{calibrated[0]}, received none; give a few hundred training examples"
+        )

@@ -1,0 +1,81 @@
+"""Open a bundle, or a bare `.tflite` file."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from deploy.runtime.card import model_names, read_card
+from deploy.runtime.errors import DeployError
+from deploy.runtime.model import Model
+
+
+def load(path: str | Path, threads: int = 1) -> Model:
+    """The model of the bundle folder, or of the `.tflite` file, at `path`.
+
+    Raises:
+        DeployError: no such bundle or file; a bundle of several models; a model that is damaged, or
+            not the one of its card.
+    """
+    path = Path(path)
+    if path.is_file():
+        return Model(path.read_bytes(), {}, [], threads)
+    card = read_card(path)
+    model_path = path / "model.tflite"
+    if not model_path.is_file():
+        raise DeployError(f"expected model.tflite in the bundle '{path}', received none")
+    content = model_path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != card["sha256"]:
+        raise DeployError(
+            f"expected the model.tflite of {card['size_bytes']} bytes that card.json describes, "
+            f"received another one of {len(content)} bytes in '{path}': damaged or replaced; "
+            "copy or export the bundle again"
+        )
+    return Model(content, card, read_labels(path), threads)
+
+
+def load_models(path: str | Path, threads: int = 1) -> dict[str, Model]:
+    """The models of a bundle of several, `{"encoder": Model, "decoder": Model}` say; of a bundle of
+    one model that one, under its card's name.
+
+    Raises:
+        DeployError: as `load`.
+    """
+    folders = bundle_folders(path)
+    if list(folders.values()) == [Path(path)]:
+        model = load(path, threads)
+        return {model.card.get("name", Path(path).stem): model}
+    return {name: load(folder, threads) for name, folder in folders.items()}
+
+
+def bundle_folders(path: str | Path) -> dict[str, Path]:
+    """The folders of the models in the bundle `path`, by their names; of a bundle of one model that
+    folder itself.
+
+    Raises:
+        DeployError: no such folder, no card in it, or one that is damaged.
+    """
+    path = Path(path)
+    names = [] if path.is_file() else model_names(path)
+    return {name: path / name for name in names} or {path.name: path}
+
+
+def read_labels(folder: Path) -> list[str]:
+    """The class names of the bundle `folder`; none where it has no `labels.txt`."""
+    path = folder / "labels.txt"
+    return read_lines(path) if path.exists() else []
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a UTF-8 text file, without the empty ones at its end.
+
+    Raises:
+        DeployError: no such file, or none in UTF-8.
+    """
+    try:
+        text = path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DeployError(
+            f"expected a UTF-8 text file with one class name a line, received '{path}': {error}"
+        ) from error
+    return [line.removesuffix("\r") for line in text.rstrip("\r\n").split("\n")] if text else []

@@ -1,0 +1,1 @@
+"""Predictions drawn on their images, and where the drawings go."""

@@ -1,0 +1,89 @@
+"""Front ends: how an example, a file or an array, becomes the numbers of a model's input.
+
+One module a kind, in NumPy, found by `card["inputs"][i]["front_end"]["kind"]`. The same definition
+prepares examples in training, in calibration and on the device. A new kind is a module with what
+`FrontEndModule` asks for, and a row in `FRONT_ENDS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from deploy.runtime.errors import DeployError
+from deploy.runtime.inputs import array, image
+
+
+class FrontEndModule(Protocol):
+    """What a module of this folder has."""
+
+    @property
+    def SUFFIXES(self) -> tuple[str, ...]:
+        """Of the files that `open_file` reads, in lower case."""
+
+    def check(self, front_end: Mapping[str, Any], shape: Sequence[int]) -> None:
+        """Raises a DeployError where the parameters don't fit an input of this shape (without the
+        batch axis)."""
+
+    def open_file(self, path: str) -> Any:
+        """The example in a file, as `to_array` takes it."""
+
+    def is_raw(self, example: Any, shape: Sequence[int]) -> bool:
+        """Whether `example` is one for `to_array`, and no array that is ready for the model. Where
+        that is a string, files are named by a `Path`."""
+
+    def size(self, example: Any) -> tuple[int, int]:
+        """Height and width of an image, in which boxes and maps are given; (0, 0) of others."""
+
+    def to_array(
+        self, example: Any, front_end: Mapping[str, Any], shape: Sequence[int]
+    ) -> np.ndarray:
+        """The numbers for the model, of `shape`, in the units that it was trained on."""
+
+
+FRONT_ENDS: dict[str, FrontEndModule] = {"array": array, "image": image}
+
+
+def find_front_end(entry: Mapping[str, Any]) -> FrontEndModule:
+    """The module for an entry of the card's `inputs`.
+
+    Raises:
+        DeployError: a kind that this version does not know.
+    """
+    kind = entry["front_end"].get("kind")
+    if kind not in FRONT_ENDS:
+        raise DeployError(
+            f"expected a front end of {', '.join(FRONT_ENDS)} for the input '{entry['name']}', "
+            f"received '{kind}'; export the bundle again, or install a version that knows it"
+        )
+    return FRONT_ENDS[kind]
+
+
+def default_front_end(shape: Sequence[int]) -> dict[str, Any]:
+    """The front end of an input of which nothing is known but its shape (without the batch axis):
+    what could be an image is one of 0–255."""
+    if image.is_image_shape(shape):
+        return {"kind": "image", "black": 0, "white": 255}
+    return {"kind": "array"}
+
+
+def prepare(example: Any, front_end: Mapping[str, Any], shape: Sequence[int]) -> np.ndarray:
+    """One example, the path of a file or what the front end takes, as the model's own numbers.
+
+    Args:
+        example: an image, say, or its path; an array of `shape` stays as it is.
+        front_end: its kind and parameters, as in a card.
+        shape: of the model's input, without the batch axis.
+
+    Raises:
+        DeployError: an unknown kind, a file that can't be read, or an example of another kind.
+    """
+    module = find_front_end({"name": "example", "front_end": front_end})
+    if isinstance(example, str | Path) and not module.is_raw(example, tuple(shape)):
+        example = module.open_file(str(example))
+    if module.is_raw(example, tuple(shape)):
+        return module.to_array(example, front_end, tuple(shape))
+    return np.asarray(example)

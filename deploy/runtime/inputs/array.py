@@ -1,0 +1,56 @@
+"""The front end "array": examples are arrays in the model's own units already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deploy.runtime.errors import DeployError
+
+SUFFIXES = (".npy", ".npz")
+
+
+def check(front_end: Mapping[str, Any], shape: Sequence[int]) -> None:
+    """Any array will do."""
+
+
+def open_file(path: str | Path) -> np.ndarray:
+    """The array of an .npy file, or `x` of an .npz archive.
+
+    Raises:
+        DeployError: no such file, or none with an array.
+    """
+    if not Path(path).is_file():
+        raise DeployError(f"expected an array file, received '{path}', which does not exist")
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        return loaded if isinstance(loaded, np.ndarray) else loaded["x"]
+    except Exception as error:
+        raise DeployError(
+            f"expected an .npy array or an .npz archive with 'x', received '{path}': {error}"
+        ) from error
+
+
+def is_raw(example: Any, shape: Sequence[int]) -> bool:
+    """Images, by which Pillow's are meant, are none for such a model."""
+    return hasattr(example, "convert")
+
+
+def size(example: Any) -> tuple[int, int]:
+    """Nothing to be seen."""
+    return 0, 0
+
+
+def to_array(example: Any, front_end: Mapping[str, Any], shape: Sequence[int]) -> np.ndarray:
+    """Never possible.
+
+    Raises:
+        DeployError: always; what `is_raw` is no array.
+    """
+    raise DeployError(
+        "expected a model that takes images (height, width, 1 or 3), received one that takes "
+        f"{tuple(shape)}; give it an .npy or .npz file"
+    )

@@ -1,0 +1,61 @@
+"""The inputs of the command line: a file of the model's front end, arrays, a folder, a video."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from deploy.runtime.errors import DeployError
+from deploy.runtime.inputs import FrontEndModule, array
+from deploy.runtime.inputs.video import frames
+
+_VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
+
+
+def kind_of(path: str) -> str:
+    """What an input is by its name: "folder", "arrays", "video" or "file"."""
+    if Path(path).is_dir():
+        return "folder"
+    suffix = Path(path).suffix.lower()
+    if suffix in array.SUFFIXES:
+        return "arrays"
+    return "video" if suffix in _VIDEOS else "file"
+
+
+def read_examples(path: str, kind: str, front_end: FrontEndModule) -> Iterator[tuple[str, Any]]:
+    """The examples of an input with their names, opened one by one: that of the file, those of the
+    folder in the order of their names, or the frames of the video.
+
+    Raises:
+        DeployError: there is none, or one that can't be read.
+    """
+    if kind == "file":
+        yield path, front_end.open_file(path)
+    elif kind == "folder":
+        for file in files_in(path, front_end.SUFFIXES):
+            yield str(file), front_end.open_file(str(file))
+    else:
+        for number, frame in enumerate(frames(path)):
+            yield f"{path}[{number}]", frame
+
+
+def files_in(folder: str | Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """The paths of the files of these kinds in a folder, sorted.
+
+    Raises:
+        DeployError: there are none, or it can't be read.
+    """
+    try:
+        paths = sorted(Path(folder).iterdir())
+    except OSError as error:
+        raise DeployError(f"expected a folder to read, received '{folder}': {error}") from error
+    found = [
+        path for path in paths if path.suffix.lower() in suffixes and not path.name.startswith(".")
+    ]
+    if not found:
+        raise DeployError(
+            f"expected a folder with files of the kinds {', '.join(suffixes)}, received "
+            f"'{folder}' without any"
+        )
+    return found

@@ -1,0 +1,84 @@
+"""What a model's outputs predict: one module a task, found by `card["task"]`.
+
+Each has a counterpart of the same name in `deploy.tasks`, which knows the Keras model. A new task
+is a module in both folders with what `Task` asks for, and a row in both tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from deploy.runtime.errors import DeployError
+from deploy.runtime.tasks import (
+    classification,
+    detection,
+    instance_segmentation,
+    regression,
+    semantic_segmentation,
+)
+
+
+class Task(Protocol):
+    """What a module of this folder has."""
+
+    @property
+    def HAS_SCORES(self) -> bool:
+        """Whether predictions are found by a score threshold."""
+
+    @property
+    def draw(self) -> Callable[[Any, Any, Sequence[str]], Any] | None:
+        """Draws a prediction on its image, a Pillow image, with the names of all classes; None
+        where there is nothing to draw."""
+
+    def check(self, card: Mapping[str, Any]) -> None:
+        """Raises a DeployError where the card's inputs and outputs are not what the task needs."""
+
+    def class_names(self, card: Mapping[str, Any], labels: Sequence[str]) -> list[str]:
+        """The names of all classes that the model knows."""
+
+    def predict(
+        self,
+        card: Mapping[str, Any],
+        outputs: Sequence[np.ndarray],
+        labels: Sequence[str],
+        image_size: tuple[int, int],
+        score_threshold: float | None = None,
+    ) -> Any:
+        """What `Model.predict` gives for one example.
+
+        Args:
+            card: its `task` and what it says of the outputs, `inputs` and `outputs`.
+            outputs: the dequantized outputs for the example, without the batch axis.
+            labels: the class names, if any.
+            image_size: height and width of the image that became the model's input.
+            score_threshold: another one than the card's, where `HAS_SCORES`.
+        """
+
+    def to_text(self, prediction: Any, classes: Sequence[str]) -> str:
+        """The prediction in words; `classes` are the names of all."""
+
+
+TASKS: dict[str, Task] = {
+    "classification": classification,
+    "regression": regression,
+    "detection": detection,
+    "instance_segmentation": instance_segmentation,
+    "semantic_segmentation": semantic_segmentation,
+}
+
+
+def find_task(name: str) -> Task:
+    """The module of the task called `name`.
+
+    Raises:
+        DeployError: no such task.
+    """
+    if name not in TASKS:
+        raise DeployError(
+            f"expected a card with one of the tasks {', '.join(TASKS)}, received '{name}'; export "
+            "the bundle again, or install a version that knows it"
+        )
+    return TASKS[name]

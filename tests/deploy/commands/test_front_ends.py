@@ -1,0 +1,130 @@
+"""How an example becomes the numbers of an input: told or found out at export, kept by the card."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+import deploy
+from deploy import DeployError, runtime
+from deploy.load.inputs import find_front_ends
+from deploy.load.readers import load
+from deploy.runtime.__main__ import main
+from deploy.runtime.inputs import FRONT_ENDS
+from tests.deploy import one_hot_sequence
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3)).astype("float32")
+RESCALING = keras.layers.Rescaling
+IMAGE = {"kind": "image", "size": [8, 8], "channels": 3}
+
+
+def network(*layers):
+    keras.utils.set_random_seed(0)
+    last = keras.layers.Conv2D(2, 3, name="out")
+    return keras.Sequential([keras.Input((8, 8, 3), name="image"), *layers, last])
+
+
+@pytest.mark.parametrize(
+    ("layers", "examples", "ends"),
+    [
+        ([RESCALING(1 / 255)], None, (0, 255)),
+        ([keras.Sequential([keras.Input((8, 8, 3)), RESCALING(1 / 255)])], None, (0, 255)),
+        ([], PIXELS, (0, 255)),
+        ([], PIXELS / 255, (0, 1)),
+        ([], PIXELS / 127.5 - 1, (-1, 1)),
+        ([], PIXELS - 120, (None, None)),
+        ([], None, (None, None)),
+    ],
+)
+def test_black_and_white_are_found_out(layers, examples, ends):
+    arrays = None if examples is None else [examples]
+    found = find_front_ends(load(network(*layers)), None, arrays)
+    assert found == [IMAGE | {"black": ends[0], "white": ends[1]}]
+
+
+def test_an_input_that_is_no_image_takes_arrays():
+    model = keras.Sequential([keras.Input((8, 8, 2)), keras.layers.Flatten()])
+    assert find_front_ends(load(model), None, None) == [{"kind": "array"}]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([{"kind": "image"}] * 2, "a front end for each of 1 inputs, received 2"),
+        ({"kind": "scent"}, "received 'scent'"),
+        ({"kind": "image", "black": 3, "white": 3}, "two numbers black and white"),
+    ],
+)
+def test_a_front_end_that_does_not_fit_is_refused(given, message, tmp_path):
+    with pytest.raises(DeployError, match=message):
+        deploy.export(network(), "cpu-float", out=tmp_path / "b", front_end=given, verbose=0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_black_and_white_are_told(tmp_path):
+    model, out = network(), tmp_path / "bundle"
+    told = {"kind": "image", "black": -2, "white": 3}
+    card = deploy.export(model, "cpu-float", out=out, front_end=told, verbose=0)
+    assert card["inputs"][0]["front_end"] == IMAGE | {"black": -2, "white": 3}
+    for pixel, number in ((0, -2.0), (255, 3.0)):
+        received = runtime.load(out).predict(np.full((20, 20, 3), pixel, "uint8"))
+        expected = model.predict(np.full((1, 8, 8, 3), number), verbose=0)
+        np.testing.assert_allclose(received["outputs"]["out"], expected[0], rtol=1e-4, atol=1e-4)
+
+
+def test_images_of_unknown_units_are_refused(tmp_path):
+    model, out = network(), tmp_path / "bundle"
+    deploy.export(model, "cpu-float", out=out, verbose=0)
+    with pytest.raises(DeployError, match="black and white is not known"):
+        runtime.load(out).predict(np.full((20, 20, 3), 255, "uint8"))
+    (received,) = runtime.load(out).predict(PIXELS[0])["outputs"].values()
+    expected = model.predict(PIXELS[:1], verbose=0)[0]
+    np.testing.assert_allclose(received, expected, rtol=1e-4, atol=1e-3)
+
+
+LETTERS = {"kind": "one_hot_sequence", "letters": "ACGT"}
+
+
+@pytest.fixture
+def letters(monkeypatch, tmp_path):
+    """A network that reads six letters, and its bundle: one row in the table is all it needs."""
+    monkeypatch.setitem(FRONT_ENDS, "one_hot_sequence", one_hot_sequence)
+    keras.utils.set_random_seed(0)
+    layers = [keras.Input((6, 4), name="bases"), keras.layers.Conv1D(5, 3, activation="relu")]
+    layers += [keras.layers.GlobalAveragePooling1D(), keras.layers.Dense(2, activation="softmax")]
+    model, rows = keras.Sequential(layers, name="reader"), np.eye(4, dtype="float32")
+    x = rows[np.random.default_rng(0).integers(0, 4, (64, 6))]
+    out = tmp_path / "bundle"
+    deploy.export(model, "cpu", out=out, calibration=x, front_end=LETTERS, verbose=0)
+    return model, out
+
+
+def test_a_made_up_front_end_is_a_module_and_a_row(letters, tmp_path, capsys):
+    model, out = letters
+    assert json.loads((out / "card.json").read_text())["inputs"][0]["front_end"] == LETTERS
+    device = runtime.load(out)
+    text = "ACGTTA"
+    rows = np.eye(4, dtype="float32")[["ACGT".index(letter) for letter in text]]
+    expected = model.predict(rows[None], verbose=0)[0]
+    for example in (text, {"bases": text}, rows):
+        received = device.predict(example)["probabilities"]
+        np.testing.assert_allclose(received, expected, atol=0.05)
+    (tmp_path / "texts").mkdir()
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / "texts" / name).write_text(text + "\n")
+    path = tmp_path / "texts" / "a.txt"
+    np.testing.assert_array_equal(device.predict(path)["probabilities"], received)
+    assert main(["run", str(out), str(path), str(tmp_path / "texts")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4 and len({line.split(": ")[1] for line in lines[:3]}) == 1
+    assert main(["run", str(out), str(path), "--draw", str(tmp_path / "out.png")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    with pytest.raises(DeployError, match="expected 6 of ACGT, received 'ACGU'"):
+        device.predict("ACGU")
+
+
+def test_a_bundle_of_an_unknown_front_end_is_refused(letters, monkeypatch):
+    monkeypatch.delitem(FRONT_ENDS, "one_hot_sequence")
+    with pytest.raises(DeployError, match="for the input 'bases', received 'one_hot_sequence'"):
+        runtime.load(letters[1])
