@@ -517,6 +517,25 @@ def _test_data(test: Any) -> TestData | None:
     return read
 
 
+def _check_state(source: Source) -> None:
+    """Whether each output of the state has the shape of the input that takes it.
+
+    Raises:
+        DeployError: it has not.
+    """
+    if not source.state:
+        return
+    zeros = [np.zeros((1, *entry.shape), entry.dtype) for entry in source.inputs]
+    outputs = source.predict(zeros)
+    for position, taken in source.state:
+        given, entry = outputs[position].shape[1:], source.inputs[taken]
+        if given != entry.shape:
+            raise DeployError(
+                f"expected an output of shape {entry.shape} for the state '{entry.name}', received "
+                f"'{source.outputs[position]}' of shape {given}"
+            )
+
+
 def _reference(
     source: Source,
     examples: Calibration | None,
