@@ -135,10 +135,15 @@ def compressed_size(content: bytes) -> int:
 def pack(model: schema.ModelT) -> bytes:
     """`model` as a flatbuffer whose buffers start at multiples of 16 bytes, as TFLite's schema
     asks; `ModelT.Pack` alone, and with it TensorFlow's own converter, starts them anywhere."""
-    model.buffers = [_AlignedBuffer(b.data, b.offset, b.size) for b in model.buffers]
+    # What stood behind the flatbuffer comes as bytes, which would be packed one by one.
+    model.buffers = [_AlignedBuffer(_array(b.data), b.offset, b.size) for b in model.buffers]
     builder = flatbuffers.Builder()
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
+
+
+def _array(data: Any) -> np.ndarray | None:
+    return None if data is None else np.frombuffer(bytes(data), np.uint8)
 
 
 class _AlignedBuffer(schema.BufferT):

@@ -26,7 +26,7 @@ from typing import IO, Any
 from deploy.runtime.errors import DeployError
 
 # What conversions need, loaded while the parent still reads its model.
-_WARM = "deploy.convert.converter"
+_WARM = "deploy.convert.in_worker"
 
 # Memory that a library never gives back, and state that it never clears, go with the process.
 _REQUESTS = 100

@@ -40,6 +40,7 @@ batch_size = BATCH_SIZES.get(settings.dataset, 256)
 epochs = settings.epochs or 20
 # A short run shortens the NumPy experiments as well.
 numpy_steps = 40 * min(settings.epochs, 12) if settings.epochs else 500
+most_seeds = settings.epochs or 5
 
 # %% [markdown]
 # ## The data
@@ -50,7 +51,7 @@ numpy_steps = 40 * min(settings.epochs, 12) if settings.epochs else 500
 # %%
 pipelines, info = datasets.load(settings.dataset, augment=False, seed=settings.seed)
 train, validation, test = map(datasets.as_arrays, pipelines)
-print(f"{info.name}: {info.counts}, pictures of {info.input_shape}, {info.classes} classes")
+print(f"{info.name}: {info.counts}, images of {info.input_shape}, {info.classes} classes")
 x, y = experiments.as_rows(*train, info.classes, limit=10_000)
 features = x.shape[1]
 
@@ -194,7 +195,7 @@ on_spirals = experiments.at_equal_budget(
     experiments.spirals(4000, settings.seed + 1),
     budget=1000,
     hidden_layers=(1, 2, 3, 5, 8),
-    seeds=range(5),
+    seeds=range(min(5, most_seeds)),
     steps=3 * numpy_steps,
     learning_rate=0.01,
 )
@@ -203,7 +204,7 @@ on_images = experiments.at_equal_budget(
     experiments.as_rows(*validation, info.classes),
     budget=32 * (features + 1 + info.classes) + info.classes,  # one hidden layer of 32 units
     hidden_layers=(1, 2, 3, 5, 8),
-    seeds=range(3),
+    seeds=range(min(3, most_seeds)),
     steps=numpy_steps,
     learning_rate=3e-3,
 )

@@ -70,6 +70,12 @@ epochs = settings.epochs or setup.recipe.epochs
 recipe = replace(setup.recipe, epochs=epochs, seed=settings.seed)
 units, rate = recipe.units, recipe.learning_rate
 
+
+def at_most(repetitions: int) -> int:
+    """An experiment's repetitions, or fewer in a short run of `--epochs`."""
+    return min(repetitions, settings.epochs or repetitions)
+
+
 # %% [markdown]
 # ## Splits
 #
@@ -211,7 +217,7 @@ descent = double_descent.double_descent(
     (validation_x[:1000], validation_y[:1000]),
     features,
     settings.seed,
-    repetitions=1 if settings.epochs else 5,  # a short run takes one draw for the median
+    repetitions=at_most(5),
 )
 plots.double_descent(features, *descent, few, figures / "double_descent.png")
 

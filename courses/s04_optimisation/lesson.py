@@ -71,7 +71,7 @@ few = {"x": few_x, "y": few_y, "batch_size": 32, "verbose": 0}
 every = {"x": x, "y": y, "batch_size": batch_size, "verbose": 0}
 judged = {"validation_data": validation, "validation_batch_size": 1000}
 steps_per_epoch = -(-len(x) // batch_size)
-print(f"{info.name}: {info.counts}, pictures of {info.input_shape}, {info.classes} classes")
+print(f"{info.name}: {info.counts}, images of {info.input_shape}, {info.classes} classes")
 
 
 def network(**options: Any) -> keras.Model:
@@ -152,8 +152,9 @@ plots.range_tests(finders, figures / "learning_rate_finder.png")
 target = recipe.target
 race = [["optimizer", "learning rate", f"epochs to {target:.0%}", "seconds", "accuracy at the end"]]
 rates, watches = {}, {}
+factors = [1, 3] if settings.epochs == 1 else [1 / 3, 1, 3, 10]  # a trial run tries two
 for name, model in models.items():
-    candidates = finders[name].suggestion * np.array([1 / 3, 1, 3, 10])
+    candidates = finders[name].suggestion * np.array(factors)
     trial = every | {"epochs": at_most(2)}
     rates[name] = experiments.best_rate(model, candidates, trial, validation, settings.seed)
     watch = watches[name] = TimedEvaluation(*validation, every=max(1, steps_per_epoch // 2))

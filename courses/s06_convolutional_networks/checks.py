@@ -129,9 +129,9 @@ def check_receptive_field(answers: Any) -> None:
 
 
 def check_edge_kernel(answers: Any) -> None:
-    """The kernel's answer to four images that tell every wrong one apart."""
+    """The kernel's response to four images that tell every wrong one apart."""
     ramp = np.tile(np.arange(6.0), (5, 1))
-    for name, image, answer in (
+    for name, image, response in (
         ("ramp brighter to the right", ramp, 1.0),
         ("ramp darker to the right", ramp[:, ::-1], -1.0),
         ("flat image of 100", np.full((5, 6), 100.0), 0.0),
@@ -141,7 +141,7 @@ def check_edge_kernel(answers: Any) -> None:
         expect(kernel.shape == (3, 3), case="shape", expected=(3, 3), received=kernel.shape)
         expect_equal(
             solutions.conv2d(image[..., None], kernel[..., None, None], np.zeros(1)),
-            np.full((3, 4, 1), answer),
+            np.full((3, 4, 1), response),
             case=name,
         )
 

@@ -65,7 +65,7 @@ epochs = settings.epochs or recipe.epochs
     settings.dataset, batch_size=recipe.batch_size, seed=settings.seed
 )
 test_images, test_classes = datasets.as_arrays(test)
-print(f"{info.name}: {info.counts}, pictures of {info.input_shape}, {info.classes} classes")
+print(f"{info.name}: {info.counts}, images of {info.input_shape}, {info.classes} classes")
 class_samples(test_images, test_classes, info.class_names, figures / "data.png")
 
 # %% [markdown]

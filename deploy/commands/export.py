@@ -44,7 +44,7 @@ from deploy.runtime.errors import DeployError
 from deploy.schemes import Quantization, read_quantization, schemes_for
 from deploy.targets import Target, find_target
 from deploy.tasks import infer_task, read_task
-from deploy.tasks.evaluation import Metric, TestData, compare, measure, metric_name
+from deploy.tasks.evaluation import Metric, TestData, compare, measure, read_test_data
 
 _RANDOM = "random inputs"
 
@@ -373,7 +373,8 @@ def _convert(prepared: _Prepared, target: Target, say: Callable[[str], None]) ->
             "which only the converter can quantize; leave mixed out"
         )
     if mixed:
-        content, package = mix(floats, scheme, mixed, examples, source), PACKAGE
+        ranges = prepared.conversions.ranges(scheme)
+        content, package = mix(floats, scheme, mixed, ranges, source), PACKAGE
     say(f"3 convert    {', '.join([scheme, *mixed.values()])}, {len(content):,} bytes")
 
     def quality(content: bytes) -> Quality:
@@ -387,8 +388,9 @@ def _convert(prepared: _Prepared, target: Target, say: Callable[[str], None]) ->
     if package and not loss(content) <= wanted.tolerance:
         # The converter can't quantize a single operator.
         shown = examples if package == PACKAGE else None
+        ranges = prepared.conversions.ranges(scheme) if shown else None
         if shown:
-            costly = sensitivity(floats, scheme, shown, source)[:_NAMED]
+            costly = sensitivity(floats, scheme, ranges, shown, source)[:_NAMED]
         else:
             costly = worst(_layer_errors(prepared, target, floats, content, package))[:_NAMED]
         say(_costly_text(loss(content), costly, source, target if shown else None))
@@ -398,7 +400,7 @@ def _convert(prepared: _Prepared, target: Target, say: Callable[[str], None]) ->
                 scheme,
                 target.exceptions,
                 costly,
-                shown,
+                ranges,
                 source,
                 lambda content: loss(content) <= wanted.tolerance,
             )
@@ -507,24 +509,12 @@ def _check_model_options(models: Mapping[str, Any], options: Mapping[str, Any]) 
 
 
 def _test_data(test: Any) -> TestData | None:
-    """`test` of `export` as `TestData`.
-
-    Raises:
-        DeployError: no pair of examples and their ground truth, or a metric without a name.
-    """
     if test is None:
         return None
-    if isinstance(test, tuple | list):
-        if len(test) != 2 or test[1] is None:
-            raise DeployError("expected test data with x and y, received no y; add the targets")
-        test = TestData(*test)
-    elif not isinstance(test, TestData):
-        test = TestData(test)
-    if test.metric is not None:
-        metric_name(test.metric)
-    if test.y is None and not isinstance(test.x, str | Path):
+    read = read_test_data(test)
+    if read.y is None and not isinstance(read.x, str | Path):
         raise DeployError("expected test data with x and y, received no y; add the targets")
-    return test
+    return read
 
 
 def _check_state(source: Source) -> None:

@@ -21,7 +21,7 @@ from deploy.runtime.quantization import dequantize
 from deploy.runtime.self_test import read_recorded
 from deploy.targets import find_target
 from deploy.tasks import TASKS
-from deploy.tasks.evaluation import TestData, compare, metric_name
+from deploy.tasks.evaluation import TestData, compare, read_test_data
 
 
 def verify(
@@ -124,14 +124,7 @@ def _compare_on(
     data: TestData | tuple[Any, Any] | str | Path,
     trust: bool,
 ) -> Accuracy:
-    if isinstance(data, tuple):
-        data = TestData(*data)
-    elif not isinstance(data, TestData):
-        data = TestData(data)
-    if data.metric is not None:
-        metric_name(data.metric)
-        if data.y is None and not isinstance(data.x, str | Path):
-            raise DeployError("expected data with x and y for the metric, received no y; add it")
+    data = read_test_data(data)
     source = load(model if model is not None else _find_model(folder, card), trust)
     bundled = runtime.load(folder)
     pairs = (bundled.card["state"] or {}).get("tensors", ())

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+import weakref
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,11 +18,11 @@ import numpy as np
 import tensorflow as tf
 
 from deploy import worker
-from deploy.flatbuffer import in_order
+from deploy.convert import in_worker
 from deploy.load.layer_names import layer_name
 from deploy.load.readers import load
 from deploy.load.source import Source, signature_names
-from deploy.quantize import recipes as quantizer
+from deploy.quantize import recipes
 from deploy.quantize.calibration import Calibration
 from deploy.runtime.errors import DeployError
 from deploy.schemes import SCHEMES
@@ -37,105 +40,134 @@ class Converted(NamedTuple):
 def convert(
     source: Source, scheme: str, calibration: Calibration | None, *, by_converter: bool = False
 ) -> Converted:
-    """`source` as a TFLite flatbuffer with batch 1 and built-in operators only.
+    """`source` as a TFLite flatbuffer with batch 1 and built-in operators only: what
+    `Conversions` gives for one scheme."""
+    return Conversions(source, calibration, by_converter=by_converter).to(scheme)
+
+
+class Conversions:
+    """What one model converts to: flatbuffers with batch 1 and built-in operators only.
+
+    The model is converted to float once, the ranges of its tensors are found once, and each scheme
+    quantizes that once; only recurrent and embedding layers need another graph for integers.
 
     Args:
         source: the model.
-        scheme: a key of `SCHEMES`.
         calibration: examples, which the schemes with integer activations need.
         by_converter: quantize in TensorFlow's converter, as is done anyway where LiteRT's quantizer
             can't, or where the model brings the ranges of quantization-aware training.
-
-    Raises:
-        DeployError: an operator that TFLite has not, with the layer it comes from; a recurrent
-            layer that can't be quantized; a crash of the converter, with the step.
     """
-    if source.trained_weights and not SCHEMES[scheme].activations.startswith("int8"):
-        raise DeployError(
-            f"expected a target with int8 activations for the quantization-aware model "
-            f"'{source.name}', received the scheme {scheme}; export it in int8, in which its "
-            "weights keep the numbers they were trained in, or the model from before quantize_aware"
-        )
-    if SCHEMES[scheme].calibrated and _has(source.model, _is_recurrent):
-        source = _of_tf_keras(source, unroll=scheme == "int16")
-    elif SCHEMES[scheme].calibrated and _has(source.model, _is_embedding):
-        # Keras 3 compares the positions with the table's length first, in operators that few
-        # devices have; a model that can't be rebuilt keeps them.
-        with contextlib.suppress(DeployError):
-            source = _of_tf_keras(source)
-    with tempfile.TemporaryDirectory(prefix="deploy-") as folder:
-        saved_model, examples = Path(folder, "saved_model"), Path(folder, "calibration.npz")
-        _save(source, saved_model)
+
+    def __init__(
+        self, source: Source, calibration: Calibration | None, *, by_converter: bool = False
+    ):
+        self._source, self._calibration = source, calibration
+        self._by_converter = by_converter or source.trained_weights is not None
+        self._graphs: dict[tuple[bool, bool], _Graph] = {}
+        self._converted: dict[str, Converted] = {}
+
+    def to(self, scheme: str) -> Converted:
+        """The model in the numbers of `scheme`, a key of `SCHEMES`.
+
+        Raises:
+            DeployError: an operator that TFLite has not, with the layer it comes from; a recurrent
+                layer that can't be quantized; a crash of the converter, with the step.
+        """
+        if scheme not in self._converted:
+            _check_trained(self._source, scheme)
+            try:
+                self._converted[scheme] = self._convert(scheme)
+            except worker.WorkerError as error:
+                raise _explain(error, self._source, scheme) from error
+        return self._converted[scheme]
+
+    def ranges(self, scheme: str) -> dict[str, Any] | None:
+        """The ranges by which `scheme` quantizes the tensors of its float flatbuffer, as of
+        `recipes.find_ranges`; None without calibration, or where only the converter can quantize
+        the model."""
+        return self._graph(scheme).ranges if self._calibration else None
+
+    def _convert(self, scheme: str) -> Converted:
+        graph = self._graph(scheme)
+        floats, content, package = graph.floats, None, recipes.PACKAGE
+        if scheme == "float32":
+            return Converted(floats, floats, None)
         # A quantization-aware model brings the ranges that it was trained with.
-        calibrated = SCHEMES[scheme].calibrated and not source.trained_weights
-        shown = calibration if calibrated else None
-        names = signature_names(source)
-        if shown:
-            np.savez(examples, allow_pickle=False, **dict(zip(names[0], shown.arrays, strict=True)))
-        try:
-            package, _ = worker.call(
-                "deploy.convert.converter:convert_saved_model",
-                saved_model=str(saved_model),
-                scheme=scheme,
-                examples=str(examples) if shown else None,
-                names=names,
-                folder=folder,
-                by_converter=by_converter or source.trained_weights is not None,
-            )
-        except worker.WorkerError as error:
-            raise _explain(error, source, scheme) from error
-        content, floats = (Path(folder, name).read_bytes() for name in _FILES)
+        calibrated = SCHEMES[scheme].calibrated and not self._source.trained_weights
+        if not self._by_converter:
+            content = graph.quantize(scheme, calibrated)
+        if content is None:
+            content, package = graph.quantize_by_converter(scheme, calibrated), "tensorflow"
         return Converted(content, floats, package)
 
-
-_FILES = ("model.tflite", "floats.tflite")
-
-
-def convert_saved_model(
-    saved_model: str,
-    scheme: str,
-    examples: str | None,
-    names: list[list[str]],
-    folder: str,
-    by_converter: bool,
-) -> str | None:
-    """Convert the SavedModel folder into the files `_FILES` of `folder`; runs in the worker.
-
-    `names` are those of the signature's inputs and outputs, in the order the files shall have.
-    Returns the name of the package that quantized, if any.
-    """
-    arrays = {}
-    if examples:
-        with np.load(examples, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in names[0]}
-    worker.step("converting the graph")
-    floats = in_order(tf.lite.TFLiteConverter.from_saved_model(saved_model).convert(), *names)
-    worker.step("calibrating and quantizing")
-    content = None if by_converter else quantizer.quantize_all(floats, scheme, arrays)
-    package = quantizer.PACKAGE
-    if content is None:
-        content, package = _quantized_by_converter(saved_model, scheme, arrays), "tensorflow"
-    for name, data in zip(_FILES, (in_order(content, *names), floats), strict=True):
-        Path(folder, name).write_bytes(data)
-    return None if scheme == "float32" else package
+    def _graph(self, scheme: str) -> _Graph:
+        """The graph that `scheme` quantizes."""
+        integers = SCHEMES[scheme].calibrated
+        recurrent = integers and _has(self._source.model, _is_recurrent)
+        embedding = integers and _has(self._source.model, _is_embedding)
+        unroll = recurrent and scheme == "int16"
+        key = (recurrent or embedding, unroll)
+        if key not in self._graphs:
+            source = self._source
+            if recurrent:
+                source = _of_tf_keras(source, unroll)
+            elif embedding:
+                # Keras 3 compares the positions with the table's length first, in operators that
+                # few devices have; a model that can't be rebuilt keeps them.
+                with contextlib.suppress(DeployError):
+                    source = _of_tf_keras(source)
+            self._graphs[key] = _Graph(source, self._calibration)
+        return self._graphs[key]
 
 
-def _quantized_by_converter(
-    saved_model: str, scheme: str, arrays: Mapping[str, np.ndarray]
-) -> bytes:
-    converter = tf.lite.TFLiteConverter.from_saved_model(saved_model)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if arrays:
-        converter.representative_dataset = lambda: quantizer.one_by_one(arrays)
-        converter.target_spec.supported_ops = [
-            tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
-            if scheme == "int16"
-            else tf.lite.OpsSet.TFLITE_BUILTINS_INT8
-        ]
-    ends = {"int16": tf.int16, "int8-float-ends": tf.float32}.get(scheme, tf.int8)
-    converter.inference_input_type = converter.inference_output_type = ends
-    converter._experimental_disable_per_channel = scheme == "int8-per-tensor"
-    return converter.convert()
+class _Graph:
+    """One form of the model in a folder of its own, which goes with this object: its SavedModel,
+    and what the worker process makes of it."""
+
+    def __init__(self, source: Source, calibration: Calibration | None):
+        self._folder = tempfile.mkdtemp(prefix="deploy-")
+        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        self._names, self._calibration = signature_names(source), calibration
+        _save(source, Path(self._folder, in_worker.SAVED_MODEL))
+
+    @cached_property
+    def floats(self) -> bytes:
+        """The float flatbuffer."""
+        self._call("convert_to_float", names=self._names)
+        return Path(self._folder, in_worker.FLOATS).read_bytes()
+
+    @cached_property
+    def ranges(self) -> dict[str, Any] | None:
+        """See `Conversions.ranges`."""
+        assert self._calibration is not None and self.floats
+        self._write_examples()
+        self._call("find_ranges", inputs=self._names[0])
+        return recipes.read_ranges(Path(self._folder, in_worker.RANGES).read_text())
+
+    def quantize(self, scheme: str, calibrated: bool) -> bytes | None:
+        """The float flatbuffer in the numbers of `scheme`; None where LiteRT's quantizer can't."""
+        if calibrated:
+            self._write_examples()
+        made = self._call("quantize", scheme=scheme, calibrated=calibrated, names=self._names)
+        return Path(self._folder, in_worker.QUANTIZED).read_bytes() if made else None
+
+    def quantize_by_converter(self, scheme: str, calibrated: bool) -> bytes:
+        """The model in the numbers of `scheme` by TensorFlow's converter."""
+        if calibrated:
+            self._write_examples()
+        self._call("quantize_by_converter", scheme=scheme, calibrated=calibrated, names=self._names)
+        return Path(self._folder, in_worker.QUANTIZED).read_bytes()
+
+    def _write_examples(self) -> None:
+        path = Path(self._folder, in_worker.EXAMPLES)
+        if not path.exists():
+            assert self._calibration is not None
+            arrays = dict(zip(self._names[0], self._calibration.arrays, strict=True))
+            np.savez(path, allow_pickle=False, **arrays)
+
+    def _call(self, function: str, **arguments: Any) -> Any:
+        name = f"deploy.convert.in_worker:{function}"
+        return worker.call(name, folder=self._folder, **arguments)[0]
 
 
 def _save(source: Source, folder: Path) -> None:
@@ -154,6 +186,15 @@ def _save(source: Source, folder: Path) -> None:
         return dict(zip(outputs, source.call(*tensors), strict=True))
 
     tf.saved_model.save(module, str(folder), signatures=serve.get_concrete_function(*specs))
+
+
+def _check_trained(source: Source, scheme: str) -> None:
+    if source.trained_weights and not SCHEMES[scheme].activations.startswith("int8"):
+        raise DeployError(
+            f"expected a target with int8 activations for the quantization-aware model "
+            f"'{source.name}', received the scheme {scheme}; export it in int8, in which its "
+            "weights keep the numbers they were trained in, or the model from before quantize_aware"
+        )
 
 
 def _explain(error: worker.WorkerError, source: Source, scheme: str) -> DeployError:
@@ -193,16 +234,3 @@ def _of_tf_keras(source: Source, unroll: bool = False) -> Source:
 
     rebuilt = load(to_tf_keras(source.model, batch_size=1, unroll=unroll))
     return replace(rebuilt, name=source.name, inputs=source.inputs, outputs=source.outputs)
-
-
-class Conversions:
-    """TEMP"""
-
-    def __init__(self, source: Source, calibration: Calibration | None):
-        self._source, self._calibration = source, calibration
-        self._made: dict[str, Converted] = {}
-
-    def to(self, scheme: str) -> Converted:
-        if scheme not in self._made:
-            self._made[scheme] = convert(self._source, scheme, self._calibration)
-        return self._made[scheme]

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from deploy.flatbuffer import in_order, operators
 from deploy.load.layer_names import operator_layers
 from deploy.load.source import Source, signature_names
@@ -14,7 +12,7 @@ from deploy.measure.interpreters import run_litert
 from deploy.measure.parity import parity
 from deploy.quantize.calibration import Calibration
 from deploy.quantize.layer_errors import worst
-from deploy.quantize.recipes import find_ranges, knows, quantize
+from deploy.quantize.recipes import knows, quantize
 from deploy.runtime.card import LayerError
 from deploy.runtime.errors import DeployError
 
@@ -33,7 +31,11 @@ class Mixed(NamedTuple):
 
 
 def sensitivity(
-    float_model: bytes, scheme: str, calibration: Calibration, source: Source
+    float_model: bytes,
+    scheme: str,
+    ranges: dict[str, Any] | None,
+    calibration: Calibration,
+    source: Source,
 ) -> list[LayerError]:
     """How much the quantization of each operator alone hurts: the SQNR of the model's outputs where
     nothing else is quantized, on calibration examples.
@@ -41,6 +43,7 @@ def sensitivity(
     Args:
         float_model: the flatbuffer before quantization.
         scheme: the scheme of the one operator.
+        ranges: of `recipes.find_ranges`.
         calibration: the examples.
         source: the model, whose layers are named.
 
@@ -49,7 +52,6 @@ def sensitivity(
         its output in `float_model`) and `sqnr_db`. Operators that change nothing are left out.
     """
     found = operators(float_model)
-    ranges = find_ranges(float_model, _by_name(calibration, source))
     shown = [array[:_EXAMPLES] for array in calibration.arrays]
     reference = run_litert(float_model, shown).outputs
     entries: list[LayerError] = []
@@ -74,7 +76,7 @@ def mix(
     float_model: bytes,
     scheme: str,
     layers: Mapping[str, str],
-    calibration: Calibration | None,
+    ranges: dict[str, Any] | None,
     source: Source,
 ) -> bytes:
     """The model in `scheme`, but for the layers that have a scheme of their own.
@@ -83,7 +85,7 @@ def mix(
         float_model: the flatbuffer before quantization.
         scheme: of all other layers.
         layers: the scheme of a layer, by its name.
-        calibration: the examples; None where no scheme needs them.
+        ranges: of `recipes.find_ranges`; None where no scheme needs them.
         source: the model.
 
     Raises:
@@ -102,7 +104,6 @@ def mix(
         for operator, name in zip(found, names, strict=True)
         if name in layers
     }
-    ranges = find_ranges(float_model, _by_name(calibration, source)) if calibration else None
     return _quantized(float_model, scheme, ranges, exceptions, source)
 
 
@@ -111,7 +112,7 @@ def keep_accuracy(
     scheme: str,
     others: Sequence[str],
     sensitive: Sequence[LayerError],
-    calibration: Calibration,
+    ranges: dict[str, Any] | None,
     source: Source,
     good_enough: Callable[[bytes], bool],
 ) -> Mixed | None:
@@ -122,14 +123,13 @@ def keep_accuracy(
         scheme: of all other operators.
         others: the schemes that these operators may have, the preferred first.
         sensitive: of `sensitivity`.
-        calibration: the examples.
+        ranges: of `recipes.find_ranges`.
         source: the model.
         good_enough: whether a flatbuffer is.
 
     Returns:
         None where no combination is good enough.
     """
-    ranges = find_ranges(float_model, _by_name(calibration, source))
     for count in _COUNTS:
         for other in others:
             chosen = sensitive[:count]
@@ -148,7 +148,3 @@ def _quantized(
     source: Source,
 ) -> bytes:
     return in_order(quantize(float_model, scheme, ranges, exceptions), *signature_names(source))
-
-
-def _by_name(calibration: Calibration, source: Source) -> dict[str, np.ndarray]:
-    return dict(zip(signature_names(source)[0], calibration.arrays, strict=True))

@@ -7,7 +7,9 @@ come from running that.
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
+import json
 import re
 import warnings
 from collections.abc import Iterator, Mapping
@@ -52,25 +54,23 @@ _RECIPES: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
 }
 
 
-def quantize_all(content: bytes, scheme: str, arrays: Mapping[str, np.ndarray]) -> bytes | None:
-    """The float model `content` in the numbers of `scheme`, calibrated on `arrays`; None where the
-    scheme wants integers throughout and the library would leave an operator in float."""
-    if not arrays:
-        return quantize(content, scheme)
-    if not all(knows(operator) for operator in operators(content)):
-        return None
-    try:
-        ranges = find_ranges(content, arrays)
-    except ValueError as error:
-        if "Tensor data is null" not in str(error):
-            raise
-        return None  # The library can't read a tensor that no operator does, as of unrolled LSTMs.
+def knows_all(content: bytes) -> bool:
+    """Whether the library can quantize every operator of the model."""
+    return all(map(knows, operators(content)))
+
+
+def quantize_all(content: bytes, scheme: str, ranges: dict[str, Any] | None) -> bytes | None:
+    """The float model `content` in the numbers of `scheme`; None where that wants integers
+    throughout (there are `ranges`) and the library would leave an operator in float."""
     quantized = quantize(content, scheme, ranges)
-    return None if any(map(computes_in_float, operators(quantized))) else quantized
+    if ranges is not None and any(map(computes_in_float, operators(quantized))):
+        return None
+    return quantized
 
 
-def find_ranges(content: bytes, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """The least and largest value of every tensor of the float model.
+def find_ranges(content: bytes, arrays: Mapping[str, np.ndarray]) -> dict[str, Any] | None:
+    """The least and largest value of every tensor of the float model; None where the library can't
+    read a tensor that no operator does, as of unrolled LSTMs.
 
     Args:
         content: the float flatbuffer.
@@ -88,8 +88,29 @@ def find_ranges(content: bytes, arrays: Mapping[str, np.ndarray]) -> dict[str, A
             qsv_update_func=min_max_update,
         )
         (signature,) = calibrator.get_signature_list()
-        calibrator.calibrate({signature: list(one_by_one(arrays))}, manager)
+        try:
+            calibrator.calibrate({signature: list(one_by_one(arrays))}, manager)
+        except ValueError as error:
+            if "Tensor data is null" not in str(error):
+                raise
+            return None
     return calibrator.get_model_qsvs()
+
+
+def write_ranges(ranges: dict[str, Any] | None) -> str:
+    """The ranges, or None, as JSON."""
+    return json.dumps(ranges, default=lambda array: array.tolist())
+
+
+def read_ranges(text: str) -> dict[str, Any] | None:
+    """What `write_ranges` wrote."""
+    ranges = json.loads(text)
+    if ranges is None:
+        return None
+    return {
+        tensor: {end: np.array(values, np.float32) for end, values in range_.items()}
+        for tensor, range_ in ranges.items()
+    }
 
 
 def quantize(
@@ -127,8 +148,10 @@ def quantize(
             )
     quantizer = Quantizer(content, manager.get_quantization_recipe())
     with warnings.catch_warnings(action="ignore"):  # that all tensors are kept
+        # The library changes the ranges that it gets.
         made = quantizer.quantize(
-            ranges if quantizer.need_calibration else None, enable_progress_report=False
+            copy.deepcopy(ranges) if quantizer.need_calibration else None,
+            enable_progress_report=False,
         )
     return bytes(made.quantized_model)
 

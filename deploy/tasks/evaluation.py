@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,25 @@ class TestData:
     x: Any
     y: Any = None
     metric: Metric | None = None
+
+
+def read_test_data(data: TestData | tuple[Any, Any] | str | Path) -> TestData:
+    """What commands take as labelled examples: `TestData`, `(x, y)`, or the path of an `.npz`.
+
+    Raises:
+        DeployError: no pair, or a metric that is no function, has no name or no ground truth.
+    """
+    if isinstance(data, tuple | list):
+        if len(data) != 2:
+            raise DeployError(f"expected test data with x and y, received {len(data)} parts")
+        data = TestData(*data)
+    elif not isinstance(data, TestData):
+        data = TestData(data)
+    if data.metric is not None:
+        metric_name(data.metric)
+        if data.y is None and not isinstance(data.x, str | Path):
+            raise DeployError("expected data with x and y for the metric, received no y; add it")
+    return data
 
 
 def compare(

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deploy.runtime.card import ClassAgreement
 from deploy.runtime.errors import DeployError
 from deploy.tasks import detection
 
@@ -37,14 +36,8 @@ def infer(
     return detection.infer(source, outputs, class_names, settings)
 
 
-def agreement(
-    card: Mapping[str, Any],
-    class_names: Sequence[str],
-    keras: Sequence[np.ndarray],
-    deployed: Sequence[np.ndarray],
-) -> dict[str, ClassAgreement]:
-    """That of the boxes."""
-    return detection.agreement(card, class_names, keras, deployed)
+# That of the boxes: the masks follow from them.
+agreement = detection.agreement
 
 
 def card_lines(card: Mapping[str, Any]) -> list[str]:

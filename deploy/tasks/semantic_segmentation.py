@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deploy.runtime.card import ClassAgreement
 from deploy.runtime.errors import DeployError
 from deploy.tasks import classification
 
@@ -48,14 +47,8 @@ def infer(
     return {"activation": "sigmoid" if fractions else "linear"}
 
 
-def agreement(
-    card: Mapping[str, Any],
-    class_names: Sequence[str],
-    keras: Sequence[np.ndarray],
-    deployed: Sequence[np.ndarray],
-) -> dict[str, ClassAgreement]:
-    """That of a classifier of pixels."""
-    return classification.agreement(card, class_names, keras, deployed)
+# That of a classifier of pixels.
+agreement = classification.agreement
 
 
 def card_lines(card: Mapping[str, Any]) -> list[str]:

@@ -16,7 +16,7 @@ RUNS = [key if key == "s06" else pytest.param(key, marks=pytest.mark.slow) for k
 
 @pytest.fixture(scope="module", params=RUNS)
 def run(request, lesson_run):
-    """A lesson's key, its folder, and what it printed; the tests of one lesson follow each other."""
+    """A lesson's key, folder and printed lines; the tests of one lesson follow each other."""
     return request.param, *lesson_run(request.param)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,10 +11,10 @@ from deploy.runtime.masks import Size, instance_masks
 from deploy.runtime.tasks import detection
 from deploy.runtime.tasks.checks import wrong_model
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
 HAS_SCORES = True
+
+# Masks are drawn where a prediction has them.
+class_names, to_text, draw = detection.class_names, detection.to_text, detection.draw
 
 
 def check(card: Mapping[str, Any]) -> None:
@@ -26,11 +26,6 @@ def check(card: Mapping[str, Any]) -> None:
     detection.check(card)
     if card["detector"].get("coefficients") is None:
         raise wrong_model(card["task"], "a detector with coefficients and prototypes", ["none"])
-
-
-def class_names(card: Mapping[str, Any], labels: Sequence[str]) -> list[str]:
-    """The names of all classes, their numbers where they have none."""
-    return detection.class_names(card, labels)
 
 
 def predict(
@@ -47,13 +42,3 @@ def predict(
     prototypes = outputs[card["detector"]["prototypes"]]
     masks = instance_masks(prototypes, coefficients, prediction["boxes"], image_size)
     return prediction | {"masks": masks}
-
-
-def to_text(prediction: Mapping[str, Any], classes: Sequence[str]) -> str:
-    """How many objects of each class in one line, and one more for each object."""
-    return detection.to_text(prediction, classes)
-
-
-def draw(image: Image, prediction: Mapping[str, Any], classes: Sequence[str]) -> Image:
-    """The image with masks, boxes, names and scores, and above it the count."""
-    return detection.draw(image, prediction, classes)

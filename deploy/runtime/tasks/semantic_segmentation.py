@@ -10,8 +10,9 @@ import numpy as np
 from deploy.runtime.draw.drawing import draw_label_map
 from deploy.runtime.inputs.image import is_image_shape
 from deploy.runtime.masks import Size, label_map
+from deploy.runtime.tasks import classification
 from deploy.runtime.tasks.checks import wrong_model
-from deploy.runtime.text import class_name, fractions_of, percent
+from deploy.runtime.text import fractions_of, percent
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -37,10 +38,7 @@ def check(card: Mapping[str, Any]) -> None:
         raise wrong_model(card["task"], "one output (1, h, w, classes)", outputs)
 
 
-def class_names(card: Mapping[str, Any], labels: Sequence[str]) -> list[str]:
-    """The names of all classes, their numbers where they have none; a single unit tells two."""
-    classes = max(2, card["outputs"][0]["shape"][-1])
-    return [class_name(labels, index) for index in range(classes)]
+class_names = classification.class_names
 
 
 def predict(

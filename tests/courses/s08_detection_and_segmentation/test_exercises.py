@@ -32,8 +32,8 @@ def test_examples_of_boxes_in_the_docstrings_are_right():
 
 
 def test_examples_of_scores_and_maps_in_the_docstrings_are_right():
-    ((_, truths, predictions), *_) = references.detected_pictures(0)
-    precision = solutions.average_precision(truths, predictions, 0.5)
+    ((_, ground_truth, predictions), *_) = references.detected_images(0)
+    precision = solutions.average_precision(ground_truth, predictions, 0.5)
     assert precision == pytest.approx((51 + 50 * 2 / 3) / 101) == pytest.approx(0.835, abs=5e-4)
     values = solutions.dice(np.array([[[0, 0, 1]]]), np.array([[[0, 1, 1]]]), classes=3)
     np.testing.assert_allclose(values, [2 / 3, 2 / 3, np.nan])
@@ -118,14 +118,14 @@ def test_a_stack_of_convolutions_sees_what_its_view_says():
 
 def test_a_network_learns_by_the_dice_loss():
     keras.utils.set_random_seed(0)
-    pictures = np.random.default_rng(0).random((8, 6, 7, 1), dtype=np.float32)
-    classes = (pictures[..., 0] > 0.5).astype(np.int32)
+    images = np.random.default_rng(0).random((8, 6, 7, 1), dtype=np.float32)
+    classes = (images[..., 0] > 0.5).astype(np.int32)
     classes[0, 0] = 255
     model = keras.Sequential([keras.Input((6, 7, 1)), keras.layers.Dense(2, "softmax")])
     model.compile(keras.optimizers.Adam(0.5), solutions.dice_loss, jit_compile=False)
-    before = model.evaluate(pictures, classes, verbose=0)
-    model.fit(pictures, classes, epochs=15, verbose=0)
-    assert model.evaluate(pictures, classes, verbose=0) < 0.2 < before
+    before = model.evaluate(images, classes, verbose=0)
+    model.fit(images, classes, epochs=15, verbose=0)
+    assert model.evaluate(images, classes, verbose=0) < 0.2 < before
 
 
 def test_rounding_as_roi_pool_shifts_what_is_read_by_up_to_half_a_stride():

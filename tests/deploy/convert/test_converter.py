@@ -1,12 +1,15 @@
 """Conversion: equal numbers, clear errors, and a caller that outlives a crash."""
 
+import gc
+import os
+
 import keras
 import numpy as np
 import pytest
 
-from deploy import DeployError
+from deploy import DeployError, worker
 from deploy.convert import converter
-from deploy.convert.converter import convert
+from deploy.convert.converter import Conversions, convert
 from deploy.load.readers import load
 from deploy.quantize.calibration import calibrate
 from deploy.runtime import Model
@@ -24,12 +27,19 @@ def many_in_and_out():
     return keras.Model(inputs, outputs[::-1])
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-def test_inputs_and_outputs_keep_the_models_order(scheme):
+@pytest.fixture(scope="module")
+def many():
+    """The model of `many_in_and_out`, its examples and its conversions."""
     source = load(many_in_and_out())
     generator = np.random.default_rng(0)
     arrays = [generator.normal(size=(64, *e.shape)).astype("float32") for e in source.inputs]
-    model = Model(convert(source, scheme, calibrate(arrays, source)).content, {}, [])
+    return source, arrays, Conversions(source, calibrate(arrays, source))
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_inputs_and_outputs_keep_the_models_order(many, scheme):
+    source, arrays, conversions = many
+    model = Model(conversions.to(scheme).content, {}, [])
     received = model.run(arrays)
     for expected, output in zip(source.predict(arrays), received, strict=True):
         assert output.shape == expected.shape
@@ -38,6 +48,57 @@ def test_inputs_and_outputs_keep_the_models_order(scheme):
         assert np.abs(output - expected).max() < bound * max(1, np.abs(expected).max())
     if scheme == "float32":
         np.testing.assert_allclose(received[0], source.predict(arrays)[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("scheme", ["dynamic", "int8", "int16"])
+def test_a_conversion_is_the_same_after_others(many, scheme):
+    source, arrays, conversions = many
+    conversions.to("int8-per-tensor")
+    alone = convert(source, scheme, calibrate(arrays, source))
+    assert conversions.to(scheme) == alone
+    assert conversions.to(scheme) is conversions.to(scheme)
+
+
+def calls(monkeypatch):
+    """The functions that the worker process is asked for from now on."""
+    names, call = [], worker.call
+
+    def noted(function, **arguments):
+        names.append(function.partition(":")[2])
+        return call(function, **arguments)
+
+    monkeypatch.setattr(worker, "call", noted)
+    return names
+
+
+def test_every_scheme_starts_from_one_float_model(many, monkeypatch):
+    source, arrays, _ = many
+    conversions, names = Conversions(source, calibrate(arrays, source)), calls(monkeypatch)
+    for scheme in SCHEMES:
+        assert conversions.to(scheme).floats == conversions.to("float32").content
+    assert names.count("convert_to_float") == 1
+    assert len(names) == len(SCHEMES)
+
+
+def test_integers_of_a_recurrent_model_start_from_graphs_of_their_own(monkeypatch):
+    model = keras.Model(x := keras.Input((5, 3)), L.Dense(1)(L.LSTM(4)(x)))
+    source, names = load(model), calls(monkeypatch)
+    data = np.random.default_rng(0).normal(size=(8, 5, 3))
+    conversions = Conversions(source, calibrate(data, source))
+    floats = {scheme: conversions.to(scheme).floats for scheme in ("float16", "int8", "int16")}
+    conversions.to("dynamic"), conversions.to("int8-per-tensor")
+    assert names.count("convert_to_float") == len(set(floats.values())) == 3
+
+
+def test_the_folder_of_a_graph_goes_with_it(many):
+    source, _, _ = many
+    conversions = Conversions(source, None)
+    conversions.to("float32")
+    folder = conversions._graph("float32")._folder
+    assert os.path.isdir(folder)
+    del conversions
+    gc.collect()
+    assert not os.path.exists(folder)
 
 
 def test_a_layer_of_the_users_own_converts():

@@ -80,6 +80,7 @@ def photographs(tmp_path_factory):
         yield builder, [list(pipeline.as_numpy_iterator()) for pipeline in pipelines], info
 
 
+@pytest.mark.slow
 def test_real_counts(photographs):
     builder, _, info = photographs
     counts = {}
@@ -93,6 +94,7 @@ def test_real_counts(photographs):
     assert info.class_names == ["balloon"] and info.max_boxes == 28
 
 
+@pytest.mark.slow
 def test_real_boxes_hold_their_masks(photographs):
     _, splits, _ = photographs
     boxes = 0

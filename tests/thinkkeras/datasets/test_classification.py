@@ -329,7 +329,7 @@ def test_sets_of_another_kind(name, message):
     ("name", "shape", "trained_on", "first_label"),
     [
         ("fashion_mnist", (28, 28, 1), 60_000, "T-shirt/top"),
-        ("cifar10", (32, 32, 3), None, "airplane"),
+        pytest.param("cifar10", (32, 32, 3), None, "airplane", marks=pytest.mark.slow),
     ],
 )
 def test_real_sets(name, shape, trained_on, first_label):

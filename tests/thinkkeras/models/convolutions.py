@@ -9,8 +9,8 @@ def multiply_accumulates(model, monkeypatch):
     counts = []
     for kind in (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.Dense):
 
-        def counted(layer, x, call=kind.call):
-            y = call(layer, x)
+        def counted(layer, x, call=kind.call, **options):
+            y = call(layer, x, **options)
             counts.append(int(np.prod(y.shape[1:-1])) * int(np.prod(layer.kernel.shape)))
             return y
 
