@@ -109,10 +109,10 @@ class Model:
 
         Args:
             example: an array in the model's input units, with the batch axis or without; what the
-                input's front end takes, or the path of a file with it: an image (a Pillow image, or
-                a camera's (height, width, 3) uint8 array of another size than the model's), which
-                is resized; for a model of several inputs a list of these, or a dictionary by input
-                name.
+                input's front end takes, or the path of a file with it (a `Path`, where the front
+                end takes strings): an image (a Pillow image, or a camera's (height, width, 3) uint8
+                array of another size than the model's), which is resized; for a model of several
+                inputs a list of these, or a dictionary by input name.
             score_threshold: of a detector: what scores at least this is found; the card's
                 threshold if None.
 
@@ -121,7 +121,7 @@ class Model:
             of the model's own size.
 
             - "classification": `{"label", "index", "probabilities"}` with the class name (the
-              index as text where there are no labels) and the (classes,) float32 probabilities.
+              index as text where there are no names) and the (classes,) float32 probabilities.
             - "detection", N objects, the highest-scoring first: `{"boxes", "scores", "labels",
               "names"}` with boxes, (N, 4) float32: left, top, right, bottom in pixels of the image;
               scores, (N,) float32, 0 to 1; labels, (N,) int64, the numbers of the classes; names, a

@@ -144,27 +144,34 @@ def test_the_program_itself(files):
     assert result.stderr.count("\n") == 1 and result.stderr.startswith("deploy: error: expected")
 
 
-@pytest.mark.parametrize("package", ["litert_quantizer", "tensorflow_model_optimization"])
-def test_a_missing_package_is_one_line(package, files):
+def test_a_missing_package_is_one_line(files):
+    packages = ["litert_quantizer", "tensorflow_model_optimization"]
     program = """if True:
         import sys
-        sys.modules[sys.argv[1]] = None
         import deploy
         from deploy.__main__ import main
-        try:
-            import tf_keras
-            inputs = tf_keras.Input((4,))
-            deploy.export(tf_keras.Model(inputs, inputs), "cpu-float", out="bundle")
-        except deploy.DeployError as error:
-            print(error)
-        sys.exit(main(["export", "text.h5", "--target", "cpu-float", "--out", "bundle"]))"""
+        import tf_keras
+        inputs = tf_keras.Input((4,))
+        model = tf_keras.Model(inputs, inputs)
+        for package in sys.argv[1:]:
+            sys.modules[package] = None
+            try:
+                deploy.export(model, "cpu-float", out="bundle")
+            except deploy.DeployError as error:
+                print(error)
+            code = main(["export", "text.h5", "--target", "cpu-float", "--out", "bundle"])
+            print(code, flush=True)
+            del sys.modules[package]"""
     result = subprocess.run(
-        [sys.executable, "-c", program, package],
+        [sys.executable, "-c", program, *packages],
         env={"PYTHONPATH": str(ROOT), "PATH": ""},
         capture_output=True,
         text=True,
     )
-    message = f"expected the package {package}, received an installation without it; install"
-    assert result.stdout.startswith(message) and result.stdout.count("\n") == 1
-    error = result.stderr.splitlines()[-1]
-    assert result.returncode == 2 and error.startswith("deploy: error: expected")
+    lines = result.stdout.splitlines()
+    assert len(lines) == 4, result.stdout + result.stderr
+    for package, line, code in zip(packages, lines[::2], lines[1::2], strict=True):
+        message = f"expected the package {package}, received an installation without it; install"
+        assert line.startswith(message) and code == "2"
+    errors = [line for line in result.stderr.splitlines() if line.startswith("deploy: error: ")]
+    assert len(errors) == 2 and all(": expected" in error for error in errors)

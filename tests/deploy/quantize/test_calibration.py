@@ -78,7 +78,7 @@ REFUSED = {
     "normalized twice": (PIXELS / 255.0, "received 0 to 1, of which the model's layer 'rescaling'"),
     "16 bits": (PIXELS.astype("float32") * 257, "received 0 to 65535"),
     "a constant": (np.full((9, 4, 4, 1), 7.0), "received the constant 7"),
-    "another input": ({"image": PIXELS}, r"arrays called \['image'\], received \['image'\]"),
+    "another input": ({"photo": PIXELS}, r"arrays called \['image'\], received \['photo'\]"),
     "two inputs": ([PIXELS, PIXELS], r"received \(2, 300, 4, 4, 1\)"),
     "an empty pipeline": (tf.data.Dataset.from_tensor_slices(PIXELS[:0]), "an empty pipeline"),
     "no file": ("missing.npz", "'missing.npz', which does not exist"),

@@ -38,9 +38,19 @@ def same_as_keras_cv(received, expected, input_size):
     np.testing.assert_array_equal(received["labels"], labels)
 
 
+@pytest.fixture(scope="module")
+def yolo_v8(keras_cv, backbone):
+    return keras_cv.models.YOLOV8Detector(backbone, 3, "xyxy", fpn_depth=1)
+
+
+@pytest.fixture(scope="module")
+def retina_net(keras_cv, backbone):
+    return keras_cv.models.RetinaNet(backbone, 3, "xyxy")
+
+
 @pytest.mark.parametrize("seed", range(3))
-def test_the_same_as_keras_cvs_yolo_v8(seed, backbone, keras_cv):
-    model = keras_cv.models.YOLOV8Detector(backbone, 3, "xyxy", fpn_depth=1)
+def test_the_same_as_keras_cvs_yolo_v8(seed, yolo_v8):
+    model = yolo_v8
     rng, size = np.random.default_rng(seed), (96, 128)
     count = 12 * 16 + 6 * 8 + 3 * 4
     assert model.output["boxes"].shape == (None, count, 64)
@@ -57,8 +67,8 @@ def test_the_same_as_keras_cvs_yolo_v8(seed, backbone, keras_cv):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_same_as_keras_cvs_retinanet(seed, backbone, keras_cv):
-    model = keras_cv.models.RetinaNet(backbone, 3, "xyxy")
+def test_the_same_as_keras_cvs_retinanet(seed, retina_net):
+    model = retina_net
     rng, size = np.random.default_rng(seed), (96, 128)
     count = 9 * (12 * 16 + 6 * 8 + 3 * 4 + 2 * 2 + 1)
     # The model's own symbolic shapes take P6 and P7 to be as large as P5.
