@@ -11,7 +11,7 @@ def edge_model(
     """A plain functional model of a `YOLOV8Detector` or `RetinaNet`, and how it is decoded.
 
         model, config = edge_model(detector)
-        deploy.export(model, "coral", detector=config, calibration=…, out=…)
+        deploy.export(model, "coral", task=config, calibration=…, out=…)
 
     The weights stay shared: what the detector learns afterwards, the model knows, too. Nearest
     neighbours, which keras-cv computes by repeating, become a resize, the same numbers by an

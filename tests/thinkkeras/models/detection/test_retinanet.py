@@ -100,8 +100,11 @@ def test_a_step_with_an_image_without_boxes():
     )
     (train, _, _), _ = load_detection(examples=2, image_size=(64, 96), augment=False, batch_size=2)
     (batch,) = train.as_numpy_iterator()
-    for values in batch["bounding_boxes"].values():
-        values[:1] = -1
+    boxes = {
+        key: np.concatenate([np.full_like(values[:1], -1), values[1:]])
+        for key, values in batch["bounding_boxes"].items()
+    }
+    batch = {**batch, "bounding_boxes": boxes}
     before = model.get_weights()
     losses = model.fit(tf.data.Dataset.from_tensors(batch), verbose=0).history
     assert losses["box_loss"][0] > 0 and losses["classification_loss"][0] > 0
