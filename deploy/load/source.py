@@ -112,7 +112,7 @@ class Source:
 
 @contextlib.contextmanager
 def _zeroed(variables: Sequence[Any]) -> Iterator[None]:
-    kept = [np.array(variable) for variable in variables]
+    kept = [np.asarray(variable).copy() for variable in variables]
     try:
         for variable, value in zip(variables, kept, strict=True):
             variable.assign(np.zeros_like(value))
