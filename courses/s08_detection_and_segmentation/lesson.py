@@ -292,12 +292,18 @@ if recipe.masks:
 
 
 # %%
+# Where a network loses more, the operators that cost it are looked for. That takes minutes, and says
+# nothing of networks that have hardly learned.
+tolerance = 100.0 if settings.epochs == 1 else 0.5
+
+
 def export(model: keras.Model, name: str, **options: Any) -> list:
     """The cards of a network's bundles, one for each target."""
     return deploy.export(
         model,
         settings.targets,
         out=settings.out / "deploy" / "{target}" / name,
+        quantization=deploy.Quantization(tolerance=tolerance),
         seed=settings.seed,
         overwrite=True,
         **options,
