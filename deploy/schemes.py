@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from deploy.runtime.errors import DeployError
 from deploy.targets import Target
 
+# What a metric may lose unless somebody says otherwise: points, or percent of an error.
+TOLERANCE = 0.5
+
 
 @dataclass(frozen=True)
 class Scheme:
@@ -60,7 +63,7 @@ class Quantization:
 
     scheme: str | None = None
     mixed: Mapping[str, str] = field(default_factory=dict)
-    tolerance: float = 0.5
+    tolerance: float = TOLERANCE
     fix: bool = False
 
     def __post_init__(self) -> None:

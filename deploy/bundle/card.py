@@ -6,6 +6,7 @@ import datetime
 import hashlib
 import platform
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, cast
 
 from deploy.environment import versions
@@ -42,7 +43,7 @@ def describe(
         task: of `tasks.infer_task`.
         front_ends: one for each input.
     """
-    tensors = Model(content, {}, []).card
+    tensors = _tensors(content)
     description: dict[str, Any] = {
         "name": source.name,
         "target": target.name,
@@ -63,6 +64,12 @@ def describe(
         else None,
     }
     return cast(Description, description)
+
+
+@lru_cache(maxsize=4)
+def _tensors(content: bytes) -> dict[str, Any]:
+    # An interpreter is set up to read them, which takes a while for large models.
+    return Model(content, {}, []).card
 
 
 def storage(

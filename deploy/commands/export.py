@@ -19,7 +19,7 @@ from deploy.bundle.write import check_class_names, check_output, write_bundle, w
 from deploy.compile import COMPILERS
 from deploy.convert.converter import Conversions
 from deploy.convert.float_form import float_form
-from deploy.load.inputs import as_inputs, find_front_ends, read_npz
+from deploy.load.inputs import as_inputs, find_front_ends, read_npz, told_front_ends
 from deploy.load.readers import load
 from deploy.load.source import Source, with_state
 from deploy.measure.formatting import kept_list, operator_list, score
@@ -39,12 +39,14 @@ from deploy.runtime.card import (
     Quality,
     SelfTest,
     Toolchain,
+    is_folder_name,
 )
 from deploy.runtime.errors import DeployError
 from deploy.schemes import Quantization, read_quantization, schemes_for
 from deploy.targets import Target, find_target
 from deploy.tasks import infer_task, read_task
 from deploy.tasks.evaluation import Metric, TestData, compare, measure, read_test_data
+from deploy.tasks.predictions import keras_card
 
 _RANDOM = "random inputs"
 
@@ -109,14 +111,14 @@ def export(
             is written of that target then.
     """
     rows = _find_targets(targets)
-    folders = [Path(out)]
-    if not isinstance(targets, str):
-        pattern = str(out) if "{target}" in str(out) else str(Path(out, "{target}"))
-        folders = [Path(pattern.replace("{target}", row.name)) for row in rows]
+    pattern = str(out)
+    if not isinstance(targets, str) and "{target}" not in pattern:
+        pattern = str(Path(out, "{target}"))
+    folders = [Path(pattern.replace("{target}", row.name)) for row in rows]
     for folder in folders:
         check_output(folder, overwrite, model)
     options = _Options(calibration, class_names, task, quantization, test, front_end, state)
-    say = _printer(targets, verbose)
+    say = _printer(rows[0].name if len(rows) == 1 else f"{len(rows)} targets", verbose)
     prepared = _prepare(model, rows, options, seed, trust, say)
     cards = []
     for row, folder in zip(rows, folders, strict=True):
@@ -155,9 +157,9 @@ def export_models(
         DeployError: as for `export`; nothing is written then.
     """
     row, folder = find_target(target), Path(out)
-    if not models or any(not name or Path(name).name != name or name == ".." for name in models):
+    if not models or not all(map(is_folder_name, models)):
         raise DeployError(
-            f"expected models by names that folders can have, received {list(models)}"
+            f"expected models by names that folders can have, received {list(models)}; rename them"
         )
     _check_model_options(models, options)
     for model in models.values():
@@ -264,15 +266,13 @@ def _prepare(
     say(f"1 load       '{source.name}', {source.params:,} parameters")
 
     # 2 calibrate
+    told = told_front_ends(source, options.front_end)
     examples = None
     if options.calibration is not None:
-        told = options.front_end
-        # A data set has the examples of one input.
-        first = told if isinstance(told, Mapping) else next(iter(told or ()), None)
-        examples = calibrate(options.calibration, source, seed, first)
+        examples = calibrate(options.calibration, source, seed, told)
     say(f"2 calibrate  {_calibration_text(examples)}")
 
-    arrays, ground_truth, data = _reference(source, examples, test, seed)
+    arrays, ground_truth, data = _reference(source, examples, test, told, seed)
     expected = source.predict(arrays)
     task = infer_task(source, expected, class_names, settings)
     metric = test.metric if test else None
@@ -441,12 +441,8 @@ def _keras_score(
 ) -> float | None:
     if ground_truth is None:
         return None
-    card = {
-        "inputs": [{"shape": [1, *entry.shape]} for entry in source.inputs],
-        "outputs": [{"name": name} for name in source.outputs],
-        "state": {"tensors": source.state},
-    }
-    return measure(card | task, ground_truth, expected, class_names, metric)
+    card = keras_card(source, expected, task)
+    return measure(card, ground_truth, expected, class_names, metric)
 
 
 def _describe(prepared: _Prepared, target: Target, content: bytes) -> Description:
@@ -540,6 +536,7 @@ def _reference(
     source: Source,
     examples: Calibration | None,
     test: TestData | None,
+    front_ends: Sequence[Mapping[str, Any]],
     seed: int,
 ) -> tuple[list[np.ndarray], Any, str]:
     """The examples that both models are compared on, their ground truth (or None), and what they
@@ -550,18 +547,16 @@ def _reference(
             x, y = read_npz(Path(x), source)
             if y is None:
                 raise DeployError("expected test data with x and y, received no y; add the targets")
-        return as_inputs(x, source, "test"), y, "test data"
+        return as_inputs(x, source, "test", front_ends), y, "test data"
     if examples is not None:
         return list(examples.arrays), None, "calibration data"
     return list(random_examples(source, seed).arrays), None, _RANDOM
 
 
-def _printer(prefix: str | Sequence[str], verbose: int) -> Callable[[str], None]:
-    name = prefix if isinstance(prefix, str) else f"{len(prefix)} targets"
-
+def _printer(prefix: str, verbose: int) -> Callable[[str], None]:
     def say(text: str) -> None:
         if verbose:
-            print(f"[{name}] {text}", flush=True)
+            print(f"[{prefix}] {text}", flush=True)
 
     return say
 

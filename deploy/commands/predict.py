@@ -11,9 +11,11 @@ import numpy as np
 
 from deploy.load.inputs import as_inputs
 from deploy.load.readers import load
+from deploy.runtime.boxes.decoding_config import check_decoding_config
+from deploy.runtime.errors import DeployError
 from deploy.tasks import infer_task, read_settings, read_task
-from deploy.tasks.detection import OUTPUTS
-from deploy.tasks.predictions import LEAST_SCORE, predictions
+from deploy.tasks.detection import with_positions
+from deploy.tasks.predictions import LEAST_SCORE, keras_card, predictions
 
 
 def predict(
@@ -43,14 +45,8 @@ def predict(
     source = load(model, trust)
     arrays = as_inputs(x, source, "input")
     outputs = source.predict(arrays)
-    card = {
-        "inputs": [{"shape": [1, *entry.shape]} for entry in source.inputs],
-        "outputs": [
-            {"name": name, "shape": [1, *output.shape[1:]]}
-            for name, output in zip(source.outputs, outputs, strict=True)
-        ],
-        **infer_task(source, outputs, class_names, read_task(task)),
-    }
+    task_facts = infer_task(source, outputs, class_names, read_task(task))
+    card = keras_card(source, outputs, task_facts)
     return predictions(card, outputs, class_names, score_threshold)
 
 
@@ -69,15 +65,24 @@ def decode(
         image_size: height and width of the images that the model took.
         class_names: the class names; where there are none, numbers take their place.
         score_threshold: the lowest score of a prediction.
+
+    Raises:
+        DeployError: a description of another task, or one that does not fit the outputs.
     """
     task, parameters = read_settings(detector)
-    names = list(outputs)
-    positions = {key: names.index(parameters[key]) for key in OUTPUTS if key in parameters}
+    if task not in ("detection", "instance_segmentation"):
+        raise DeployError(
+            f"expected how a detector's outputs become boxes, received the task {task}; give a "
+            "mapping with format, boxes, scores, …"
+        )
+    entries = [{"name": name, "shape": [1, *array.shape[1:]]} for name, array in outputs.items()]
+    found = with_positions(parameters, list(outputs))
+    check_decoding_config(found, entries, image_size)
     card = {
         "task": task,
         "activation": None,
-        "detector": parameters | positions,
+        "detector": found,
         "inputs": [{"shape": [1, *image_size, 3]}],
-        "outputs": [{"name": name, "shape": [1, *outputs[name].shape[1:]]} for name in names],
+        "outputs": entries,
     }
     return predictions(card, list(outputs.values()), class_names, score_threshold)

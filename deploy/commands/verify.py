@@ -15,10 +15,11 @@ from deploy.load.source import digest
 from deploy.measure.formatting import decibels, score
 from deploy.measure.interpreters import run_deployed
 from deploy.measure.parity import metric_drop
-from deploy.runtime.card import Accuracy, read_card
+from deploy.runtime.card import Accuracy, read_card, without_state
 from deploy.runtime.errors import DeployError
 from deploy.runtime.quantization import dequantize
 from deploy.runtime.self_test import read_recorded
+from deploy.schemes import TOLERANCE
 from deploy.targets import find_target
 from deploy.tasks import TASKS
 from deploy.tasks.evaluation import TestData, compare, read_test_data
@@ -29,7 +30,7 @@ def verify(
     data: TestData | tuple[Any, Any] | str | Path | None = None,
     *,
     model: keras.Model | str | Path | None = None,
-    tolerance: float = 0.5,
+    tolerance: float = TOLERANCE,
     min_sqnr: float | None = None,
     trust: bool = False,
 ) -> dict[str, Any]:
@@ -134,7 +135,8 @@ def _compare_on(
         x, y = read_npz(Path(x), source)
         if TASKS[card["task"]].metric is None and data.metric is None:
             y = None
-    arrays = as_inputs(x, source, "test")
+    seen = without_state(bundled.card)["inputs"]
+    arrays = as_inputs(x, source, "test", [entry["front_end"] for entry in seen])
     content, target = (folder / "model.tflite").read_bytes(), find_target(card["target"])
     received, _ = run_deployed(content, bundled.card, target.runtime, arrays)
     expected, names = source.predict(arrays), source.outputs

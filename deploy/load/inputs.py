@@ -10,15 +10,24 @@ import numpy as np
 
 from deploy.load.source import Input, Source
 from deploy.runtime.errors import DeployError
-from deploy.runtime.inputs import find_front_end
+from deploy.runtime.inputs import find_front_end, prepare
 from deploy.runtime.inputs.image import is_image_shape
 
 
-def as_inputs(data: Any, source: Source, what: str) -> list[np.ndarray]:
+def as_inputs(
+    data: Any, source: Source, what: str, front_ends: Sequence[Mapping[str, Any]] = ()
+) -> list[np.ndarray]:
     """`data` as one (examples, …) array an input, in the dtype of the model's input.
 
     Of a model with state as inputs the data are one sequence without it; the state that the Keras
     model carries along it is added.
+
+    Args:
+        data: an array (several inputs: a list, or a dictionary by input name); where an input has a
+            front end a list of what it takes (images, texts, the paths of files) will do.
+        source: the model.
+        what: what the data are, for the errors.
+        front_ends: one for each input that is no state; none: arrays alone.
 
     Raises:
         DeployError: a missing or surplus input, the wrong shape or dtype, no example, unequal
@@ -40,6 +49,8 @@ def as_inputs(data: Any, source: Source, what: str) -> list[np.ndarray]:
         raise DeployError(
             f"expected {len(names)} {what} arrays, for the inputs {names}, received {count}"
         )
+    for index, (entry, told) in enumerate(zip(seen.inputs, front_ends, strict=False)):
+        data = [*data[:index], _prepared(data[index], entry, told), *data[index + 1 :]]
     arrays = [_checked(array, entry, what) for array, entry in zip(data, seen.inputs, strict=True)]
     if len({len(array) for array in arrays}) > 1:
         raise DeployError(
@@ -161,10 +172,32 @@ def find_front_ends(
         if index in taken:
             found = {"kind": "array"}
         elif told:
-            found |= told.pop(0)
+            given = dict(told.pop(0))
+            # What is not told of an image may be known.
+            found = found | given if given.get("kind", found["kind"]) == found["kind"] else given
         find_front_end({"name": entry.name, "front_end": found}).check(found, entry.shape)
         front_ends.append(found)
     return front_ends
+
+
+def told_front_ends(source: Source, given: Any) -> list[dict[str, Any]]:
+    """The front ends that `export` is told of, one for each input that is no state; none where it
+    is told of none.
+
+    Raises:
+        DeployError: as `find_front_ends`.
+    """
+    taken = {pair[1] for pair in source.state}
+    found = find_front_ends(source, given, None) if given else []
+    return [front_end for index, front_end in enumerate(found) if index not in taken]
+
+
+def _prepared(examples: Any, entry: Input, front_end: Mapping[str, Any]) -> Any:
+    if isinstance(examples, np.ndarray) and examples.shape[1:] == entry.shape:
+        return examples
+    if not isinstance(examples, list | tuple | np.ndarray):
+        return examples
+    return [prepare(example, front_end, entry.shape) for example in examples]
 
 
 def _guess(source: Source, entry: Input, shown: np.ndarray | None) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from deploy.load.inputs import as_inputs, first_scaling, read_npz
 from deploy.load.source import Source, functional
 from deploy.runtime.errors import DeployError
 from deploy.runtime.inputs import default_front_end, find_front_end
-from deploy.runtime.inputs.image import is_image_shape
 from deploy.schemes import SCHEMES
 from deploy.targets import Target
 
@@ -41,7 +40,7 @@ class Calibration:
 
 
 def calibrate(
-    data: Any, source: Source, seed: int = 0, front_end: Mapping[str, Any] | None = None
+    data: Any, source: Source, seed: int = 0, front_ends: Sequence[Mapping[str, Any]] = ()
 ) -> Calibration:
     """At most `EXAMPLES` examples of `data`, checked against the model's inputs.
 
@@ -53,19 +52,19 @@ def calibrate(
         source: the model.
         seed: draws the examples from an array; of a model with state the first ones are taken, in
             their order.
-        front_end: how an image of a TFDS data set becomes the numbers of the input; by default it
-            is resized and keeps its 0–255.
+        front_ends: how examples become the numbers of each input that is no state; by default they
+            are arrays, and the images of a TFDS data set are resized and keep their 0–255.
 
     Raises:
         DeployError: data that can't be read, is empty, has the wrong shape or dtype, NaN, or a
             range that the model was not trained on (0–1 where it takes 0–255).
     """
     if isinstance(data, str | Path):
-        data = _read(data, source, seed, front_end)
+        data = _read(data, source, seed, front_ends)
     if isinstance(data, tf.data.Dataset):
         arrays = _take(data, source)
     else:
-        arrays = _draw(as_inputs(data, source, "calibration"), source, seed)
+        arrays = _draw(as_inputs(data, source, "calibration", front_ends), source, seed)
     _check_values(arrays, source)
     return Calibration(
         arrays=tuple(arrays),
@@ -112,7 +111,9 @@ def _take(dataset: tf.data.Dataset, source: Source) -> list[np.ndarray]:
     return [np.concatenate(arrays)[:EXAMPLES] for arrays in zip(*parts, strict=True)]
 
 
-def _read(data: str | Path, source: Source, seed: int, front_end: Mapping[str, Any] | None) -> Any:
+def _read(
+    data: str | Path, source: Source, seed: int, front_ends: Sequence[Mapping[str, Any]]
+) -> Any:
     path = Path(data)
     if path.suffix in (".npz", ".npy") or path.exists():
         return read_npz(path, source)[0]
@@ -136,11 +137,14 @@ def _read(data: str | Path, source: Source, seed: int, front_end: Mapping[str, A
         ) from error
     dataset = dataset.shuffle(10 * EXAMPLES, seed=seed).take(EXAMPLES)
     shape = source.inputs[0].shape
-    if not is_image_shape(shape):
+    front_end = front_ends[0] if front_ends else default_front_end(shape)
+    if front_end["kind"] == "array":
         return dataset
-    front_end = front_end or default_front_end(shape)
+    # An image of the model's own size is none in its units yet.
     to_array = find_front_end({"name": source.inputs[0].name, "front_end": front_end}).to_array
-    return np.stack([to_array(image, front_end, shape) for image, _ in dataset.as_numpy_iterator()])
+    return np.stack(
+        [to_array(example, front_end, shape) for example, _ in dataset.as_numpy_iterator()]
+    )
 
 
 def _check_values(arrays: Sequence[np.ndarray], source: Source) -> None:

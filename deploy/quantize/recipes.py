@@ -123,7 +123,7 @@ def quantize(
 
     Args:
         content: the float flatbuffer.
-        scheme: a key of `step3_convert.SCHEMES`.
+        scheme: a key of `schemes.SCHEMES`.
         ranges: of `find_ranges`, for the schemes with integer activations.
         exceptions: the scheme of single operators, "float32" among them, by the name of the
             operator's first output.

@@ -315,15 +315,17 @@ def model_names(folder: str | Path) -> list[str]:
     path = Path(folder) / "card.json"
     card = _read_json(path)
     names = card.get("models", []) if isinstance(card, dict) else []
-    plain = isinstance(names, list) and all(
-        isinstance(name, str) and Path(name).name == name for name in names
-    )
-    if not plain:
+    if not isinstance(names, list) or not all(map(is_folder_name, names)):
         raise DeployError(
             f"expected the folders' names of several models in '{path}', received {names!r}; copy "
             "or export the bundle again"
         )
     return names
+
+
+def is_folder_name(name: Any) -> bool:
+    """Whether a folder within a bundle can have this name: one part of a path, and no other place."""
+    return isinstance(name, str) and name not in ("", ".", "..") and Path(name).name == name
 
 
 def _read_json(path: Path) -> Any:

@@ -70,7 +70,7 @@ class Task(Protocol):
         """A section of `card.md` that says how the outputs are to be read."""
 
 
-# The first one that knows a model by its outputs has it.
+# Of those that know a model by its outputs the first one has it; what none knows is a regression.
 TASKS: dict[str, Task] = {
     "detection": detection,
     "instance_segmentation": instance_segmentation,
@@ -146,12 +146,17 @@ def infer_task(
     """
     carried = {pair[0] for pair in source.state}
     shown = [output for index, output in enumerate(outputs) if index not in carried]
-    for name in TASKS if settings is None else [settings.task]:
+    seen = source.without_state()
+    names = [name for name in TASKS if name != "regression"] + ["regression"]
+    for name in names if settings is None else [settings.task]:
         parameters = None if settings is None else settings.parameters
-        inferred = TASKS[name].infer(source.without_state(), shown, class_names, parameters)
+        inferred = TASKS[name].infer(seen, shown, class_names, parameters)
         if inferred is not None:
             return {"task": name, **inferred}
-    raise DeployError(f"expected a model for one of the tasks {', '.join(TASKS)}, received another")
+    raise DeployError(
+        f"expected a model for one of the tasks {', '.join(TASKS)}, received outputs of shapes "
+        f"{[output.shape for output in shown]}; name its task"
+    )
 
 
 def _name(task: str) -> str:

@@ -24,18 +24,13 @@ def infer(
     """The card's `activation` of a classifier; None of any other model.
 
     Raises:
-        DeployError: class names (or `settings`, which ask for this task) for what is no
-            classifier, or not as many names as classes.
+        DeployError: `settings`, which ask for this task, for what is no classifier; not as many
+            class names as classes.
     """
     asked = bool(class_names) or settings is not None
     activation = _find_activation(source, outputs, asked)
-    if activation is None and asked:
-        raise DeployError(
-            "expected a classifier (one output of shape (batch, classes), softmax or logits, or "
-            "one sigmoid) for the class names, received outputs of shapes "
-            f"{[output.shape for output in outputs]}; leave the class names out, or give the task "
-            "as well"
-        )
+    if activation is None and settings is not None:
+        raise no_classes(outputs)
     if activation is None:
         return None
     check_count(class_names, max(2, outputs[0].shape[-1]))
@@ -60,6 +55,16 @@ def accuracy(card: Mapping[str, Any], ground_truth: Any, outputs: Sequence[np.nd
 
 
 metric = accuracy
+
+
+def no_classes(outputs: Sequence[np.ndarray]) -> DeployError:
+    """The error for class names, or the task classification, of what is no classifier."""
+    return DeployError(
+        "expected a classifier (one output of shape (batch, classes), softmax or logits, or "
+        "one sigmoid) for the class names, received outputs of shapes "
+        f"{[output.shape for output in outputs]}; leave the class names out, or give the task "
+        "as well"
+    )
 
 
 def agreement(

@@ -61,15 +61,7 @@ def infer(
             "expected a detector of one image (height, width, 1 or 3), received inputs of "
             f"shapes {[entry.shape for entry in source.inputs]}; leave the task out"
         )
-    found = dict(settings)
-    for key in OUTPUTS:
-        if isinstance(found.get(key), str):
-            if found[key] not in source.outputs:
-                raise DeployError(
-                    f"expected the name of an output of '{source.name}' for the detector's {key}, "
-                    f"received '{found[key]}'; it has {', '.join(source.outputs)}"
-                )
-            found[key] = source.outputs.index(found[key])
+    found = with_positions(settings, source.outputs)
     check_decoding_config(
         found, [{"shape": (1, *output.shape[1:])} for output in outputs], shape[:2]
     )
@@ -82,6 +74,24 @@ def infer(
         )
     check_count(class_names, scores.shape[-1])
     return {"activation": None, "detector": found}
+
+
+def with_positions(settings: Mapping[str, Any], outputs: Sequence[str]) -> dict[str, Any]:
+    """The settings with the positions of the outputs that they name.
+
+    Raises:
+        DeployError: a name that no output has.
+    """
+    found = dict(settings)
+    for key in OUTPUTS:
+        if isinstance(found.get(key), str):
+            if found[key] not in outputs:
+                raise DeployError(
+                    f"expected the name of an output for the detector's {key}, received "
+                    f"'{found[key]}'; there are {', '.join(outputs)}"
+                )
+            found[key] = list(outputs).index(found[key])
+    return found
 
 
 def agreement(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from deploy.runtime.card import seen_outputs, without_state
 from deploy.runtime.tasks import find_task
+
+if TYPE_CHECKING:
+    from deploy.load.source import Source
 
 # Average precision counts what a device would not show: a metric of detectors gets all that scores
 # more than this.
@@ -29,6 +32,27 @@ class _Predictions(Sequence[Any]):
         if isinstance(index, slice):
             return list(map(self._predict, chosen))
         return self._predict(chosen)
+
+
+def keras_card(
+    source: Source, outputs: Sequence[np.ndarray], task: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What a card says of a Keras model itself, as far as predictions and metrics need it.
+
+    Args:
+        source: the model.
+        outputs: its outputs, of any number of examples.
+        task: of `tasks.infer_task`.
+    """
+    return {
+        **task,
+        "inputs": [{"name": entry.name, "shape": [1, *entry.shape]} for entry in source.inputs],
+        "outputs": [
+            {"name": name, "shape": [1, *output.shape[1:]]}
+            for name, output in zip(source.outputs, outputs, strict=True)
+        ],
+        "state": {"variables": source.stateful, "tensors": [list(pair) for pair in source.state]},
+    }
 
 
 def predictions(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deploy.runtime.errors import DeployError
-from deploy.tasks.classification import as_array
+from deploy.tasks.classification import as_array, no_classes
 
 if TYPE_CHECKING:
     from deploy.load.source import Source
@@ -25,6 +25,8 @@ def infer(
     Raises:
         DeployError: class names, for which there are no classes.
     """
+    if class_names and settings is None:
+        raise no_classes(outputs)
     if class_names:
         raise DeployError(
             f"expected no class names for the task regression, received {len(class_names)}; leave "

@@ -279,7 +279,7 @@ def accuracies(
         draws: which of them each network is shown, `(shown, networks)`; by default all of them.
 
     Returns:
-        Shares of shape `(networks,)`.
+        Fractions of shape `(networks,)`.
     """
     if draws is None:
         draws = _all_for_each(model, len(images))

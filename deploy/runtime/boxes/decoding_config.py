@@ -8,7 +8,7 @@ from typing import Any
 from deploy.runtime.boxes.decoding import FORMATS, Size, grid_points
 from deploy.runtime.errors import DeployError
 
-# Of these formats a box belongs to a grid point of a grid, and of it to so many boxes.
+# Formats in which each box belongs to a point of the grids.
 _ON_GRIDS = ("cells", "distances", "deltas")
 _ANCHORS = ("sizes", "scales", "aspect_ratios", "box_variance", "clip_boxes")
 
@@ -16,7 +16,7 @@ _ANCHORS = ("sizes", "scales", "aspect_ratios", "box_variance", "clip_boxes")
 def check_decoding_config(
     detector: Any, outputs: Sequence[Mapping[str, Any]], input_shape: Sequence[int]
 ) -> None:
-    """Whether `detections` can serve a model of these outputs with this description.
+    """Whether the boxes of a model of these outputs can be decoded by this description.
 
     Args:
         detector: a mapping of
@@ -28,6 +28,7 @@ def check_decoding_config(
               "distances": those of the left, top, right and bottom side from the grid point's
               centre in strides, each as logits of a distribution over 0, 1, … (keras-cv's
               YOLOV8Detector).
+              `bins`, 16 unless given, is the length of each.
               "deltas": y, x, height, width, relative to anchors (keras-cv's RetinaNet): `anchors`
               has `sizes` (one a level), `scales`, `aspect_ratios`, `clip_boxes` (those of its
               AnchorGenerator) and `box_variance`.

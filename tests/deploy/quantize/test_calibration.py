@@ -156,7 +156,7 @@ def data_set(monkeypatch, shape):
 )
 def test_a_data_set_of_images_goes_through_the_front_end(front_end, ends, shape, monkeypatch):
     data_set(monkeypatch, shape)
-    calibration = calibrate("images", network(), front_end=front_end)
+    calibration = calibrate("images", network(), front_ends=[front_end] if front_end else [])
     assert calibration.arrays[0].shape == (EXAMPLES, 4, 4, 1)
     assert calibration.ranges == (ends,)
 
