@@ -16,6 +16,7 @@ import sys
 from deploy.boards import BOARDS, find_board
 from deploy.environment import load_tensorflow, missing_package
 from deploy.runtime.errors import DeployError
+from deploy.schemes import TOLERANCE
 from deploy.targets import TARGETS, find_target
 
 _TRUST = "run the code that the Keras model's file holds, of Lambda layers, say"
@@ -87,9 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument(
         "--tolerance",
         type=float,
-        default=0.5,
+        default=TOLERANCE,
         metavar="POINTS",
-        help="how much the metric may lose before the costliest operators are named (default 0.5)",
+        help="how much the metric may lose before the costliest operators are named (default %(default)g)",
     )
     export.add_argument(
         "--fix", action="store_true", help="leave those operators in numbers of more bits"
@@ -107,9 +108,9 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument(
         "--tolerance",
         type=float,
-        default=0.5,
+        default=TOLERANCE,
         metavar="POINTS",
-        help="how much the metric may lose: points of accuracy, percent of error (default 0.5)",
+        help="how much the metric may lose: points of accuracy, percent of error (default %(default)g)",
     )
     verify.add_argument("--trust", action="store_true", help=_TRUST)
     verify.add_argument("--min-sqnr", type=float, metavar="DB", help="least SQNR of every output")

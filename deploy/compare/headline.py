@@ -16,9 +16,7 @@ from deploy.compare.bundles import (
 )
 from deploy.measure.formatting import decibels, score
 from deploy.measure.parity import metric_drop
-
-# How much a metric may lose against Keras, as in `verify`.
-_TOLERANCE = 0.5
+from deploy.schemes import TOLERANCE
 
 
 def headline(bundles: Sequence[Bundle]) -> list[str]:
@@ -30,9 +28,9 @@ def headline(bundles: Sequence[Bundle]) -> list[str]:
             sentences.append(_closest(group))
         else:
             sentences.append(_most_accurate(group, metric))
-            within = [b for b in group if metric_drop(b.card["quality"]) <= _TOLERANCE]
+            within = [b for b in group if metric_drop(b.card["quality"]) <= TOLERANCE]
         unit = "points" if in_percent(group) else "%"
-        limit = f"{_TOLERANCE} {unit} of {spaced(metric or '')} against Keras"
+        limit = f"{TOLERANCE} {unit} of {spaced(metric or '')} against Keras"
         if not within:
             sentences.append(f"None keeps within {limit}.")
         elif len(group) > 1:

@@ -324,7 +324,7 @@ def model_names(folder: str | Path) -> list[str]:
 
 
 def is_folder_name(name: Any) -> bool:
-    """Whether a folder within a bundle can have this name: one part of a path, and no other place."""
+    """Whether a folder within a bundle can have this name: one part of a path."""
     return isinstance(name, str) and name not in ("", ".", "..") and Path(name).name == name
 
 
