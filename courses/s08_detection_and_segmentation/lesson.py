@@ -292,8 +292,8 @@ if recipe.masks:
 
 
 # %%
-# Where a network loses more, the operators that cost it are looked for. That takes minutes, and says
-# nothing of networks that have hardly learned.
+# Where a network loses more, the operators that cost it are looked for. That takes minutes, and
+# says nothing of networks that have hardly learned.
 tolerance = 100.0 if settings.epochs == 1 else 0.5
 
 
