@@ -1,5 +1,6 @@
 """The ten sessions: theory, a lesson that ends on a device, exercises with a grader."""
 
+from courses.deployment import export
 from courses.record import write_metrics
 from courses.sessions import SESSIONS, Session, find_session
 from courses.settings import Settings, settings
@@ -9,6 +10,7 @@ __all__ = [
     "SESSIONS",
     "Session",
     "Settings",
+    "export",
     "find_session",
     "settings",
     "timed",

@@ -6,20 +6,23 @@ import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
+
+import deploy
+from courses.settings import Settings
 
 # What a table shows of a card.
 _SHOWN = ("target", "scheme", "quality", "size_bytes", "latency_ms", "memory", "npu")
 
 
-def write_metrics(out: Path, cards: Sequence[Mapping[str, Any]], **measured: Any) -> None:
-    """Write `metrics.json`: what was measured, on which computer, with which versions.
+def write_metrics(settings: Settings, cards: Sequence[Mapping[str, Any]], **measured: Any) -> None:
+    """Write `OUT/metrics.json`: what was measured, on which computer, with which versions; and
+    print the targets' table.
 
     Args:
-        out: the lesson's folder.
+        settings: the lesson's.
         cards: of the exported bundles.
-        measured: what JSON can hold. The documents show `dataset`, `seed`, `parameters`, `epochs`,
+        measured: what JSON can hold. The documents show `dataset`, `parameters`, `epochs`,
             `training_seconds` and `test_accuracy`, and of `tables`, by name, lists of rows of
             text, the header first.
     """
@@ -28,6 +31,7 @@ def write_metrics(out: Path, cards: Sequence[Mapping[str, Any]], **measured: Any
     import tensorflow as tf
 
     metrics = measured | {
+        "seed": settings.seed,
         "targets": {card["target"]: {name: card[name] for name in _SHOWN} for card in cards},
         "cpu": cards[0]["latency_ms"]["cpu"],
         "cores": os.cpu_count(),
@@ -38,6 +42,7 @@ def write_metrics(out: Path, cards: Sequence[Mapping[str, Any]], **measured: Any
             "numpy": np.__version__,
         },
     }
-    partial = out / "metrics.json.partial"
+    partial = settings.out / "metrics.json.partial"
     partial.write_text(json.dumps(metrics, indent=2) + "\n", "utf-8")
-    partial.replace(out / "metrics.json")
+    partial.replace(settings.out / "metrics.json")
+    print(deploy.table(cards))

@@ -90,7 +90,8 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         default=TOLERANCE,
         metavar="POINTS",
-        help="how much the metric may lose before the costliest operators are named (default %(default)g)",
+        help="how much the metric may lose before the costliest operators are named "
+        "(default %(default)g)",
     )
     export.add_argument(
         "--fix", action="store_true", help="leave those operators in numbers of more bits"
@@ -110,7 +111,8 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         default=TOLERANCE,
         metavar="POINTS",
-        help="how much the metric may lose: points of accuracy, percent of error (default %(default)g)",
+        help="how much the metric may lose: points of accuracy, percent of error "
+        "(default %(default)g)",
     )
     verify.add_argument("--trust", action="store_true", help=_TRUST)
     verify.add_argument("--min-sqnr", type=float, metavar="DB", help="least SQNR of every output")

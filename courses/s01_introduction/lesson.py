@@ -298,10 +298,9 @@ print(
 )
 
 courses.write_metrics(
-    settings.out,
+    settings,
     cards,
     dataset=info.name,
-    seed=settings.seed,
     epochs=epochs,
     parameters=model.count_params(),
     training_seconds=round(seconds[model.name], 1),
@@ -309,7 +308,6 @@ courses.write_metrics(
     test_accuracy=test_accuracy,
     tables={"equal": equal, "threshold": decisions, "hidden": compared, "trap": trap},
 )
-print(deploy.table(cards))
 
 # %% [markdown]
 # ## What was learnt

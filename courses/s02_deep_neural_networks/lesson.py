@@ -253,26 +253,20 @@ prediction_gallery(*test, probabilities, info.class_names, figures / "prediction
 # little work: flash is what this network needs, not RAM.
 
 # %%
-np.savez_compressed(settings.out / "calibration.npz", x=train[0][:384])
-np.savez_compressed(settings.out / "test.npz", x=test[0], y=test[1])
-cards = deploy.export(
+cards = courses.export(
+    settings,
     settings.out / "model.keras",
-    settings.targets,
-    out=settings.out / "deploy",
     calibration=train[0][:384],
     class_names=info.class_names,
     test=test,
     quantization=deploy.Quantization(tolerance=0.3),
-    seed=settings.seed,
-    overwrite=True,
 )
 
 # %%
 courses.write_metrics(
-    settings.out,
+    settings,
     cards,
     dataset=info.name,
-    seed=settings.seed,
     epochs=epochs,
     parameters=model.count_params(),
     training_seconds=round(seconds[model.name], 1),
@@ -280,7 +274,6 @@ courses.write_metrics(
     test_accuracy=test_accuracy,
     tables={"activations": activation_rows, "depth": depth_rows},
 )
-print(deploy.table(cards))
 
 # %% [markdown]
 # ## What was learnt

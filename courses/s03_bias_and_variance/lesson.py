@@ -291,24 +291,20 @@ model.save(settings.out / "model.keras")
 # label leaves nothing but other weights. Regularising costs the device nothing.
 
 # %%
-cards = deploy.export(
+cards = courses.export(
+    settings,
     settings.out / "model.keras",
-    settings.targets,
-    out=settings.out / "deploy",
     calibration=x[:500],
     class_names=info.class_names,
     test=(test_images, test_classes),
     quantization=deploy.Quantization(tolerance=0.3),
-    seed=settings.seed,
-    overwrite=True,
 )
 
 # %%
 courses.write_metrics(
-    settings.out,
+    settings,
     cards,
     dataset=info.name,
-    seed=settings.seed,
     epochs=len(history.history["loss"]),
     parameters=model.count_params(),
     training_seconds=round(seconds[final], 1),
@@ -317,7 +313,6 @@ courses.write_metrics(
     chosen=final,
     tables={"leaks": leak_rows, "ablation": ablation, "whole": whole},
 )
-print(deploy.table(cards))
 
 # %% [markdown]
 # ## What was learnt

@@ -272,26 +272,20 @@ learning_curves(history, figures / "learning_curves.png")
 # end with the training, and batch normalisation melts into the dense layers.
 
 # %%
-np.savez_compressed(settings.out / "calibration.npz", x=x[:384])
-np.savez_compressed(settings.out / "test.npz", x=test_x, y=test_y)
-cards = deploy.export(
+cards = courses.export(
+    settings,
     settings.out / "model.keras",
-    settings.targets,
-    out=settings.out / "deploy",
     calibration=x[:384],
     class_names=info.class_names,
     test=(test_x, test_y),
     quantization=deploy.Quantization(tolerance=0.3),
-    seed=settings.seed,
-    overwrite=True,
 )
 
 # %%
 courses.write_metrics(
-    settings.out,
+    settings,
     cards,
     dataset=info.name,
-    seed=settings.seed,
     epochs=epochs,
     parameters=model.count_params(),
     training_seconds=round(seconds[model.name], 1),
@@ -299,7 +293,6 @@ courses.write_metrics(
     test_accuracy=test_accuracy,
     tables={"agreement": agreement, "race": race, "precision": precision},
 )
-print(deploy.table(cards))
 
 # %% [markdown]
 # ## What was learnt

@@ -203,18 +203,13 @@ plots.feature_maps(test_images[0], stages, figures / "feature_maps.png")
 
 # %%
 calibration_images, _ = datasets.as_arrays(train.unbatch().take(384).batch(384))
-np.savez_compressed(settings.out / "calibration.npz", x=calibration_images)
-np.savez_compressed(settings.out / "test.npz", x=test_images, y=test_classes)
 
-cards = deploy.export(
+cards = courses.export(
+    settings,
     settings.out / "model.keras",
-    settings.targets,
-    out=settings.out / "deploy",
     calibration=calibration_images,
     class_names=info.class_names,
     test=(test_images, test_classes),
-    seed=settings.seed,
-    overwrite=True,
 )
 
 # %% [markdown]
@@ -238,17 +233,15 @@ print(
 
 # %%
 courses.write_metrics(
-    settings.out,
+    settings,
     cards,
     dataset=info.name,
-    seed=settings.seed,
     epochs=epochs,
     parameters=model.count_params(),
     training_seconds=round(seconds[model.name], 1),
     history=history.history,
     test_accuracy=test_accuracy,
 )
-print(deploy.table(cards))
 
 # %% [markdown]
 # ## What was learnt

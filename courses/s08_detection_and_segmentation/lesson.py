@@ -295,36 +295,26 @@ if recipe.masks:
 # Where a network loses more, the operators that cost it are looked for. That takes minutes, and
 # says nothing of networks that have hardly learned.
 tolerance = 100.0 if settings.epochs == 1 else 0.5
-
-
-def export(model: keras.Model, name: str, **options: Any) -> list:
-    """The cards of a network's bundles, one for each target."""
-    return deploy.export(
-        model,
-        settings.targets,
-        out=settings.out / "deploy" / "{target}" / name,
-        quantization=deploy.Quantization(tolerance=tolerance),
-        seed=settings.seed,
-        overwrite=True,
-        **options,
-    )
-
-
+quantization = deploy.Quantization(tolerance=tolerance)
 calibration = train_examples.images[:256]
 detector_description = description
 if network is not detector:
     detector_description = experiments.describe_with_thresholds(detector, validation_examples)
 cards = {
-    "classifier": export(
+    "classifier": courses.export(
+        settings,
         classifier,
         "classifier",
+        quantization=quantization,
         calibration=quarters["train"][0][:256],
         class_names=[f"no {info.class_names[asked]}", info.class_names[asked]],
         test=quarters["test"],
     ),
-    "detector": export(
+    "detector": courses.export(
+        settings,
         detector,
         "detector",
+        quantization=quantization,
         calibration=calibration,
         class_names=info.class_names,
         task=detector_description,
@@ -336,9 +326,11 @@ cards = {
     ),
 }
 if recipe.masks:
-    cards["semantic"] = export(
+    cards["semantic"] = courses.export(
+        settings,
         keras.Model(semantic.input, semantic.get_layer("logits").output, name="semantic"),
         "semantic",
+        quantization=quantization,
         calibration=calibration,
         class_names=["background", *info.class_names],
         task="semantic_segmentation",
@@ -346,9 +338,11 @@ if recipe.masks:
             test_examples.images, test_examples.label_maps, metric=experiments.mean_iou
         ),
     )
-    cards["instance"] = export(
+    cards["instance"] = courses.export(
+        settings,
         network,
         "instance",
+        quantization=quantization,
         calibration=calibration,
         class_names=info.class_names,
         task=description,
@@ -371,10 +365,9 @@ print(f"the device counts {counted}, there are {len(test_examples.ground_truth[0
 
 # %%
 courses.write_metrics(
-    settings.out,
+    settings,
     cards[main],
     dataset=info.name,
-    seed=settings.seed,
     asked_epochs=settings.epochs,
     epochs=epochs[main],
     parameters=network.count_params(),
@@ -384,7 +377,6 @@ courses.write_metrics(
     tables={"tasks": experiments.task_table(cards), "results": results},
 )
 network.save(settings.out / "model.keras")
-print(deploy.table(cards[main]))
 
 # %% [markdown]
 # ## What was learnt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import tempfile
@@ -67,11 +68,10 @@ def pack(arrays: Mapping[str, np.ndarray]) -> bytes:
     return buffer.getvalue()
 
 
-def origin(source: Source, out: Path) -> tuple[Origin, dict[str, bytes]]:
-    """Where `verify` finds the Keras model, relative to the bundle; one in memory goes into it."""
+def save_model(source: Source) -> dict[str, bytes]:
+    """The file that goes into the bundle of a Keras model in memory; none of one with a file."""
     if source.file is not None:
-        path = os.path.relpath(source.file, out)
-        return {"path": path, "sha256": digest(source.file)}, {}
+        return {}
     name = "model.keras" if isinstance(source.model, keras.Model) else "model.h5"
     with tempfile.TemporaryDirectory(prefix="deploy-") as folder:
         file = Path(folder, name)
@@ -79,4 +79,18 @@ def origin(source: Source, out: Path) -> tuple[Origin, dict[str, bytes]]:
             # tf_keras advises against .h5, the one format in which it can read such a model again.
             warnings.simplefilter("ignore", UserWarning)
             source.model.save(file)
-        return {"path": name, "sha256": digest(file)}, {name: file.read_bytes()}
+        return {name: file.read_bytes()}
+
+
+def origin(source: Source, saved: Mapping[str, bytes], out: Path) -> Origin:
+    """Where `verify` finds the Keras model, relative to the bundle.
+
+    Args:
+        source: the model.
+        saved: of `save_model`.
+        out: the bundle's folder.
+    """
+    for name, content in saved.items():
+        return {"path": name, "sha256": hashlib.sha256(content).hexdigest()}
+    assert source.file is not None
+    return {"path": os.path.relpath(source.file, out), "sha256": digest(source.file)}

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from deploy.bundle.card import cost, describe, provenance, storage
-from deploy.bundle.record import origin, pack, record, tolerances
+from deploy.bundle.record import origin, pack, record, save_model, tolerances
 from deploy.bundle.write import check_class_names, check_output, write_bundle, write_bundles
 from deploy.compile import COMPILERS
 from deploy.convert.converter import Conversions
@@ -195,6 +195,8 @@ class _Prepared:
     """What every target starts from: the model, its examples, and what Keras makes of them."""
 
     source: Source
+    # The file of a model in memory.
+    saved: dict[str, bytes]
     calibration: Calibration | None
     conversions: Conversions
     class_names: list[str]
@@ -280,6 +282,7 @@ def _prepare(
     keras_score = _keras_score(source, task, ground_truth, expected, class_names, metric)
     return _Prepared(
         source=source,
+        saved=save_model(source),
         calibration=examples,
         conversions=Conversions(source, examples),
         class_names=class_names,
@@ -335,7 +338,7 @@ def _make_bundle(
     say(f"6 benchmark  {speed['median']:.3f} ms, {speed['runtime']}")
 
     # 7 bundle
-    keras_model, model_file = origin(prepared.source, out)
+    keras_model = origin(prepared.source, prepared.saved, out)
     tested: SelfTest = {
         "examples": len(inputs[0]),
         "tolerance": tolerances(converted.scheme, run),
@@ -354,7 +357,7 @@ def _make_bundle(
         **toolchain,
         **provenance(keras_model, tested, content, seed),
     }
-    return _Bundle(card, files | model_file | {"selftest.npz": pack(recorded)})
+    return _Bundle(card, files | prepared.saved | {"selftest.npz": pack(recorded)})
 
 
 def _convert(prepared: _Prepared, target: Target, say: Callable[[str], None]) -> _Converted:
