@@ -13,6 +13,7 @@ from deploy.load.inputs import as_inputs
 from deploy.load.readers import load
 from deploy.runtime.boxes.decoding_config import check_decoding_config
 from deploy.runtime.errors import DeployError
+from deploy.runtime.tasks import find_task
 from deploy.tasks import infer_task, read_settings, read_task
 from deploy.tasks.detection import with_positions
 from deploy.tasks.predictions import LEAST_SCORE, keras_card, predictions
@@ -70,7 +71,7 @@ def decode(
         DeployError: a description of another task, or one that does not fit the outputs.
     """
     task, parameters = read_settings(detector)
-    if task not in ("detection", "instance_segmentation"):
+    if not find_task(task).HAS_SCORES:
         raise DeployError(
             f"expected how a detector's outputs become boxes, received the task {task}; give a "
             "mapping with format, boxes, scores, …"
