@@ -147,7 +147,8 @@ def quantize(
                 manager, pattern, TFL_OP_CODE_TO_NAME[code_of(operator.name)], exceptions[names[0]]
             )
     quantizer = Quantizer(content, manager.get_quantization_recipe())
-    with warnings.catch_warnings(action="ignore"):  # that all tensors are kept
+    # A warning that all tensors are kept, and a bar that one of the library's parts always draws.
+    with warnings.catch_warnings(action="ignore"), contextlib.redirect_stderr(io.StringIO()):
         # The library changes the ranges that it gets.
         made = quantizer.quantize(
             copy.deepcopy(ranges) if quantizer.need_calibration else None,
