@@ -66,6 +66,8 @@ def settings(
     )
     if chosen.epochs is not None and chosen.epochs < 1:
         _refuse(parser, f"expected at least 1 epoch, received {chosen.epochs}")
+    if not 0 <= chosen.seed < 2**32:
+        _refuse(parser, f"expected a seed from 0 to {2**32 - 1}, received {chosen.seed}")
     try:
         for target in chosen.targets:
             find_target(target)

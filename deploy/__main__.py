@@ -30,6 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
         failure = error
     except ModuleNotFoundError as error:
         failure = missing_package(error.name)
+    except KeyboardInterrupt:
+        return 130
     print(f"deploy: error: {failure}", file=sys.stderr)
     return 2
 
@@ -168,16 +170,16 @@ def _targets(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    for target in options.target:
+    targets = list(dict.fromkeys(options.target))
+    for target in targets:
         find_target(target)
     load_tensorflow()
     from deploy.commands.export import export
     from deploy.schemes import Quantization
 
-    single = len(options.target) == 1
     export(
         options.model,
-        options.target[0] if single else options.target,
+        targets[0] if len(targets) == 1 else targets,
         out=options.out,
         calibration=options.calibration,
         class_names=options.labels,

@@ -108,6 +108,8 @@ def look_up(name: str, table: Mapping[str, Entry], what: str) -> Entry:
     Raises:
         DeployError: no such name; the message says `what` was expected and suggests the nearest.
     """
+    if not isinstance(name, str):
+        raise DeployError(f"expected {what}, received {name!r}; known: {', '.join(table)}")
     if name in table:
         return table[name]
     near = difflib.get_close_matches(name, table, n=1, cutoff=0.4)

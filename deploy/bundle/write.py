@@ -31,7 +31,12 @@ def check_output(out: Path, overwrite: bool, model: Any) -> None:
         raise DeployError(
             f"expected a folder that can be written, received '{out}': {error}"
         ) from error
-    if exists and not (overwrite and bundle):
+    if exists and overwrite and not bundle:
+        raise DeployError(
+            f"expected a new folder or an earlier bundle to overwrite, received '{out}', which "
+            "holds something else; choose another"
+        )
+    if exists and not overwrite:
         raise DeployError(
             f"expected a new folder for the bundle, received '{out}', which exists; choose "
             "another, or overwrite an earlier bundle with --overwrite (overwrite=True)"
@@ -52,6 +57,11 @@ def check_class_names(class_names: Sequence[str] | str | Path | None) -> list[st
         path, class_names = class_names, read_lines(Path(class_names))
         if not class_names:
             raise DeployError(f"expected one class name a line, received '{path}', which is empty")
+    if class_names is not None and not isinstance(class_names, Sequence):
+        raise DeployError(
+            f"expected class names in the order of the classes, received "
+            f"{type(class_names).__name__}; give a list"
+        )
     names = [str(name).strip() for name in class_names or ()]
     doubtful = [name for name in names if not name or "\n" in name or names.count(name) > 1]
     if doubtful:

@@ -157,9 +157,10 @@ def export_models(
         DeployError: as for `export`; nothing is written then.
     """
     row, folder = find_target(target), Path(out)
-    if not models or not all(map(is_folder_name, models)):
+    if not isinstance(models, Mapping) or not models or not all(map(is_folder_name, models)):
         raise DeployError(
-            f"expected models by names that folders can have, received {list(models)}; rename them"
+            f"expected models by names that folders can have, received {models!r:.200}; give a "
+            "mapping with plain names"
         )
     _check_model_options(models, options)
     for model in models.values():
@@ -251,8 +252,8 @@ def _prepare(
     say: Callable[[str], None],
 ) -> _Prepared:
     """Steps 1 and 2, the same for every target."""
-    if seed < 0:
-        raise DeployError(f"expected a seed of 0 or more, received {seed}")
+    if not isinstance(seed, int) or seed < 0:
+        raise DeployError(f"expected a seed of 0 or more, a whole number, received {seed!r}")
     quantization, test = read_quantization(options.quantization), _test_data(options.test)
     schemes = {
         target.name: schemes_for(quantization, target, measured=test is not None)
@@ -485,6 +486,11 @@ def _layer_errors(
 
 
 def _find_targets(targets: str | Sequence[str]) -> list[Target]:
+    if not isinstance(targets, str | list | tuple):
+        raise DeployError(
+            f"expected a target's name, or a list of several, received {targets!r}; see "
+            "deploy.TARGETS"
+        )
     names = [targets] if isinstance(targets, str) else list(dict.fromkeys(targets))
     if not names:
         raise DeployError("expected at least one target, received none; see deploy.TARGETS")

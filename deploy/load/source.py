@@ -201,6 +201,11 @@ def with_state(source: Source, state: Mapping[str, str] | None) -> Source:
         DeployError: no such input or output, one that is taken twice, another shape, or no input
             but the state.
     """
+    if state is not None and not isinstance(state, Mapping):
+        raise DeployError(
+            f"expected the state as a mapping of outputs to inputs, received {state!r}; write "
+            'state={"new_state": "state"}'
+        )
     inputs = [entry.name for entry in source.inputs]
     pairs = []
     for output, taken in (state or {}).items():

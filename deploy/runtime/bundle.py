@@ -31,7 +31,14 @@ def load(path: str | Path, threads: int = 1) -> Model:
             f"received another one of {len(content)} bytes in '{path}': damaged or replaced; "
             "copy or export the bundle again"
         )
-    return Model(content, card, read_labels(path), threads)
+    model = Model(content, card, read_labels(path), threads)
+    classes = model.class_names()
+    if model.labels and classes and len(model.labels) != len(classes):
+        raise DeployError(
+            f"expected {len(classes)} class names in '{path / 'labels.txt'}', received "
+            f"{len(model.labels)}; copy or export the bundle again"
+        )
+    return model
 
 
 def load_models(path: str | Path, threads: int = 1) -> dict[str, Model]:

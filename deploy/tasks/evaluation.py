@@ -54,6 +54,11 @@ def read_test_data(data: TestData | tuple[Any, Any] | str | Path) -> TestData:
         data = TestData(*data)
     elif not isinstance(data, TestData):
         data = TestData(data)
+    if isinstance(data.x, str | Path) and data.y is not None:
+        raise DeployError(
+            f"expected either the path of an .npz file with x and y or (x, y), received "
+            f"'{data.x}' and y; leave y out"
+        )
     if data.metric is not None:
         metric_name(data.metric)
         if data.y is None and not isinstance(data.x, str | Path):

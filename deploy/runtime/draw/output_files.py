@@ -36,9 +36,10 @@ def open_output(path: str, inputs: Sequence[str], kind: str) -> AbstractContextM
     target = Path(path)
     if kind == "folder":
         return _folder(target, Path(inputs[0]))
-    what = "a video file, .mp4," if kind == "video" else "a PNG file"
+    suffix = ".mp4" if kind == "video" else ".png"
+    what = "a video file, .mp4," if kind == "video" else "a PNG file, .png,"
     wrong = target.is_dir() or (target.exists() and not target.is_file())
-    wrong |= not target.parent.is_dir() or (kind == "video" and target.suffix.lower() != ".mp4")
+    wrong |= not target.parent.is_dir() or target.suffix.lower() != suffix
     if wrong:
         raise DeployError(f"expected {what} that can be written, received '{path}'")
     if target.exists() and any(Path(i).exists() and target.samefile(i) for i in inputs):

@@ -14,7 +14,16 @@ SUFFIXES = (".npy", ".npz")
 
 
 def check(front_end: Mapping[str, Any], shape: Sequence[int]) -> None:
-    """Any array will do."""
+    """Whether there are no parameters; any array will do.
+
+    Raises:
+        DeployError: there are some.
+    """
+    unknown = sorted(set(front_end) - {"kind"})
+    if unknown:
+        raise DeployError(
+            f"expected no parameters of the front end array, received '{unknown[0]}'; leave it out"
+        )
 
 
 def open_file(path: str | Path) -> np.ndarray:

@@ -5,6 +5,7 @@ Pillow is loaded only when there is an image.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+
+_PARAMETERS = ("size", "channels", "black", "white")
 
 
 def is_image_shape(shape: Sequence[int]) -> bool:
@@ -35,8 +38,23 @@ def check(front_end: Mapping[str, Any], shape: Sequence[int]) -> None:
             "expected an input (height, width, 1 or 3) for the front end image, received "
             f"{tuple(shape)}; use the front end array"
         )
+    unknown = sorted(set(front_end) - {"kind", *_PARAMETERS})
+    if unknown:
+        raise DeployError(
+            f"expected the parameters {', '.join(_PARAMETERS)} of the front end image, received "
+            f"'{unknown[0]}'; correct its name"
+        )
+    size = [*front_end.get("size", shape[:2]), front_end.get("channels", shape[2])]
+    if size != list(shape):
+        raise DeployError(
+            f"expected the size and channels {list(shape)} of the input for the front end image, "
+            f"received {size}; leave them out"
+        )
     ends = (front_end.get("black"), front_end.get("white"))
-    numbers = all(isinstance(end, int | float) and not isinstance(end, bool) for end in ends)
+    numbers = all(
+        isinstance(end, int | float) and not isinstance(end, bool) and math.isfinite(end)
+        for end in ends
+    )
     if ends != (None, None) and not (numbers and ends[0] != ends[1]):
         raise DeployError(
             "expected two numbers black and white for the front end image, received "
