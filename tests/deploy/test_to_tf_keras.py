@@ -439,6 +439,7 @@ def int8(model, scheme="int8"):
     return ratios, count_operators(content)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WHOLE)
 def test_recurrent_models_go_to_int8(name):
     keras.utils.set_random_seed(0)

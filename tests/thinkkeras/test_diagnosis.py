@@ -203,6 +203,7 @@ def fitted(digits):
     return fit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "training"),
     [

@@ -88,6 +88,7 @@ def test_a_small_model_fits_every_kind_of_target(only, converted, capsys):
     assert [line.split()[:2] for line in lines[2:]] == [[name, "yes"] for name in names]
 
 
+@pytest.mark.slow
 def test_the_operator_that_stops_a_model_is_named(only, capsys):
     only("cortex-m", "ethos-u55-128", "ethos-u65-256", "coral")
     model = largest()

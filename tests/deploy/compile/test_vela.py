@@ -201,6 +201,7 @@ def noise(content):
     return np.random.default_rng(0).bytes(1000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [damaged, noise])
 def test_a_damaged_model_is_one_error(damage, converted):
     with pytest.raises(DeployError, match="expected a model that Vela [0-9.]+ compiles") as caught:

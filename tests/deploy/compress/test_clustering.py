@@ -9,6 +9,7 @@ from deploy.runtime.errors import DeployError
 from tests.deploy.compress.kernels import accuracy, kernels
 
 
+@pytest.mark.slow
 def test_clusters(digits, network, tune):
     model = tune(deploy.cluster(network, 16))
     for name, kernel in kernels(model).items():
@@ -21,6 +22,7 @@ class Own(tf_keras.Model):
         return tensor
 
 
+@pytest.mark.slow
 def test_errors(network, clustered, export, tmp_path):
     clustered.save(tmp_path / "clustered.h5")
     for action, message in [

@@ -32,6 +32,7 @@ def test_gradual_pruning_reaches_its_fraction(network, tune):
         assert np.count_nonzero(kernel) == round(fraction * kernel.size)
 
 
+@pytest.mark.slow
 def test_two_of_four_neighbouring_input_channels_are_zero(digits, network, tune):
     model = tune(deploy.prune(network, pattern="2:4"))
     for name, kernel in kernels(model).items():
@@ -43,6 +44,7 @@ def test_two_of_four_neighbouring_input_channels_are_zero(digits, network, tune)
     assert accuracy(model, digits) > 0.93
 
 
+@pytest.mark.slow
 def test_errors(network, clustered):
     small = keras.Sequential([keras.Input((4,)), keras.layers.ReLU()], name="small")
     for action, message in [

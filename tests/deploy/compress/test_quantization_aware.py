@@ -89,6 +89,7 @@ def test_the_float_network_of_tfmots_own_training():
     np.testing.assert_allclose(plain(x), model(x), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_order_prune_cluster_quantize_keeps_each(digits, pruned, clustered, tune, export):
     before, between = kernels(pruned), kernels(clustered)
     for name, kernel in between.items():
@@ -117,6 +118,7 @@ def test_quantizing_a_pruned_model_keeps_its_zeros(pruned, tune):
         assert np.array_equal(kernel == 0, kernels(pruned)[name] == 0), name
 
 
+@pytest.mark.slow
 def test_saved_models_load_and_export(digits, aware, pruned, export, tmp_path):
     for name, model in (("pruned", pruned), ("aware", aware("int8"))):
         model.save(tmp_path / f"{name}.h5")

@@ -60,6 +60,11 @@ def of_tf_keras() -> tf_keras.Model:
 
 MODELS = {each.__name__: each for each in (functional, sequential, stacked, nested, of_tf_keras)}
 
+# The forms of a model that differ from each other in loading alone.
+NAMES = [
+    name if name == "functional" else pytest.param(name, marks=pytest.mark.slow) for name in MODELS
+]
+
 
 @pytest.fixture(scope="module")
 def stateful():
@@ -85,7 +90,7 @@ def keras_outputs(model, x: np.ndarray) -> np.ndarray:
     return np.concatenate([np.asarray(model(x[k : k + 1])) for k in range(len(x))])
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NAMES)
 def test_predict_carries_the_state_and_leaves_the_models_own(stateful, name):
     source, _ = stateful(name)
     x = sequence(CALLS, seed=1)
@@ -105,7 +110,7 @@ def test_predict_carries_the_state_and_leaves_the_models_own(stateful, name):
 @pytest.mark.parametrize(
     ("scheme", "sqnr_db", "error"), [("float32", 110, 1e-5), ("int8", 30, 0.05)]
 )
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NAMES)
 def test_twenty_calls_are_those_of_keras(stateful, name, scheme, sqnr_db, error, run):
     source, conversions = stateful(name)
     x = sequence(CALLS, seed=1)
@@ -212,6 +217,7 @@ def explicit():
 
 
 # The weights are int8 in int16 as well.
+@pytest.mark.slow
 @pytest.mark.parametrize(("scheme", "sqnr_db"), [("float32", 110), ("int8", 28), ("int16", 38)])
 @pytest.mark.parametrize("name", STEPS)
 def test_a_state_of_inputs_and_outputs_is_carried_in_integers(explicit, name, scheme, sqnr_db):

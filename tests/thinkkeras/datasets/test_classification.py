@@ -325,6 +325,7 @@ def test_sets_of_another_kind(name, message):
         load(name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "shape", "trained_on", "first_label"),
     [

@@ -97,6 +97,7 @@ def test_masks_boxes_and_segmentation_agree(scenes):
     assert found > 1000
 
 
+@pytest.mark.slow
 def test_splits_are_disjoint_and_do_not_depend_on_seed_or_number(scenes):
     train, validation, test = (images(split) for split in scenes[0])
     assert len(train) == 20 and len(validation) == 100 and len(test) == 200
@@ -109,6 +110,7 @@ def test_splits_are_disjoint_and_do_not_depend_on_seed_or_number(scenes):
     assert list(validation) == list(more[1]) and list(test) == list(more[2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("augment", [False, True])
 def test_seed_decides_every_epoch(augment):
     def epochs(seed):
@@ -121,6 +123,7 @@ def test_seed_decides_every_epoch(augment):
     assert not np.array_equal(first[0], epochs(4)[0])
 
 
+@pytest.mark.slow
 def test_an_epoch_broken_off_does_not_change_the_next():
     (train, _, _), _ = load_detection(seed=3, **SMALL)
     next(iter(train))

@@ -64,6 +64,7 @@ def trained():
     return model, history.history
 
 
+@pytest.mark.slow
 def test_fit_shows_the_losses_and_their_sum_falls(trained):
     _, history = trained
     assert sorted(history) == ["boxes", "loss", "masks", "scores"]
@@ -74,6 +75,7 @@ def test_fit_shows_the_losses_and_their_sum_falls(trained):
     assert all(part[-1] < 0.8 * part[0] for part in parts)
 
 
+@pytest.mark.slow
 def test_it_finds_the_squares(trained, tmp_path):
     model, _ = trained
     images, _, ground_truth = squares(64, seed=1)

@@ -107,6 +107,7 @@ def test_saved_model_is_the_same_to_a_program_without_keras_cv(tmp_path):
     np.testing.assert_allclose(np.load(tmp_path / "outputs.npy"), expected, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("run_eagerly", "steps", "left"),
     [(True, 3, 0.9), pytest.param(False, 20, 0.4, marks=pytest.mark.slow)],
