@@ -11,6 +11,7 @@ import numpy as np
 from deploy.load.source import Input, Source
 from deploy.runtime.errors import DeployError
 from deploy.runtime.inputs import find_front_end, prepare
+from deploy.runtime.inputs.array import reason
 from deploy.runtime.inputs.image import is_image_shape
 
 
@@ -77,8 +78,8 @@ def read_npz(path: Path, source: Source) -> tuple[Any, np.ndarray | None]:
             arrays = {name: archive[name] for name in archive.files}
     except Exception as error:
         raise DeployError(
-            f"expected an .npz archive of numbers, received '{path}', which is none: {error}; "
-            "write it with np.savez(path, x=…, y=…)"
+            f"expected an .npz archive of numbers, received '{path}', which is none: "
+            f"{reason(error)}; write it with np.savez(path, x=…, y=…)"
         ) from error
     targets = arrays.pop("y", None)
     if len(source.inputs) == 1 and "x" in arrays:

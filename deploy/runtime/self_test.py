@@ -8,6 +8,7 @@ import numpy as np
 
 from deploy.runtime.bundle import bundle_folders, load
 from deploy.runtime.errors import DeployError
+from deploy.runtime.inputs.array import reason
 from deploy.runtime.model import Model
 
 
@@ -69,7 +70,7 @@ def read_recorded(path: str | Path, model: Model) -> dict[str, np.ndarray]:
             arrays = {name: archive[name] for name in archive.files}
     except Exception as error:
         raise DeployError(
-            f"expected recorded inputs and outputs in '{file}', received none: {error}"
+            f"expected recorded inputs and outputs in '{file}', received none: {reason(error)}"
         ) from error
     tolerances = model.card["selftest"].get("tolerance")
     whole = isinstance(tolerances, list) and len(tolerances) == len(model.card["outputs"])

@@ -87,8 +87,8 @@ def with_positions(settings: Mapping[str, Any], outputs: Sequence[str]) -> dict[
         if isinstance(found.get(key), str):
             if found[key] not in outputs:
                 raise DeployError(
-                    f"expected the name of an output of the model for the detector's {key}, received "
-                    f"'{found[key]}'; it has {', '.join(outputs)}"
+                    f"expected the name of an output of the model for the detector's {key}, "
+                    f"received '{found[key]}'; it has {', '.join(outputs)}"
                 )
             found[key] = list(outputs).index(found[key])
     return found

@@ -39,8 +39,14 @@ def open_file(path: str | Path) -> np.ndarray:
         return loaded if isinstance(loaded, np.ndarray) else loaded["x"]
     except Exception as error:
         raise DeployError(
-            f"expected an .npy array or an .npz archive with 'x', received '{path}': {error}"
+            f"expected an .npy array or an .npz archive with 'x', received '{path}': "
+            f"{reason(error)}"
         ) from error
+
+
+def reason(error: Exception) -> str:
+    """Why NumPy read no numbers from a file; what it takes for pickled objects is no advice."""
+    return "it holds no plain numbers" if "pickle" in str(error) else str(error)
 
 
 def is_raw(example: Any, shape: Sequence[int]) -> bool:
