@@ -33,8 +33,8 @@ def check_output(out: Path, overwrite: bool, model: Any) -> None:
         ) from error
     if exists and overwrite and not bundle:
         raise DeployError(
-            f"expected a new folder or an earlier bundle to overwrite, received '{out}', which exists "
-            "and is no bundle; choose another"
+            f"expected a new folder or an earlier bundle to overwrite, received '{out}', "
+            "which exists and is no bundle; choose another"
         )
     if exists and not overwrite:
         raise DeployError(
