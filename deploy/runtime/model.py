@@ -14,7 +14,6 @@ from deploy.runtime.errors import DeployError
 from deploy.runtime.inputs import default_front_end, find_front_end
 from deploy.runtime.quantization import dequantize, quantize
 from deploy.runtime.tasks import find_task
-from deploy.runtime.text import class_name
 
 
 class Model:
@@ -191,10 +190,6 @@ class Model:
     def class_names(self) -> list[str]:
         """The names of all classes that the model knows, their numbers where they have none."""
         return self._task.class_names(self._seen, self.labels)
-
-    def label(self, index: int) -> str:
-        """The name of class `index`, or its number where it has none."""
-        return class_name(self.labels, index)
 
 
 def _numbers(example: Any) -> np.ndarray:
