@@ -4,7 +4,7 @@ They are made of the blocks in `thinkkeras.models.blocks`.
 """
 
 from thinkkeras.models.backbones import lite_backbone
-from thinkkeras.models.convnet import convnet
+from thinkkeras.models.classification import convnet, ds_cnn
 from thinkkeras.models.detection import (
     decoding_config,
     edge_model,
@@ -13,7 +13,6 @@ from thinkkeras.models.detection import (
     yolo_tiny,
     yolo_v8,
 )
-from thinkkeras.models.ds_cnn import ds_cnn
 from thinkkeras.models.mlp import mlp
 from thinkkeras.models.residual_net import residual_net
 from thinkkeras.models.segmentation import deeplab_v3_plus, unet

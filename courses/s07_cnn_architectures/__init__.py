@@ -1,0 +1,1 @@
+"""Session 7: common CNN architectures."""

@@ -1,0 +1,1 @@
+"""Session 7's own figures, one module a subject."""
