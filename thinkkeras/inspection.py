@@ -49,7 +49,7 @@ def calls(model: keras.Model) -> list[Call]:
         that one call gives and another takes is the same object.
 
     Raises:
-        ValueError: The model has no graph, or its input no fixed size.
+        ValueError: The model has no graph, its input no fixed size, or a layer can't be followed.
     """
     if not getattr(model, "inputs", None) or not getattr(model, "outputs", None):
         raise ValueError(
@@ -75,14 +75,31 @@ def _follow(graph: Any, inputs: Sequence[keras.KerasTensor], found: list[Call]) 
             if node.is_input:
                 continue
             arguments = [given[id(tensor)] for tensor in node.input_tensors]
-            nested = getattr(node.operation, "_functional", node.operation)  # of a Sequential
-            if hasattr(nested, "_nodes_by_depth"):
+            nested = _graph_of(node.operation, arguments)
+            if nested is not None:
                 results = _follow(nested, arguments, found)
             else:
                 results = [_sized(out, node.operation, arguments) for out in node.output_tensors]
                 found.append(Call(node.operation, arguments, results))
             given |= {id(own): out for own, out in zip(node.output_tensors, results, strict=True)}
     return [given[id(tensor)] for tensor in graph.outputs]
+
+
+def _graph_of(operation: Any, arguments: Sequence[keras.KerasTensor]) -> Any:
+    """The graph inside of a nested model, or of a layer that consists of others; None without."""
+    graph = getattr(operation, "_functional", operation)  # of a Sequential
+    if hasattr(graph, "_nodes_by_depth"):
+        return graph
+    if not any(layer.weights for layer in getattr(operation, "_layers", [])):
+        return None
+    inputs = [keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype) for tensor in arguments]
+    try:
+        return keras.Model(inputs, keras.tree.flatten(operation.call(*inputs)))
+    except Exception as error:  # whatever a layer's own code raises of symbolic tensors
+        raise ValueError(
+            f"expected layers that consist of Keras's, received {operation.name!r} of class "
+            f"{type(operation).__name__}, whose layers can't be followed; leave it out of the model"
+        ) from error
 
 
 def _sized(

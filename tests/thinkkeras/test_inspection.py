@@ -108,6 +108,22 @@ def test_every_call_counts_and_every_weight_once():
     assert sum(stage.parameters for stage in stages(model)) == model.count_params()
 
 
+def test_a_layer_that_consists_of_others_is_opened():
+    class Twice(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.convolution = layers.Conv2D(4, 3, padding="same")
+
+        def call(self, x):
+            return self.convolution(self.convolution(x))
+
+    inputs = keras.Input((8, 8, 4))
+    model = keras.Model(inputs, layers.Conv2D(2, 3)(Twice()(inputs)))
+    assert multiply_accumulates(model) == 2 * 64 * 144 + 36 * 72
+    assert receptive_fields(model)[-1].size == 7
+    assert sum(stage.parameters for stage in stages(model)) == model.count_params()
+
+
 @pytest.mark.parametrize(
     ("layer", "expected"),
     [
@@ -143,3 +159,6 @@ def test_what_has_no_answer_is_refused():
     inputs = keras.Input((8, 8, 3))
     with pytest.raises(ValueError, match="UpSampling2D"):
         receptive_fields(keras.Model(inputs, layers.UpSampling2D()(inputs)))
+    inputs = keras.Input((8, 3))
+    with pytest.raises(ValueError, match="'lstm' of class LSTM, whose layers can't be followed"):
+        multiply_accumulates(keras.Model(inputs, layers.LSTM(3, name="lstm")(inputs)))
