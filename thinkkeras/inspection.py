@@ -29,11 +29,12 @@ class ReceptiveField(NamedTuple):
 
 
 class Stage(NamedTuple):
-    """The layers of a network whose outputs have one resolution."""
+    """The layers of a network whose outputs lie equally far apart."""
 
-    resolution: tuple[int, int] | None  # height and width; None for what has no pixels
+    stride: int | None  # from the input to the outputs, along the height; None without pixels
+    resolution: tuple[int, int] | None  # height and width of the last output
     channels: int  # of the last output
-    receptive_field: int | None  # of the last map, in pixels of the model's input
+    receptive_field: int | None  # of the last output, in pixels of the model's input
     parameters: int
     multiply_accumulates: int
 
@@ -247,14 +248,15 @@ def _kernel_size(layer: Any) -> tuple[int, int] | None:
 
 
 def stages(model: keras.Model) -> list[Stage]:
-    """Sums up a network by the resolution of its feature maps, from the input to the output.
+    """Sums up a network by the stride of its feature maps, from the input to the output.
 
     Args:
-        model: A functional model of one image of a fixed size.
+        model: A functional model of one image `(height, width, channels)` of a fixed size.
 
     Returns:
-        One `Stage` for each resolution that convolutions or poolings make, and one for what has no
-        pixels (dense layers). A layer belongs where its output does.
+        One `Stage` for each total stride at which there are weights, and one for what has no
+        pixels (dense layers). A layer belongs where its output does; squeeze-and-excitation
+        belongs to the maps that it weighs.
 
     Raises:
         ValueError: As `receptive_fields`.
@@ -262,23 +264,23 @@ def stages(model: keras.Model) -> list[Stage]:
     called = calls(model)
     windows = _windows(called)
     last_maps = max(index for index, call in enumerate(called) if id(call.outputs[0]) in windows)
-    resolution: tuple[int, int] | None = None
-    found: dict[tuple[int, int] | None, Stage] = {}
+    stride: int | None = None
+    found: dict[int | None, Stage] = {}
     counted: set[int] = set()
     for index, call in enumerate(called):
         output, layer = call.outputs[0], call.operation
         window = windows.get(id(output))
         if window is not None:
-            resolution = tuple(output.shape[1:3])
-        elif index > last_maps:  # squeeze-and-excitation comes before, and belongs to its maps
-            resolution = None
-        before = found.get(resolution, Stage(resolution, 0, None, 0, 0))
-        found[resolution] = Stage(
-            resolution,
-            output.shape[-1] if window or resolution is None else before.channels,
-            window.size if window else before.receptive_field,
-            before.parameters + (0 if id(layer) in counted else _parameters(layer)),
-            before.multiply_accumulates + _multiply_accumulates(call),
+            stride = int(window.jump[0])
+        elif index > last_maps:
+            stride = None
+        stage = found.get(stride, Stage(stride, None, 0, None, 0, 0))
+        if window is not None:
+            stage = stage._replace(resolution=tuple(output.shape[1:3]), receptive_field=window.size)
+        found[stride] = stage._replace(
+            channels=output.shape[-1] if window or stride is None else stage.channels,
+            parameters=stage.parameters + (0 if id(layer) in counted else _parameters(layer)),
+            multiply_accumulates=stage.multiply_accumulates + _multiply_accumulates(call),
         )
         counted.add(id(layer))
     return [stage for stage in found.values() if stage.parameters]

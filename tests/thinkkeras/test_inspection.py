@@ -55,10 +55,11 @@ def test_a_plain_stack():
         ReceptiveField("c5", "convolution", 5, 1, (1, 1, 120), 32, 4),
     ]
     assert [tuple(stage) for stage in stages(lenet())] == [
-        ((28, 28), 6, 5, 156, 784 * 150),
-        ((10, 10), 16, 14, 2416, 100 * 2400),
-        ((1, 1), 120, 32, 48120, 48000),
-        (None, 10, None, 1210, 1200),
+        # stride, resolution, channels, field, parameters, work.
+        (1, (28, 28), 6, 5, 156, 784 * 150),
+        (2, (10, 10), 16, 14, 2416, 100 * 2400),
+        (4, (1, 1), 120, 32, 48120, 48000),
+        (None, None, 10, None, 1210, 1200),
     ]
 
 
