@@ -146,7 +146,7 @@ def test_squeeze_and_excitation_is_left_out_of_the_field():
     x = layers.Conv2D(8, 3, padding="same")(inputs)
     squeezed = layers.GlobalAveragePooling2D(keepdims=True)(x)
     x = layers.Multiply()([x, layers.Conv2D(8, 1, activation="sigmoid")(squeezed)])
-    model = keras.Model(inputs, layers.Conv2D(8, 3)(x))
+    model = keras.Model(inputs, layers.Conv2D(8, 3, strides=2)(x))
     assert [field.size for field in receptive_fields(model)] == [3, 5]
     assert stages(model)[0].parameters == 9 * 64 + 8 + 64 + 8
 

@@ -85,7 +85,7 @@ def accuracy_against_costs(results: Sequence[Result], path: PathLike | None = No
         axes.margins(0.16, 0.1)
         axes.set_xlabel(label)
         plain(axes)
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.xaxis.set_minor_formatter(NullFormatter())
     legend = figure.axes[-1]
