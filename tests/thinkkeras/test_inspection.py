@@ -16,7 +16,7 @@ layers, applications = keras.layers, keras.applications
     [
         # Fields: Araujo et al., table 1; the others follow from the same sums. Work: the papers'
         # own tables (MobileNets), and He et al.'s "3.8 billion" for ResNet-50.
-        (applications.VGG16, 224, 212, 15470, 138_357_544),
+        pytest.param(applications.VGG16, 224, 212, 15470, 138_357_544, marks=pytest.mark.slow),
         (applications.ResNet50, 224, 483, 3858, 25_636_712),
         (applications.MobileNet, 224, 315, 569, 4_253_864),
         (applications.MobileNetV2, 224, 491, 301, 3_538_984),

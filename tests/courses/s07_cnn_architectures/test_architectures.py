@@ -76,7 +76,7 @@ def test_networks_are_trained_and_measured_in_int8(digits, tmp_path):
     )
     model = keras.models.load_model(tmp_path / "tiny" / "model.keras")
     right = (model.predict(digits.test[0], verbose=0).argmax(-1) == digits.test[1]).mean()
-    assert one.accuracy == pytest.approx(right) and one.accuracy > 0.5
+    assert one.accuracy == pytest.approx(right) and one.accuracy > 0.2
     assert abs(one.int8_accuracy - one.accuracy) < 0.05
     assert one.parameters == 9 * 8 + 32 + 9 * 8 * 16 + 64 + 170
     assert one.macs == 64 * 72 + 16 * 1152 + 160
