@@ -132,6 +132,7 @@ def label_points(
         radii: of the points' markers, in typographic points; 4 by default.
     """
     figure = axes.get_figure(root=True)
+    assert figure is not None
     FigureCanvasAgg(figure).draw()  # settles the layout
     scale = figure.dpi / 72
     radii = [4.0] * len(xs) if radii is None else radii

@@ -1,7 +1,7 @@
 """Blocks in pictures, drawn from the models they make: what stands in a box is what is computed."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 from matplotlib.axes import Axes
@@ -21,6 +21,15 @@ COLOURS = {
 }
 # In inches, so that text fits its box on a sheet of any size.
 WIDTH, HEIGHT, STEP, COLUMN, ARC = 1.2, 0.44, 0.66, 1.32, 0.18
+
+ARROW: dict[str, Any] = {
+    "arrowstyle": "-|>",
+    "mutation_scale": 9,
+    "color": "0.3",
+    "lw": 1.1,
+    "shrinkA": 0,
+    "shrinkB": 0,
+}
 
 
 class Box(NamedTuple):
@@ -123,7 +132,8 @@ class Placed(NamedTuple):
 
 def placed(found: list[Box]) -> Placed:
     """Lays the boxes out: a row further down than what they take from, branches side by side."""
-    rows, takers = [], [0] * (len(found) + 1)
+    rows: list[int] = []
+    takers = [0] * (len(found) + 1)  # the last is the block's input, -1
     for box in found:
         rows.append(1 + max(rows[n] if n >= 0 else 0 for n in box.inputs))
         for n in box.inputs:
@@ -204,11 +214,10 @@ def _draw(axes: Axes, title: str, model: keras.Model, place: Placed, x: float, y
         column, row = place.at[index]
         return x + column, y + row + side * HEIGHT / 2
 
-    arrow = {"arrowstyle": "-|>", "mutation_scale": 9, "color": "0.3", "lw": 1.1}
     for index, box in enumerate(place.boxes):
         for n in box.inputs:
             if (n, index) in place.arcs:
-                _draw_arc(axes, end(n, 1), place.at[index], (x, y), arrow)
+                _draw_arc(axes, end(n, 1), place.at[index], (x, y))
                 continue
             start, goal = end(n, 1), end(index, -1)
             bend = (
@@ -218,7 +227,7 @@ def _draw(axes: Axes, title: str, model: keras.Model, place: Placed, x: float, y
             if len(box.inputs) > 1 and bend != start:
                 axes.plot([start[0], bend[0]], [start[1], bend[1]], color="0.3", lw=1.1)
                 start = bend
-            axes.add_patch(FancyArrowPatch(start, goal, shrinkA=0, shrinkB=0, **arrow))
+            axes.add_patch(FancyArrowPatch(start, goal, **ARROW))
         column, row = end(index, -1)
         colour = COLOURS[box.kind]
         axes.add_patch(
@@ -245,7 +254,6 @@ def _draw_arc(
     start: tuple[float, float],
     goal: tuple[float, float],
     origin: tuple[float, float],
-    arrow: dict[str, object],
 ) -> None:
     """A way around: out of the line below the fork, down at the right, into the box's side."""
     column, row = origin[0] + goal[0], origin[1] + goal[1]
@@ -253,6 +261,4 @@ def _draw_arc(
     # A longer way lies further out, so that one within another stays apart from it.
     side = column + WIDTH / 2 + ARC * (row - start[1]) / STEP / 3
     axes.plot([start[0], side, side], [out, out, row], color="0.3", lw=1.1, zorder=1)
-    axes.add_patch(
-        FancyArrowPatch((side, row), (column + WIDTH / 2, row), shrinkA=0, shrinkB=0, **arrow)
-    )
+    axes.add_patch(FancyArrowPatch((side, row), (column + WIDTH / 2, row), **ARROW))
