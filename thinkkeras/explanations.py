@@ -128,8 +128,8 @@ def occlusion(
         fill: What covers; the middle grey of pixels in 0-255.
 
     Returns:
-        Probability of the whole picture less that of the covered one, for each place of the
-        square: `((height - size) // stride + 1, (width - size) // stride + 1)`.
+        For each pixel, the class's probability of the whole picture less that of the covered ones,
+        on average over the squares that covered it: `(height, width)`; 0 where none did.
 
     Raises:
         ValueError: The square is larger than the picture, or its step is below 1.
@@ -144,11 +144,15 @@ def occlusion(
             f"expected a square of 1 to {min(height, width)} pixels and a stride of at least 1, "
             f"received size={size} and stride={stride}"
         )
-    tops, lefts = range(0, height - size + 1, stride), range(0, width - size + 1, stride)
-    covered = np.tile(image.astype("float32"), (len(tops) * len(lefts), 1, 1, 1))
-    for index, picture in enumerate(covered):
-        top, left = tops[index // len(lefts)], lefts[index % len(lefts)]
-        picture[top : top + size, left : left + size] = fill
+    corners = [
+        (top, left)
+        for top in range(0, height - size + 1, stride)
+        for left in range(0, width - size + 1, stride)
+    ]
+    squares = np.zeros((len(corners), height, width), bool)
+    for square, (top, left) in zip(squares, corners, strict=True):
+        square[top : top + size, left : left + size] = True
+    covered = np.where(squares[..., None], fill, image).astype("float32")
     whole = model.predict(image[None].astype("float32"), verbose=0)[0, class_index]
-    left_over = model.predict(covered, batch_size=64, verbose=0)[:, class_index]
-    return (whole - left_over).reshape(len(tops), len(lefts))
+    lost = whole - model.predict(covered, batch_size=64, verbose=0)[:, class_index]
+    return np.einsum("n,nhw->hw", lost, squares) / np.maximum(squares.sum(axis=0), 1)

@@ -83,10 +83,15 @@ def corner_model():
 
 def test_occlusion_finds_the_place_that_counts():
     image = np.full((12, 10, 3), 255.0)
-    drop = occlusion(corner_model(), image, 1, size=4, stride=2, fill=0)
-    expected = np.zeros((5, 4))
-    expected[:2] = np.outer([1, 0.5], [0, 0.5, 1, 0.5])
+    drop = occlusion(corner_model(), image, 1, size=4, stride=4, fill=0)
+    expected = np.zeros((12, 10))
+    expected[:4, 4:8] = 1
     np.testing.assert_allclose(drop, expected, atol=1e-6)
+    # Squares at columns 0, 2, 4, 6 lose 0, 1/2, 1 and 1/2; each pixel has the mean of its squares.
+    drop = occlusion(corner_model(), image, 1, size=4, stride=2, fill=0)
+    columns = np.repeat([0, 1 / 4, 3 / 4, 3 / 4, 1 / 2], 2)
+    rows = np.repeat([1, 3 / 4, 1 / 4, 0, 0, 0], 2)
+    np.testing.assert_allclose(drop, np.outer(rows, columns), atol=1e-6)
     np.testing.assert_allclose(occlusion(corner_model(), image, 0, size=4, stride=2), 0)
 
 

@@ -151,5 +151,5 @@ def nearest_neighbours(
             axes.spines[:].set(color=SAME if same_class[row, column] else RED, linewidth=3)
     grid[0, 0].set_title("picture", fontsize=10)
     grid[0, 2].set_title("nearest in feature space", fontsize=10, loc="left")
-    figure.supxlabel(f"{percent(same_class.mean(), 0)} of the class of their picture", fontsize=10)
+    figure.supxlabel(f"{percent(same_class.mean(), 0)} are of their picture's class", fontsize=10)
     return save(figure, path)

@@ -220,13 +220,10 @@ def _draw(axes: Axes, title: str, model: keras.Model, place: Placed, x: float, y
                 _draw_arc(axes, end(n, 1), place.at[index], (x, y))
                 continue
             start, goal = end(n, 1), end(index, -1)
-            bend = (
-                start[0],
-                max(start[1], goal[1] - STEP + HEIGHT),
-            )  # not across the boxes beside it
-            if len(box.inputs) > 1 and bend != start:
-                axes.plot([start[0], bend[0]], [start[1], bend[1]], color="0.3", lw=1.1)
-                start = bend
+            if len(box.inputs) > 1:  # down first, past the boxes beside it
+                below = max(start[1], goal[1] - STEP + HEIGHT)
+                axes.plot([start[0], start[0]], [start[1], below], color="0.3", lw=1.1)
+                start = start[0], below
             axes.add_patch(FancyArrowPatch(start, goal, **ARROW))
         column, row = end(index, -1)
         colour = COLOURS[box.kind]

@@ -48,7 +48,7 @@ def test_neighbours_are_framed_by_class_and_counted():
     right, wrong = figure.axes[2], figure.axes[3]
     assert to_hex(right.spines["top"].get_edgecolor()) == "#2f855a"
     assert to_hex(wrong.spines["top"].get_edgecolor()) == "#c53030"
-    assert figure.get_supxlabel() == "25 % of the class of their picture"
+    assert figure.get_supxlabel() == "25 % are of their picture's class"
 
 
 def test_attention_lies_over_the_whole_image_and_speaks_only_for_the_class():
