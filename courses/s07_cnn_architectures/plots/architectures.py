@@ -137,7 +137,10 @@ def label_points(
     scale = figure.dpi / 72
     radii = [4.0] * len(xs) if radii is None else radii
     centres = axes.transData.transform(np.column_stack([xs, ys]))
-    taken = [_box(centre, np.full(2, 10 * scale)) for centre in centres]
+    taken = [
+        _box(centre, np.full(2, 2.2 * radius * scale))
+        for centre, radius in zip(centres, radii, strict=True)
+    ]
     frame = axes.get_window_extent()
     for index in np.argsort(-centres[:, 1]):
         text = axes.annotate(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from courses.s07_cnn_architectures.experiments.residual import DepthRun
 from thinkkeras.plots import BLUE, RED, PathLike, plain, save
@@ -33,6 +34,7 @@ def depth_curves(runs: Sequence[DepthRun], path: PathLike | None = None) -> Figu
                 axes.plot(epochs, errors, style, color=colour, label=label, marker=marker)
         axes.set_title(f"{depth} layers")
         axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         plain(axes)
     grid[0].set_ylabel("error, %")
     figure.legend(
@@ -60,6 +62,7 @@ def gradient_norms(runs: Sequence[DepthRun], path: PathLike | None = None) -> Fi
         axes.set_yscale("log")
         axes.set_title(f"{depth} layers")
         axes.set_xlabel("layer, from the input")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         plain(axes)
     grid[0].set_ylabel("norm of a kernel's gradient / of the kernel")
     figure.legend(
