@@ -27,15 +27,15 @@ class Published(NamedTuple):
 
 PUBLISHED = [
     Published("AlexNet", 2012, 59.3, 61, "Krizhevsky et al., table 2, 1 CNN"),
-    Published("VGG-16", 2014, 74.4, 138, "Simonyan and Zisserman, table 3, D, one scale"),
-    Published("GoogLeNet", 2014, 68.7, 7.0, "top-1 of BVLC's replication in the Caffe model zoo"),
-    Published("ResNet-50", 2015, 75.3, 25.6, "He et al., the repository's table, one crop"),
+    Published("VGG-16", 2014, 71.5, 138, "KaimingHe/deep-residual-networks, one crop"),
+    Published("GoogLeNet", 2014, 68.7, 7.0, "BVLC/caffe, bvlc_googlenet, one crop"),
+    Published("ResNet-50", 2015, 75.3, 25.6, "KaimingHe/deep-residual-networks, one crop"),
     Published("SqueezeNet", 2016, 57.5, 1.2, "Iandola et al., table 2"),
     Published("DenseNet-121", 2016, 75.0, 8.0, "Huang et al., table 3, one crop"),
     Published("MobileNetV1", 2017, 70.6, 4.2, "Howard et al. 2017, table 8"),
     Published("MobileNetV2", 2018, 72.0, 3.4, "Sandler et al., table 4"),
     Published("MobileNetV3", 2019, 75.2, 5.4, "Howard et al. 2019, table 3, large"),
-    Published("EfficientNet-Lite0", 2020, 75.1, 4.7, "the repository's table"),
+    Published("EfficientNet-Lite0", 2020, 75.1, 4.7, "tensorflow/tpu, efficientnet/lite"),
 ]
 
 
