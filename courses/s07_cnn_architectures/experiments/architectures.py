@@ -10,6 +10,8 @@ import numpy as np
 
 import deploy
 from thinkkeras.inspection import multiply_accumulates, stages
+from thinkkeras.models import convnet, ds_cnn
+from thinkkeras.models.blocks import conv_block, residual_block, separable_block
 from thinkkeras.optimizers import adamw
 
 Examples = tuple[np.ndarray, np.ndarray]
@@ -39,6 +41,30 @@ PUBLISHED = [
 ]
 
 
+# What the picture of the blocks shows, line by line: the title, and the block on feature maps `x`.
+BLOCKS: list[list[tuple[str, Callable[[keras.KerasTensor], keras.KerasTensor]]]] = [
+    [
+        ("VGG", lambda x: conv_block(conv_block(x, 64, name="a"), 64, name="b")),
+        ("Residual", lambda x: residual_block(x, name="block")),
+        ("Depthwise separable", lambda x: separable_block(x, 64, name="block")),
+    ],
+]
+
+# Every network for pictures of 32 x 32, narrowed to between 0.05 and 1 million parameters: by name
+# what builds it from the pictures' shape and the number of classes.
+NETWORKS: dict[str, Callable[[tuple[int, ...], int], keras.Model]] = {
+    "ConvNet": lambda shape, classes: convnet(shape, classes),
+    "DS-CNN": lambda shape, classes: ds_cnn(
+        shape,
+        classes,
+        filters=(64, 64, 96, 128, 160),
+        strides=(1, 1, 2, 1, 2),
+        kernel_size=(3, 3),
+        rescale=1 / 255,
+    ),
+}
+
+
 class Result(NamedTuple):
     """A network after equal training, and what it costs; None is what wasn't measured."""
 
@@ -52,6 +78,18 @@ class Result(NamedTuple):
     latency_ms: float | None = None  # int8, one thread of this computer
     arena_bytes: int | None = None  # LiteRT Micro
     cycles: int | None = None  # Ethos-U55-128
+
+
+def block_models() -> list[list[tuple[str, keras.Model]]]:
+    """The blocks of `BLOCKS`, each as a model of the same maps, 16 x 16 x 64."""
+    return [
+        [(title, _on_maps(build, keras.Input((16, 16, 64), name="maps"))) for title, build in row]
+        for row in BLOCKS
+    ]
+
+
+def _on_maps(build: Callable[..., keras.KerasTensor], maps: keras.KerasTensor) -> keras.Model:
+    return keras.Model(maps, build(maps))
 
 
 def stage_table(models: Mapping[str, keras.Model]) -> list[list[str]]:

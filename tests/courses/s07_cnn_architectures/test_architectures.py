@@ -35,6 +35,20 @@ def test_a_row_a_network_a_column_a_stride():
     ]
 
 
+def test_networks_take_small_pictures_and_are_of_comparable_size():
+    for name, build in architectures.NETWORKS.items():
+        model = build((32, 32, 3), 10)
+        assert model.output_shape == (None, 10), name
+        assert 50_000 <= model.count_params() <= 1_000_000, name
+
+
+def test_blocks_take_the_same_maps():
+    for row in architectures.block_models():
+        for title, model in row:
+            assert model.input_shape == (None, 16, 16, 64), title
+            assert model.output_shape[1] in (8, 16) and model.count_params(), title
+
+
 @pytest.mark.parametrize(
     ("costs", "accuracies", "front"),
     [
