@@ -263,7 +263,8 @@ def stages(model: keras.Model) -> list[Stage]:
     """
     called = calls(model)
     windows = _windows(called)
-    last_maps = max(index for index, call in enumerate(called) if id(call.outputs[0]) in windows)
+    mapped = [index for index, call in enumerate(called) if id(call.outputs[0]) in windows]
+    last_maps = max(mapped, default=-1)
     stride: int | None = None
     found: dict[int | None, Stage] = {}
     counted: set[int] = set()

@@ -151,6 +151,12 @@ def test_squeeze_and_excitation_is_left_out_of_the_field():
     assert stages(model)[0].parameters == 9 * 64 + 8 + 64 + 8
 
 
+def test_a_network_without_maps_is_one_stage():
+    model = keras.Sequential([keras.Input((6,)), layers.Dense(4), layers.Dense(3)])
+    assert stages(model) == [(None, None, 3, None, 28 + 15, 24 + 12)]
+    assert receptive_fields(model) == []
+
+
 def test_what_has_no_answer_is_refused():
     with pytest.raises(ValueError, match="functional model"):
         multiply_accumulates(keras.Sequential([layers.Dense(3)]))
