@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,9 +10,9 @@ import keras
 import numpy as np
 
 import deploy
+from thinkkeras import models
 from thinkkeras.inspection import multiply_accumulates, stages
-from thinkkeras.models import convnet, ds_cnn
-from thinkkeras.models.blocks import conv_block, residual_block, separable_block
+from thinkkeras.models import blocks
 from thinkkeras.optimizers import adamw
 
 Examples = tuple[np.ndarray, np.ndarray]
@@ -44,23 +45,71 @@ PUBLISHED = [
 # What the picture of the blocks shows, line by line: the title, and the block on feature maps `x`.
 BLOCKS: list[list[tuple[str, Callable[[keras.KerasTensor], keras.KerasTensor]]]] = [
     [
-        ("VGG", lambda x: conv_block(conv_block(x, 64, name="a"), 64, name="b")),
-        ("Residual", lambda x: residual_block(x, name="block")),
-        ("Depthwise separable", lambda x: separable_block(x, 64, name="block")),
+        ("VGG", lambda x: blocks.conv_block(blocks.conv_block(x, 64, name="a"), 64, name="b")),
+        (
+            "Inception",
+            lambda x: blocks.inception_block(
+                x, (16, 24, 32, 4, 8, 8), batch_normalization=True, name="block"
+            ),
+        ),
+        (
+            "Fire",
+            lambda x: blocks.fire_module(x, 16, 32, batch_normalization=True, name="block"),
+        ),
+        ("Separable", lambda x: blocks.separable_block(x, 64, name="block")),
+    ],
+    [
+        ("Residual", lambda x: blocks.residual_block(x, name="block")),
+        ("Version 2", lambda x: blocks.residual_block(x, version=2, name="block")),
+        (
+            "With a projection",
+            lambda x: blocks.residual_block(x, 128, strides=2, name="block"),
+        ),
+        ("Bottleneck", lambda x: blocks.bottleneck_block(x, 16, name="block")),
+    ],
+    [
+        (
+            "Densely connected",
+            lambda x: blocks.densely_connected_block(x, 2, 32, name="block"),
+        ),
+        ("Inverted residual", lambda x: blocks.inverted_residual_block(x, 64, name="block")),
+        (
+            "… with squeeze-and-excitation",
+            lambda x: blocks.inverted_residual_block(
+                x, 64, activation="hard_silu", squeeze_excitation=96, name="block"
+            ),
+        ),
     ],
 ]
 
 # Every network for pictures of 32 x 32, narrowed to between 0.05 and 1 million parameters: by name
-# what builds it from the pictures' shape and the number of classes.
-NETWORKS: dict[str, Callable[[tuple[int, ...], int], keras.Model]] = {
-    "ConvNet": lambda shape, classes: convnet(shape, classes),
-    "DS-CNN": lambda shape, classes: ds_cnn(
-        shape,
-        classes,
+# what builds it from the pictures' shape and the number of classes. GoogLeNet and
+# SqueezeNet are normalized as the later ones are; LeNet, AlexNet and VGG came before that.
+NETWORKS: dict[str, Callable[[tuple[int, int, int], int], keras.Model]] = {
+    "LeNet-5": models.lenet5,
+    "AlexNet": partial(models.alexnet, alpha=1 / 8, small_images=True),
+    "VGG-11": partial(models.vgg, depth=11, alpha=1 / 4, units=128),
+    "GoogLeNet": partial(
+        models.googlenet, alpha=1 / 8, small_images=True, batch_normalization=True
+    ),
+    "ResNet-8": partial(models.resnet, depth=8),
+    "ResNet-20": partial(models.resnet, depth=20),
+    "DenseNet": partial(models.densenet, blocks=(2, 4, 6), growth_rate=12, small_images=True),
+    "SqueezeNet": partial(
+        models.squeezenet, alpha=1 / 2, small_images=True, batch_normalization=True
+    ),
+    "MobileNetV1": partial(models.mobilenet_v1, alpha=1 / 4, small_images=True),
+    "MobileNetV2": partial(models.mobilenet_v2, alpha=0.35, last=256, small_images=True),
+    "MobileNetV3": partial(models.mobilenet_v3, alpha=0.5, last=256, small_images=True),
+    "DS-CNN": partial(
+        models.ds_cnn,
         filters=(64, 64, 96, 128, 160),
-        strides=(1, 1, 2, 1, 2),
+        strides=(1, 2, 1, 2, 1),
         kernel_size=(3, 3),
         rescale=1 / 255,
+    ),
+    "EfficientNet-Lite0": partial(
+        models.efficientnet_lite0, alpha=0.35, last=256, small_images=True
     ),
 }
 
@@ -92,18 +141,18 @@ def _on_maps(build: Callable[..., keras.KerasTensor], maps: keras.KerasTensor) -
     return keras.Model(maps, build(maps))
 
 
-def stage_table(models: Mapping[str, keras.Model]) -> list[list[str]]:
+def stage_table(networks: Mapping[str, keras.Model]) -> list[list[str]]:
     """Where the networks' work and weights lie: a row a network, a column a total stride.
 
     Each cell has multiply-accumulates, parameters and the receptive field at the stage's end.
 
     Args:
-        models: by name; functional models of images of a fixed size.
+        networks: by name; functional models of images of a fixed size.
 
     Returns:
         Rows of text, the header first.
     """
-    summed = {name: stages(model) for name, model in models.items()}
+    summed = {name: stages(model) for name, model in networks.items()}
     strides = sorted({stage.stride for rows in summed.values() for stage in rows if stage.stride})
     table = [["network", *(f"stride {stride}" for stride in strides), "no pixels", "all"]]
     for name, rows in summed.items():

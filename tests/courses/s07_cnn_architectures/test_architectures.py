@@ -35,6 +35,7 @@ def test_a_row_a_network_a_column_a_stride():
     ]
 
 
+@pytest.mark.slow
 def test_networks_take_small_pictures_and_are_of_comparable_size():
     for name, build in architectures.NETWORKS.items():
         model = build((32, 32, 3), 10)
