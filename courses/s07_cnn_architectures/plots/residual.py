@@ -17,7 +17,7 @@ def depth_curves(runs: Sequence[DepthRun], path: PathLike | None = None) -> Figu
         path: where to save the figure.
     """
     depths = sorted({run.depth for run in runs})
-    figure = Figure(figsize=(4.2 * len(depths), 4), layout="constrained")
+    figure = Figure(figsize=(max(4.2 * len(depths), 8.4), 4), layout="constrained")
     grid = figure.subplots(1, len(depths), sharey=True, squeeze=False)[0]
     for depth, axes in zip(depths, grid, strict=True):
         for run in (run for run in runs if run.depth == depth):
@@ -51,7 +51,7 @@ def gradient_norms(runs: Sequence[DepthRun], path: PathLike | None = None) -> Fi
         path: where to save the figure.
     """
     depths = sorted({run.depth for run in runs})
-    figure = Figure(figsize=(4.2 * len(depths), 4), layout="constrained")
+    figure = Figure(figsize=(max(4.2 * len(depths), 8.4), 4), layout="constrained")
     grid = figure.subplots(1, len(depths), sharey=True, squeeze=False)[0]
     for depth, axes in zip(depths, grid, strict=True):
         for run in (run for run in runs if run.depth == depth):
