@@ -1,9 +1,9 @@
 """From a Keras model to a device, on the command line.
 
-python -m deploy targets [--for MODEL] [--board B] [--calibration FILE.npz|DATASET]
-python -m deploy export MODEL --target T… [--calibration FILE.npz|DATASET] [--labels FILE] --out DIR
-    [--task NAME|FILE.json]
-python -m deploy verify DIR [--data FILE.npz]
+python -m deploy targets [--for MODEL] [--board B] [--calibration FILE.npz|FOLDER|DATASET]
+python -m deploy export MODEL --target T… --out DIR [--calibration FILE.npz|FOLDER|DATASET]
+    [--test FILE.npz|FOLDER] [--labels FILE] [--task NAME|FILE.json]
+python -m deploy verify DIR [--data FILE.npz|FOLDER]
 python -m deploy benchmark DIR…
 python -m deploy compare DIR… [--out DIR]
 """
@@ -46,7 +46,9 @@ def _parser() -> argparse.ArgumentParser:
     targets.add_argument("--for", dest="model", metavar="MODEL", help="say which ones it fits")
     targets.add_argument("--board", metavar="B", help=f"only what it runs: {', '.join(BOARDS)}")
     targets.add_argument(
-        "--calibration", metavar="FILE.npz|DATASET", help="as for export; default: random inputs"
+        "--calibration",
+        metavar="FILE.npz|FOLDER|DATASET",
+        help="as for export; default: random inputs",
     )
     targets.add_argument("--seed", type=int, default=0)
     targets.add_argument("--trust", action="store_true", help=_TRUST)
@@ -63,8 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     export.add_argument(
         "--calibration",
-        metavar="FILE.npz|DATASET",
-        help="training examples x in the model's own units, or a TFDS name",
+        metavar="FILE.npz|FOLDER|DATASET",
+        help="training examples x in the model's own units, a folder of images, or a TFDS name",
     )
     export.add_argument("--labels", metavar="FILE", help="class names, one a line")
     task = export.add_mutually_exclusive_group()
@@ -77,7 +79,12 @@ def _parser() -> argparse.ArgumentParser:
         help="what the model is for, where its outputs don't tell: semantic_segmentation, say, or "
         "a file with the task and its parameters",
     )
-    export.add_argument("--test", metavar="FILE.npz", help="x and y: the metric before and after")
+    export.add_argument(
+        "--test",
+        metavar="FILE.npz|FOLDER",
+        help="x and y, or a folder of images whose sub-folders are called like the classes: the "
+        "metric before and after",
+    )
     export.add_argument("--scheme", metavar="S", help="another one of the target's schemes")
     export.add_argument(
         "--mixed",
@@ -106,7 +113,11 @@ def _parser() -> argparse.ArgumentParser:
     verify = commands.add_parser("verify", help="a bundle against its recorded outputs and Keras")
     verify.set_defaults(action=_verify)
     verify.add_argument("bundle", metavar="DIR")
-    verify.add_argument("--data", metavar="FILE.npz", help="x and, for the metric, y")
+    verify.add_argument(
+        "--data",
+        metavar="FILE.npz|FOLDER",
+        help="x and, for the metric, y, or a folder as for export's --test",
+    )
     verify.add_argument("--model", metavar="MODEL", help="the Keras model, where it has moved")
     verify.add_argument(
         "--tolerance",
