@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from deploy import worker
 from deploy.boards import BOARDS, find_board
 from deploy.environment import load_tensorflow, missing_package
 from deploy.runtime.errors import DeployError
@@ -154,6 +155,8 @@ def _layer_and_scheme(text: str) -> tuple[str, str]:
 def _targets(options: argparse.Namespace) -> int:
     board = None if options.board is None else find_board(options.board)
     if options.model:
+        # It loads TensorFlow at the same time as we do, and waits when the model is read.
+        worker.start()
         load_tensorflow()
         from deploy.commands.targets import check_targets
 
@@ -184,6 +187,7 @@ def _export(options: argparse.Namespace) -> int:
     targets = list(dict.fromkeys(options.target))
     for target in targets:
         find_target(target)
+    worker.start()
     load_tensorflow()
     from deploy.commands.export import export
     from deploy.schemes import Quantization
