@@ -125,7 +125,8 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         default=TOLERANCE,
         metavar="POINTS",
-        help="how much the metric may lose: points of accuracy, percent of error "
+        help="how much the metric may lose: points of accuracy, decibels of PSNR, "
+        "percent of error "
         "(default %(default)g)",
     )
     verify.add_argument("--trust", action="store_true", help=_TRUST)

@@ -12,7 +12,7 @@ from deploy import runtime
 from deploy.load.inputs import as_inputs, read_test
 from deploy.load.readers import load
 from deploy.load.source import digest
-from deploy.measure.formatting import decibels, score
+from deploy.measure.formatting import agreement_text, decibels, score
 from deploy.measure.interpreters import run_deployed
 from deploy.measure.parity import metric_drop
 from deploy.runtime.card import Accuracy, read_card, without_state
@@ -43,8 +43,8 @@ def verify(
             or `TestData`, by which alone a detector or segmenter has a metric (without one the `y`
             of a file does not count there).
         model: the Keras model; by default the one that the card names.
-        tolerance: how much the metric may lose, in points (of a metric from 0 to 1) or percent (of
-            an error or any other metric).
+        tolerance: how much the metric may lose, in points (of a metric from 0 to 1), decibels (of
+            the PSNR) or percent (of an error or any other metric).
         min_sqnr: the least signal to quantization noise ratio of every output, in decibel.
         trust: run the code that the Keras model's file holds (of Lambda layers, say).
 
@@ -97,10 +97,7 @@ def report_text(report: dict[str, Any]) -> str:
         for entry in errors["outputs"]
     ]
     if report["agreement"]:
-        classes = [
-            f"{name} {100 * row['agreement']:.1f} %" for name, row in report["agreement"].items()
-        ]
-        lines.append(f"agreement   {', '.join(classes)}")
+        lines.append(f"agreement   {agreement_text(report['agreement'])}")
     if measured:
         lines.append(
             f"quality     {measured['metric']} {score(measured, 'keras')} in Keras, "

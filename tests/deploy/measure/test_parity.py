@@ -45,7 +45,9 @@ def quality(metric, keras, deployed):
     [
         (quality("accuracy", 0.9, 0.8), 10.0, "90.00 %"),
         (quality("mean_iou", 0.5, 0.49), 1.0, "50.00 %"),
-        (quality("psnr", 30.0, 27.0), 10.0, "30"),
+        (quality("psnr", 30.0, 27.0), 3.0, "30.00 dB"),
+        (quality("psnr", 0.9, 0.8), 0.1, "0.90 dB"),
+        (quality("perplexity", 30.0, 27.0), 10.0, "30"),
         (quality("r2", 0.5, -0.5), 200.0, "0.5"),
         (quality("mean_absolute_error", 0.5, 0.6), 20.0, "0.5"),
     ],
