@@ -29,7 +29,7 @@ from deploy.measure.latency import latency
 from deploy.measure.parity import metric_drop
 from deploy.quantize.calibration import Calibration, calibrate, check_calibration, random_examples
 from deploy.quantize.layer_errors import layer_errors, worst
-from deploy.quantize.mixed_precision import keep_accuracy, mix, sensitivity
+from deploy.quantize.mixed_precision import keep_accuracy, layers_in_the_way, mix, sensitivity
 from deploy.quantize.recipes import PACKAGE
 from deploy.runtime.card import (
     Accuracy,
@@ -381,10 +381,12 @@ def _convert(prepared: _Prepared, target: Target, say: Callable[[str], None]) ->
     source, examples, wanted = prepared.source, prepared.calibration, prepared.quantization
     scheme, mixed = wanted.scheme or target.scheme, dict(wanted.mixed)
     content, floats, package = prepared.conversions.to(scheme)
-    if mixed and package not in (None, PACKAGE):
+    unknown = layers_in_the_way(floats, mixed, source)
+    if mixed and package not in (None, PACKAGE) and unknown:
         raise DeployError(
             f"expected a model that LiteRT's quantizer knows for mixed, received '{source.name}', "
-            "which only the converter can quantize; leave mixed out"
+            f"which only the converter can quantize; leave mixed out, or name {', '.join(unknown)} "
+            "in it, too, in float32"
         )
     if mixed:
         ranges = prepared.conversions.ranges(scheme)

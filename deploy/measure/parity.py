@@ -80,8 +80,9 @@ def parity(
 
 def sqnr_db_of(energy: float, noise: float) -> float | None:
     """10 log10 of the energy over the noise's; None where there is no noise at all."""
-    # A signal of nothing but zeros still has a ratio, if a very bad one.
-    return 10 * float(np.log10(max(energy, 1e-30) / noise)) if noise else None
+    # A signal of nothing but zeros still has a ratio, if a very bad one; so has an operator that
+    # gives infinity on the way, which JSON could not hold.
+    return 10 * float(np.log10(max(energy, 1e-30) / min(noise, 1e300))) if noise else None
 
 
 def metric_drop(measured: Mapping[str, Any]) -> float:

@@ -186,7 +186,8 @@ def _folder(
     found = find_images(name)
     if image_size is None and len(found.sizes) > 1:
         raise ValueError(_differ(name))
-    size = tuple(image_size or found.sizes.pop())
+    height, width = image_size or found.sizes.pop()
+    size = (height, width)
     examples = {split: as_dataset(found.splits[split], size) for split in SPLITS}
     counts = {split: len(found.splits[split]) for split in SPLITS}
     shown = Path(name).resolve().name

@@ -46,9 +46,14 @@ def data():
 def bundle(request, data, tmp_path_factory):
     out = tmp_path_factory.mktemp("negative") / request.param
     deploy.export(
-        negative(), request.param, out=out, task="image_to_image", calibration=pictures(16),
-        test=data, verbose=0,
-    )  # fmt: skip
+        negative(),
+        request.param,
+        out=out,
+        task="image_to_image",
+        calibration=pictures(16),
+        test=data,
+        verbose=0,
+    )
     return out
 
 
@@ -131,10 +136,62 @@ def test_it_is_verified(bundle, data, tmp_path, capsys):
 def test_a_picture_of_0_to_1_is_told_by_its_values(tmp_path):
     model = negative(white=1)
     card = deploy.export(
-        model, "cpu-float", out=tmp_path / "b", task="image_to_image", calibration=pictures(4),
+        model,
+        "cpu-float",
+        out=tmp_path / "b",
+        task="image_to_image",
+        calibration=pictures(4),
         verbose=0,
-    )  # fmt: skip
+    )
     assert (card["black"], card["white"]) == (0, 1)
     black = np.zeros((50, 50, 3), np.uint8)
     assert runtime.load(tmp_path / "b").predict(black).min() == 255
     assert deploy.predict(model, pictures(2), task="image_to_image")[1].shape == (24, 24, 3)
+
+
+def normalized(size=24):
+    """A network with instance normalization, as fast style transfer has it."""
+    keras.utils.set_random_seed(0)
+    image = keras.Input((size, size, 3), name="image")
+    x = layers.Rescaling(1 / 255)(image)
+    for index, filters in enumerate((8, 16)):
+        x = layers.Conv2D(filters, 3, padding="same", strides=1 + index)(x)
+        x = layers.GroupNormalization(groups=-1, name=f"norm_{index}")(x)
+        x = layers.Activation("relu")(x)
+    x = layers.UpSampling2D(interpolation="bilinear")(x)
+    x = layers.Conv2D(3, 3, padding="same", activation="sigmoid")(x)
+    return keras.Model(image, layers.Rescaling(255)(x), name="normalized")
+
+
+@pytest.mark.slow
+def test_instance_normalization_is_plain_operators_and_float_in_an_int8_model(tmp_path):
+    """The variances of eight bits are too coarse for their inverse square roots."""
+    norms = {"norm_0": "float32", "norm_1": "float32"}
+    cases = {"gpu": ("gpu", {}), "int8": ("cpu", {}), "mixed": ("cpu", norms)}
+    cards = {
+        name: deploy.export(
+            normalized(),
+            target,
+            out=tmp_path / name,
+            task="image_to_image",
+            calibration=pictures(32),
+            quantization=deploy.Quantization(mixed=mixed),
+            verbose=0,
+        )
+        for name, (target, mixed) in cases.items()
+    }
+    plain = {"ADD", "CONV_2D", "DEQUANTIZE", "LOGISTIC", "MEAN", "MUL", "NEG", "QUANTIZE"}
+    plain |= {"RESHAPE", "RESIZE_BILINEAR", "RSQRT", "SQUARE", "SUB"}
+    assert all(set(card["ops"]) <= plain for card in cards.values())
+    decibels = {name: card["agreement"]["PSNR"]["agreement"] for name, card in cards.items()}
+    assert decibels["gpu"] > 70
+    assert decibels["mixed"] > 35 and decibels["mixed"] > decibels["int8"] + 3
+    with pytest.raises(deploy.DeployError, match="or name norm_1 in it, too, in float32"):
+        deploy.export(
+            normalized(),
+            "cpu",
+            out=tmp_path / "half",
+            calibration=pictures(32),
+            quantization=deploy.Quantization(mixed={"norm_0": "float32"}),
+            verbose=0,
+        )

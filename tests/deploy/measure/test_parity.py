@@ -6,7 +6,7 @@ import pytest
 from deploy import DeployError
 from deploy.bundle.card_text import table
 from deploy.measure.formatting import score
-from deploy.measure.parity import is_fraction, metric_drop, parity
+from deploy.measure.parity import is_fraction, metric_drop, parity, sqnr_db_of
 
 
 def test_parity_by_hand():
@@ -29,6 +29,10 @@ def test_parity_by_hand():
 def test_a_signal_of_zeros_has_no_perfect_ratio():
     result = parity(["a"], [np.zeros((1, 2))], [np.ones((1, 2))])
     assert result["sqnr_db"] < -200
+
+
+def test_infinite_noise_has_a_finite_ratio():
+    assert -3400 < sqnr_db_of(1.0, float("inf")) < -2900
 
 
 def test_outputs_that_are_not_finite_are_refused():
