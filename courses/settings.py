@@ -48,7 +48,10 @@ def settings(
         arguments = [] if "ipykernel" in sys.modules else sys.argv[1:]
     parser = argparse.ArgumentParser(prog=f"python -m courses run {session}")
     parser.add_argument(
-        "--dataset", metavar="NAME", help="a TFDS name; the default needs no download"
+        "--dataset",
+        metavar="NAME",
+        help="a TFDS name, or a folder of images with one sub-folder a class, where the lesson "
+        "takes such; the default needs no download",
     )
     parser.add_argument(
         "--epochs", type=int, metavar="N", help="few of them shorten the experiments as well"

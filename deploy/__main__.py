@@ -1,9 +1,9 @@
 """From a Keras model to a device, on the command line.
 
-python -m deploy targets [--for MODEL] [--board B] [--calibration FILE.npz|DATASET]
-python -m deploy export MODEL --target T… [--calibration FILE.npz|DATASET] [--labels FILE] --out DIR
-    [--task NAME|FILE.json]
-python -m deploy verify DIR [--data FILE.npz]
+python -m deploy targets [--for MODEL] [--board B] [--calibration FILE.npz|FOLDER|DATASET]
+python -m deploy export MODEL --target T… --out DIR [--calibration FILE.npz|FOLDER|DATASET]
+    [--test FILE.npz|FOLDER] [--labels FILE] [--task NAME|FILE.json]
+python -m deploy verify DIR [--data FILE.npz|FOLDER]
 python -m deploy benchmark DIR…
 python -m deploy compare DIR… [--out DIR]
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from deploy import worker
 from deploy.boards import BOARDS, find_board
 from deploy.environment import load_tensorflow, missing_package
 from deploy.runtime.errors import DeployError
@@ -49,7 +50,9 @@ def _parser() -> argparse.ArgumentParser:
         "--target", action="append", metavar="T", help="only this one; may be given several times"
     )
     targets.add_argument(
-        "--calibration", metavar="FILE.npz|DATASET", help="as for export; default: random inputs"
+        "--calibration",
+        metavar="FILE.npz|FOLDER|DATASET",
+        help="as for export; default: random inputs",
     )
     targets.add_argument("--seed", type=int, default=0)
     targets.add_argument("--trust", action="store_true", help=_TRUST)
@@ -66,8 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     export.add_argument(
         "--calibration",
-        metavar="FILE.npz|DATASET",
-        help="training examples x in the model's own units, or a TFDS name",
+        metavar="FILE.npz|FOLDER|DATASET",
+        help="training examples x in the model's own units, a folder of images, or a TFDS name",
     )
     export.add_argument("--labels", metavar="FILE", help="class names, one a line")
     task = export.add_mutually_exclusive_group()
@@ -80,7 +83,12 @@ def _parser() -> argparse.ArgumentParser:
         help="what the model is for, where its outputs don't tell: semantic_segmentation, say, or "
         "a file with the task and its parameters",
     )
-    export.add_argument("--test", metavar="FILE.npz", help="x and y: the metric before and after")
+    export.add_argument(
+        "--test",
+        metavar="FILE.npz|FOLDER",
+        help="x and y, or a folder of images whose sub-folders are called like the classes: the "
+        "metric before and after",
+    )
     export.add_argument("--scheme", metavar="S", help="another one of the target's schemes")
     export.add_argument(
         "--mixed",
@@ -109,14 +117,19 @@ def _parser() -> argparse.ArgumentParser:
     verify = commands.add_parser("verify", help="a bundle against its recorded outputs and Keras")
     verify.set_defaults(action=_verify)
     verify.add_argument("bundle", metavar="DIR")
-    verify.add_argument("--data", metavar="FILE.npz", help="x and, for the metric, y")
+    verify.add_argument(
+        "--data",
+        metavar="FILE.npz|FOLDER",
+        help="x and, for the metric, y, or a folder as for export's --test",
+    )
     verify.add_argument("--model", metavar="MODEL", help="the Keras model, where it has moved")
     verify.add_argument(
         "--tolerance",
         type=float,
         default=TOLERANCE,
         metavar="POINTS",
-        help="how much the metric may lose: points of accuracy, percent of error "
+        help="how much the metric may lose: points of accuracy, decibels of PSNR, "
+        "percent of error "
         "(default %(default)g)",
     )
     verify.add_argument("--trust", action="store_true", help=_TRUST)
@@ -146,6 +159,8 @@ def _layer_and_scheme(text: str) -> tuple[str, str]:
 def _targets(options: argparse.Namespace) -> int:
     board = None if options.board is None else find_board(options.board)
     if options.model:
+        # It loads TensorFlow at the same time as we do, and waits when the model is read.
+        worker.start()
         load_tensorflow()
         from deploy.commands.targets import check_targets
 
@@ -178,6 +193,7 @@ def _export(options: argparse.Namespace) -> int:
     targets = list(dict.fromkeys(options.target))
     for target in targets:
         find_target(target)
+    worker.start()
     load_tensorflow()
     from deploy.commands.export import export
     from deploy.schemes import Quantization

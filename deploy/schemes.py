@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from deploy.runtime.errors import DeployError
 from deploy.targets import Target
 
-# What a metric may lose unless somebody says otherwise: points, or percent of an error.
+# What a metric may lose unless somebody says otherwise: points, decibels, or percent of an error.
 TOLERANCE = 0.5
 
 

@@ -11,6 +11,7 @@
 #
 #     python -m courses run s06                          # 8 x 8 digits, no download: 99 % in 17 s
 #     python -m courses run s06 --dataset fashion_mnist  # the real thing, TFDS: 93 % in 10 min
+#     python -m courses run s06 --dataset my_photos      # a folder, one sub-folder a class
 #     python -m courses run s06 --target cpu --target cortex-m --out results/s06
 #     python -m courses check s06                        # grades exercises.py
 #
@@ -19,6 +20,7 @@
 # The theory behind each step is in README.md, under the same headings.
 
 # %%
+from pathlib import Path
 from typing import NamedTuple
 
 import keras
@@ -53,13 +55,17 @@ class Recipe(NamedTuple):
 
     batch_size: int
     epochs: int
+    image_size: tuple[int, int] | None = None  # None: as they are
 
 
 RECIPES = {
     "digits": Recipe(batch_size=32, epochs=30),
     "fashion_mnist": Recipe(batch_size=128, epochs=8),
 }
-recipe = RECIPES.get(settings.dataset, Recipe(batch_size=128, epochs=15))
+other = Recipe(batch_size=128, epochs=15)
+if Path(settings.dataset).is_dir():  # photographs, of any size
+    other = Recipe(batch_size=32, epochs=15, image_size=(64, 64))
+recipe = RECIPES.get(settings.dataset, other)
 epochs = settings.epochs or recipe.epochs
 
 # %% [markdown]
@@ -70,7 +76,10 @@ epochs = settings.epochs or recipe.epochs
 
 # %%
 (train, validation, test), info = datasets.load(
-    settings.dataset, batch_size=recipe.batch_size, seed=settings.seed
+    settings.dataset,
+    batch_size=recipe.batch_size,
+    seed=settings.seed,
+    image_size=recipe.image_size,
 )
 test_images, test_classes = datasets.as_arrays(test)
 print(f"{info.name}: {info.counts}, images of {info.input_shape}, {info.classes} classes")

@@ -19,7 +19,8 @@ from deploy.bundle.write import check_class_names, check_output, write_bundle, w
 from deploy.compile import COMPILERS
 from deploy.convert.converter import Conversions
 from deploy.convert.float_form import float_form
-from deploy.load.inputs import as_inputs, find_front_ends, read_npz, told_front_ends
+from deploy.load.folder import check_disjoint, class_names_in, find_folder
+from deploy.load.inputs import as_inputs, find_front_ends, read_test, told_front_ends
 from deploy.load.readers import load
 from deploy.load.source import Source, with_state
 from deploy.measure.formatting import kept_list, operator_list, score
@@ -28,7 +29,7 @@ from deploy.measure.latency import latency
 from deploy.measure.parity import metric_drop
 from deploy.quantize.calibration import Calibration, calibrate, check_calibration, random_examples
 from deploy.quantize.layer_errors import layer_errors, worst
-from deploy.quantize.mixed_precision import keep_accuracy, mix, sensitivity
+from deploy.quantize.mixed_precision import keep_accuracy, layers_in_the_way, mix, sensitivity
 from deploy.quantize.recipes import PACKAGE
 from deploy.runtime.card import (
     Accuracy,
@@ -81,8 +82,10 @@ def export(
         out: the bundle's folder, which does not exist yet; of several targets the folder in which
             each has a bundle of its name, or a path with "{target}" in place of that name.
         calibration: training examples in the model's own input units (an array, a `tf.data`
-            pipeline, the path of an `.npz` with `x`, or a TFDS name); needed by int8 targets.
-        class_names: the class names, or the path of a text file with one a line.
+            pipeline, the path of an `.npz` with `x`, a folder of images, one sub-folder a class, or
+            a TFDS name); needed by int8 targets.
+        class_names: the class names, or the path of a text file with one a line; by default those
+            of the sub-folders of `test`, sorted.
         task: what the model is for, where its outputs don't tell: a name of `deploy.tasks.TASKS`;
             a mapping with `task` and its parameters, or the path of a JSON file with one. That of a
             detector or instance segmenter says how its outputs become boxes, as
@@ -91,7 +94,10 @@ def export(
         quantization: how numbers are stored, and how much accuracy may be lost; a scheme's name
             stands for `Quantization(scheme)`. By default the target's first scheme.
         test: labelled examples, never seen in training, on which the metric of both models is
-            measured: `TestData`, `(x, y)`, or the path of an `.npz` with both.
+            measured: `TestData`, `(x, y)`, the path of an `.npz` with both, or a folder of images
+            whose sub-folders are called like the classes. Of a folder with the sub-folders `train`
+            and `test` each takes its own; `"FOLDER:test"` is a fixed tenth of each class where
+            there is none.
         front_end: how an example becomes the numbers of the input (of several inputs: one each),
             `{"kind": "image", "black": 0, "white": 255}` say; see `runtime.inputs`. By default
             images where the shape and the values allow it.
@@ -260,6 +266,10 @@ def _prepare(
         for target in targets
     }
     class_names, settings = check_class_names(options.class_names), read_task(options.task)
+    if test is not None:
+        check_disjoint(options.calibration, test.x)
+        folder = find_folder(test.x)
+        class_names = class_names or (class_names_in(folder) if folder else [])
 
     # 1 load
     source = with_state(load(model, trust), options.state)
@@ -275,7 +285,7 @@ def _prepare(
         examples = calibrate(options.calibration, source, seed, told)
     say(f"2 calibrate  {_calibration_text(examples)}")
 
-    arrays, ground_truth, data = _reference(source, examples, test, told, seed)
+    arrays, ground_truth, data = _reference(source, examples, test, told, class_names, seed)
     expected = source.predict(arrays)
     task = infer_task(source, expected, class_names, settings)
     metric = test.metric if test else None
@@ -371,10 +381,12 @@ def _convert(prepared: _Prepared, target: Target, say: Callable[[str], None]) ->
     source, examples, wanted = prepared.source, prepared.calibration, prepared.quantization
     scheme, mixed = wanted.scheme or target.scheme, dict(wanted.mixed)
     content, floats, package = prepared.conversions.to(scheme)
-    if mixed and package not in (None, PACKAGE):
+    unknown = layers_in_the_way(floats, mixed, source)
+    if mixed and package not in (None, PACKAGE) and unknown:
         raise DeployError(
             f"expected a model that LiteRT's quantizer knows for mixed, received '{source.name}', "
-            "which only the converter can quantize; leave mixed out"
+            f"which only the converter can quantize; leave mixed out, or name {', '.join(unknown)} "
+            "in it, too, in float32"
         )
     if mixed:
         ranges = prepared.conversions.ranges(scheme)
@@ -546,6 +558,7 @@ def _reference(
     examples: Calibration | None,
     test: TestData | None,
     front_ends: Sequence[Mapping[str, Any]],
+    class_names: Sequence[str],
     seed: int,
 ) -> tuple[list[np.ndarray], Any, str]:
     """The examples that both models are compared on, their ground truth (or None), and what they
@@ -553,9 +566,16 @@ def _reference(
     if test is not None:
         x, y = test.x, test.y
         if isinstance(x, str | Path):
-            x, y = read_npz(Path(x), source)
+            # A folder's images become what the calibration data are.
+            known = front_ends or (
+                find_front_ends(source, None, examples.arrays) if examples is not None else ()
+            )
+            x, y = read_test(x, source, known, class_names)
             if y is None:
-                raise DeployError("expected test data with x and y, received no y; add the targets")
+                raise DeployError(
+                    "expected test data with x and y, received no y; add the targets (in a folder: "
+                    "one sub-folder a class)"
+                )
         return as_inputs(x, source, "test", front_ends), y, "test data"
     if examples is not None:
         return list(examples.arrays), None, "calibration data"

@@ -9,10 +9,10 @@ from typing import Any
 import keras
 
 from deploy import runtime
-from deploy.load.inputs import as_inputs, read_npz
+from deploy.load.inputs import as_inputs, read_test
 from deploy.load.readers import load
 from deploy.load.source import digest
-from deploy.measure.formatting import decibels, score
+from deploy.measure.formatting import agreement_text, decibels, score
 from deploy.measure.interpreters import run_deployed
 from deploy.measure.parity import metric_drop
 from deploy.runtime.card import Accuracy, read_card, without_state
@@ -38,12 +38,13 @@ def verify(
 
     Args:
         bundle: the folder that `export` wrote.
-        data: the path of an `.npz` with `x` and, for the metric, `y`; `(x, y)` (y may be None); or
-            `TestData`, by which alone a detector or segmenter has a metric (without one the `y` of
-            a file does not count there).
+        data: the path of an `.npz` with `x` and, for the metric, `y`, or of a folder of images, of
+            a classifier one sub-folder a class (as `test` of `export`); `(x, y)` (y may be None);
+            or `TestData`, by which alone a detector or segmenter has a metric (without one the `y`
+            of a file does not count there).
         model: the Keras model; by default the one that the card names.
-        tolerance: how much the metric may lose, in points (of a metric from 0 to 1) or percent (of
-            an error or any other metric).
+        tolerance: how much the metric may lose, in points (of a metric from 0 to 1), decibels (of
+            the PSNR) or percent (of an error or any other metric).
         min_sqnr: the least signal to quantization noise ratio of every output, in decibel.
         trust: run the code that the Keras model's file holds (of Lambda layers, say).
 
@@ -96,10 +97,7 @@ def report_text(report: dict[str, Any]) -> str:
         for entry in errors["outputs"]
     ]
     if report["agreement"]:
-        classes = [
-            f"{name} {100 * row['agreement']:.1f} %" for name, row in report["agreement"].items()
-        ]
-        lines.append(f"agreement   {', '.join(classes)}")
+        lines.append(f"agreement   {agreement_text(report['agreement'])}")
     if measured:
         lines.append(
             f"quality     {measured['metric']} {score(measured, 'keras')} in Keras, "
@@ -131,12 +129,12 @@ def _compare_on(
     pairs = (bundled.card["state"] or {}).get("tensors", ())
     source = replace(source, state=tuple((output, taken) for output, taken in pairs))
     x, y = data.x, data.y
+    front_ends = [entry["front_end"] for entry in without_state(bundled.card)["inputs"]]
     if isinstance(x, str | Path):
-        x, y = read_npz(Path(x), source)
-        if TASKS[card["task"]].metric is None and data.metric is None:
-            y = None
-    seen = without_state(bundled.card)["inputs"]
-    arrays = as_inputs(x, source, "test", [entry["front_end"] for entry in seen])
+        measured = TASKS[card["task"]].metric is not None or data.metric is not None
+        x, y = read_test(x, source, front_ends, bundled.labels if measured else ())
+        y = y if measured else None
+    arrays = as_inputs(x, source, "test", front_ends)
     content, target = (folder / "model.tflite").read_bytes(), find_target(card["target"])
     received, _ = run_deployed(content, bundled.card, target.runtime, arrays)
     expected, names = source.predict(arrays), source.outputs

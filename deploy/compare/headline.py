@@ -11,11 +11,10 @@ from deploy.compare.bundles import (
     Bundle,
     Cost,
     by_metric,
-    in_percent,
     spaced,
 )
 from deploy.measure.formatting import decibels, score
-from deploy.measure.parity import metric_drop
+from deploy.measure.parity import metric_drop, unit_of_drop
 from deploy.schemes import TOLERANCE
 
 
@@ -29,7 +28,8 @@ def headline(bundles: Sequence[Bundle]) -> list[str]:
         else:
             sentences.append(_most_accurate(group, metric))
             within = [b for b in group if metric_drop(b.card["quality"]) <= TOLERANCE]
-        unit = "points" if in_percent(group) else "%"
+        scores = [b.card["quality"][key] for b in group if metric for key in ("keras", "deployed")]
+        unit = unit_of_drop(metric or "", *scores)
         limit = f"{TOLERANCE} {unit} of {spaced(metric or '')} against Keras"
         if not within:
             sentences.append(f"None keeps within {limit}.")

@@ -1,4 +1,4 @@
-"""Examples for a model's inputs: arrays, `.npz` files, checked against shapes, dtypes and units."""
+"""Examples for a model's inputs: arrays, files, folders, checked against shapes, dtypes, units."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from deploy.load.folder import find_folder, labelled_examples
 from deploy.load.source import Input, Source
 from deploy.runtime.errors import DeployError
 from deploy.runtime.inputs import find_front_end, prepare
@@ -59,6 +60,29 @@ def as_inputs(
             f"{[len(array) for array in arrays]} in the {what} data"
         )
     return _with_state(arrays, source) if source.state else arrays
+
+
+def read_test(
+    path: str | Path,
+    source: Source,
+    front_ends: Sequence[Mapping[str, Any]],
+    class_names: Sequence[str],
+) -> tuple[Any, np.ndarray | None]:
+    """The inputs and, where there are any, the labels, of an `.npz` file or a folder.
+
+    Args:
+        path: of the file or the folder, `FOLDER:SPLIT` too.
+        source: the model.
+        front_ends: of its inputs, for the files of a folder; none: images become 0 to 255.
+        class_names: by which a folder's sub-folders are numbered.
+
+    Raises:
+        DeployError: as `read_npz` and `folder.labelled_examples`.
+    """
+    folder = find_folder(path)
+    if folder:
+        return labelled_examples(folder, source, front_ends, class_names)
+    return read_npz(Path(path), source)
 
 
 def read_npz(path: Path, source: Source) -> tuple[Any, np.ndarray | None]:

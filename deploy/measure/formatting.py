@@ -5,14 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deploy.measure.parity import is_fraction
+from deploy.measure.parity import is_fraction, unit_of_score
 
 
 def score(measured: Mapping[str, Any], which: str) -> str:
     """One score of a `quality`, with its unit."""
     value = measured[which]
     known = [measured[key] for key in ("keras", "deployed") if key in measured]
-    return f"{100 * value:.2f} %" if is_fraction(measured["metric"], *known) else f"{value:.4g}"
+    if is_fraction(measured["metric"], *known):
+        return f"{100 * value:.2f} %"
+    unit = unit_of_score(measured["metric"])
+    return f"{value:.2f} {unit}" if unit else f"{value:.4g}"
+
+
+def agreement_text(agreement: Mapping[str, Mapping[str, Any]]) -> str:
+    """A card's `agreement`, entry by entry: a fraction, or a number with its unit."""
+    return ", ".join(
+        f"{name} {row['agreement']:.1f} {row['unit']}"
+        if "unit" in row
+        else f"{name} {100 * row['agreement']:.1f} %"
+        for name, row in agreement.items()
+    )
 
 
 def decibels(ratio: float | None) -> str:

@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from deploy.runtime.card import OutputParity, Parity
 from deploy.runtime.errors import DeployError
 
-# The one metric of which less is better.
-_ERROR = "mean_absolute_error"
+
+class _Scale(NamedTuple):
+    """How a metric is read: what is lost from Keras's score to the deployed one, in which unit, and
+    the unit of a score."""
+
+    drop: Callable[[float, float], float]
+    lost: str
+    unit: str
+
+
+# Metrics that are neither fractions, which lose points, nor lose percent.
+_SCALES = {
+    # Less is better.
+    "mean_absolute_error": _Scale(
+        lambda keras, deployed: 100 * (deployed - keras) / max(keras, 1e-12), "%", ""
+    ),
+    # A logarithm already.
+    "psnr": _Scale(lambda keras, deployed: keras - deployed, "dB", "dB"),
+}
+_POINTS = _Scale(lambda keras, deployed: 100 * (keras - deployed), "points", "%")
+_PERCENT = _Scale(
+    lambda keras, deployed: 100 * (keras - deployed) / max(abs(keras), 1e-12), "%", ""
+)
 
 
 def parity(
@@ -59,21 +80,33 @@ def parity(
 
 def sqnr_db_of(energy: float, noise: float) -> float | None:
     """10 log10 of the energy over the noise's; None where there is no noise at all."""
-    # A signal of nothing but zeros still has a ratio, if a very bad one.
-    return 10 * float(np.log10(max(energy, 1e-30) / noise)) if noise else None
+    # A signal of nothing but zeros still has a ratio, if a very bad one; so has an operator that
+    # gives infinity on the way, which JSON could not hold.
+    return 10 * float(np.log10(max(energy, 1e-30) / min(noise, 1e300))) if noise else None
 
 
 def metric_drop(measured: Mapping[str, Any]) -> float:
     """What deployment costs: points of accuracy or of another metric from 0 to 1; percent more mean
-    absolute error; or percent less of any other metric."""
+    absolute error; decibels of PSNR; or percent less of any other metric."""
     keras, deployed = measured["keras"], measured["deployed"]
-    if measured["metric"] == _ERROR:
-        return 100 * (deployed - keras) / max(keras, 1e-12)
-    if is_fraction(measured["metric"], keras, deployed):
-        return 100 * (keras - deployed)
-    return 100 * (keras - deployed) / max(abs(keras), 1e-12)
+    return _scale(measured["metric"], keras, deployed).drop(keras, deployed)
+
+
+def unit_of_drop(metric: str, *values: float) -> str:
+    """The unit of `metric_drop` for these scores: "points", "%" or "dB"."""
+    return _scale(metric, *values).lost
+
+
+def unit_of_score(metric: str) -> str:
+    """The unit of a score that is no fraction; "" of a plain number."""
+    return _SCALES.get(metric, _PERCENT).unit
 
 
 def is_fraction(metric: str, *values: float) -> bool:
     """Whether these scores of the metric are fractions, 0 to 1, which are shown in percent."""
-    return metric != _ERROR and all(0 <= value <= 1 for value in values)
+    return _scale(metric, *values) is _POINTS
+
+
+def _scale(metric: str, *values: float) -> _Scale:
+    fractions = all(0 <= value <= 1 for value in values)
+    return _SCALES.get(metric, _POINTS if fractions else _PERCENT)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from deploy.load.folder import calibration_examples, find_folder
 from deploy.load.inputs import as_inputs, first_scaling, read_npz
 from deploy.load.source import Source, functional
 from deploy.runtime.errors import DeployError
@@ -47,13 +48,14 @@ def calibrate(
     Args:
         data: an array (several inputs: a list, or a dictionary by input name), a `tf.data` pipeline
             of `x` or `(x, y)`, batched or not, the path of an `.npz` file with `x` (several inputs:
-            one array under each input's name), or the name of a TFDS data set, whose training
-            split is read.
+            one array under each input's name), a folder (see `load.folder`), or the name of a TFDS
+            data set, whose training split is read.
         source: the model.
         seed: draws the examples from an array; of a model with state the first ones are taken, in
             their order.
         front_ends: how examples become the numbers of each input that is no state; by default they
-            are arrays, and the images of a TFDS data set are resized and keep their 0–255.
+            are arrays, and the images of a folder or a TFDS data set are resized and keep their
+            0–255.
 
     Raises:
         DeployError: data that can't be read, is empty, has the wrong shape or dtype, NaN, or a
@@ -114,7 +116,9 @@ def _take(dataset: tf.data.Dataset, source: Source) -> list[np.ndarray]:
 def _read(
     data: str | Path, source: Source, seed: int, front_ends: Sequence[Mapping[str, Any]]
 ) -> Any:
-    path = Path(data)
+    path, folder = Path(data), find_folder(data)
+    if folder:
+        return calibration_examples(folder, source, front_ends, EXAMPLES, seed)
     if path.suffix in (".npz", ".npy") or path.exists():
         return read_npz(path, source)[0]
     import tensorflow_datasets as tfds
@@ -132,7 +136,7 @@ def _read(
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise DeployError(
-            f"expected an .npz file or the name of a TFDS data set that is prepared in "
+            f"expected an .npz file, a folder or the name of a TFDS data set that is prepared in "
             f"TFDS_DATA_DIR or can be downloaded, received '{data}': {reason}"
         ) from error
     dataset = dataset.shuffle(10 * EXAMPLES, seed=seed).take(EXAMPLES)

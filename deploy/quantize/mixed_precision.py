@@ -107,6 +107,19 @@ def mix(
     return _quantized(float_model, scheme, ranges, exceptions, source)
 
 
+def layers_in_the_way(float_model: bytes, layers: Mapping[str, str], source: Source) -> list[str]:
+    """The layers with operators that LiteRT's quantizer does not know, and that `layers` (see
+    `mix`) does not leave in float32."""
+    found = operators(float_model)
+    names = operator_layers(found, source)
+    left = [
+        name
+        for operator, name in zip(found, names, strict=True)
+        if not knows(operator) and layers.get(name) != "float32"
+    ]
+    return list(dict.fromkeys(left))
+
+
 def keep_accuracy(
     float_model: bytes,
     scheme: str,

@@ -109,8 +109,8 @@ def _drawings(
     images = without_state(model.card)["inputs"][0]["front_end"]["kind"] == "image"
     if not drawn or not images or set(kinds) == {"arrays"}:
         raise DeployError(
-            "expected images and a task that is drawn (a classifier, detector or segmenter), "
-            "received others"
+            "expected images and a task that is drawn (a classifier, a detector, a segmenter, or "
+            "image to image), received others"
         )
     single = [kind for kind in kinds if kind in ("folder", "video")]
     if single and len(inputs) > 1:

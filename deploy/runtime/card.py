@@ -75,10 +75,12 @@ class Parity(TypedDict):
 
 
 class ClassAgreement(TypedDict):
-    """How often both models say the same of a class that Keras predicts `examples` times, 0–1."""
+    """How often both models say the same of a class that Keras predicts `examples` times, 0–1; or
+    how alike their images are, 0–1 or in a `unit`."""
 
     examples: int
     agreement: float
+    unit: NotRequired[str]
 
 
 class LayerError(TypedDict):
@@ -172,6 +174,8 @@ class Description(TypedDict):
     task: str
     activation: str | None
     detector: NotRequired[dict[str, Any] | None]
+    black: NotRequired[float]
+    white: NotRequired[float]
     inputs: list[Tensor]
     outputs: list[Tensor]
     state: State | None

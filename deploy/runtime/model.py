@@ -129,6 +129,7 @@ class Model:
               image's size.
             - "semantic_segmentation": the array of each pixel's class, (height, width) of the
               image; uint8, of more than 256 classes int32.
+            - "image_to_image": the picture, uint8 (height, width, 3) of the image's size.
             - "regression", or any other model: `{"outputs": {name: array}}`.
 
         Raises:

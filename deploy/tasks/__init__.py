@@ -20,6 +20,7 @@ from deploy.runtime.errors import DeployError
 from deploy.tasks import (
     classification,
     detection,
+    image_to_image,
     instance_segmentation,
     regression,
     semantic_segmentation,
@@ -64,7 +65,8 @@ class Task(Protocol):
         keras: Sequence[np.ndarray],
         deployed: Sequence[np.ndarray],
     ) -> dict[str, ClassAgreement] | None:
-        """Class by class, how often both models predict the same; None without classes."""
+        """Class by class, how often both models predict the same, or how alike their images are;
+        None of mere numbers."""
 
     def card_lines(self, card: Mapping[str, Any]) -> list[str]:
         """A section of `card.md` that says how the outputs are to be read."""
@@ -75,6 +77,7 @@ TASKS: dict[str, Task] = {
     "detection": detection,
     "instance_segmentation": instance_segmentation,
     "semantic_segmentation": semantic_segmentation,
+    "image_to_image": image_to_image,
     "classification": classification,
     "regression": regression,
 }

@@ -25,8 +25,8 @@ class TestData:
 
     Attributes:
         x: one (examples, …) array (several inputs: a list, or a dictionary by input name), or the
-            path of an `.npz` file with `x` and `y`.
-        y: the ground truth, one for each example; None with the path of a file.
+            path of an `.npz` file with `x` and `y`, or of a folder with one sub-folder a class.
+        y: the ground truth, one for each example; None with a path.
         metric: `metric(y, predictions)`, 0 to 1 or any other number of which more is better.
             `predictions` are those of the runtime, one for each example, with boxes and maps in
             pixels of `x`, of detectors all that score more than 0.01. Its name goes into the card.
@@ -43,7 +43,8 @@ class TestData:
 
 
 def read_test_data(data: TestData | tuple[Any, Any] | str | Path) -> TestData:
-    """What commands take as labelled examples: `TestData`, `(x, y)`, or the path of an `.npz`.
+    """What commands take as labelled examples: `TestData`, `(x, y)`, or the path of an `.npz` file
+    or a folder.
 
     Raises:
         DeployError: no pair, or a metric that is no function, has no name or no ground truth.
@@ -56,7 +57,7 @@ def read_test_data(data: TestData | tuple[Any, Any] | str | Path) -> TestData:
         data = TestData(data)
     if isinstance(data.x, str | Path) and data.y is not None:
         raise DeployError(
-            f"expected either the path of an .npz file with x and y or (x, y), received "
+            f"expected either the path of an .npz file or folder with x and y or (x, y), received "
             f"'{data.x}' and y; leave y out"
         )
     if data.metric is not None:

@@ -37,17 +37,20 @@ def grade(key, exercise, answers):
 
 @pytest.fixture(scope="session")
 def lesson_run(once):
-    """`lesson_run(key)`: the folder that a run of one epoch wrote, and what it printed."""
+    """`lesson_run(key)`: the folder that a run of one epoch wrote, and what it printed; with a
+    `dataset`, the path of a folder of images, that of a run on these."""
 
-    def run(key):
-        out = once(f"lesson-{key}", lambda folder: _run(key, folder))
+    def run(key, dataset=None):
+        name = f"lesson-{key}" if dataset is None else f"lesson-{key}-{dataset.name}"
+        more = [] if dataset is None else ["--dataset", str(dataset)]
+        out = once(name, lambda folder: _run(key, folder, more))
         return out, (out / "printed.txt").read_text("utf-8")
 
     return run
 
 
-def _run(key, out):
-    options = ["--epochs", "1", "--target", "cpu", "--seed", "3", "--out", str(out)]
+def _run(key, out, more):
+    options = ["--epochs", "1", "--target", "cpu", "--seed", "3", "--out", str(out), *more]
     done = subprocess.run(
         [sys.executable, "-m", "courses", "run", key, *options],
         cwd=ROOT,

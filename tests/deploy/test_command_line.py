@@ -175,3 +175,16 @@ def test_a_missing_package_is_one_line(files):
         assert line.startswith(message) and code == "2"
     errors = [line for line in result.stderr.splitlines() if line.startswith("deploy: error: ")]
     assert len(errors) == 2 and all(": expected" in error for error in errors)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["targets", "--for", "none.keras"], ["export", "none.keras", "--target", "cpu", "--out", "b"]],
+)
+def test_the_worker_starts_while_tensorflow_loads(command, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    order = []
+    monkeypatch.setattr("deploy.worker.start", lambda: order.append("worker"))
+    monkeypatch.setattr("deploy.__main__.load_tensorflow", lambda: order.append("tensorflow"))
+    assert main(command) == 2
+    assert order == ["worker", "tensorflow"]

@@ -1,11 +1,13 @@
 """Classification: one call from a data set's name to batches that `fit` takes."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from thinkkeras.datasets.augmentation import augmented
+from thinkkeras.datasets.folder import as_dataset, find_images
 from thinkkeras.datasets.tfds import (
     SPLITS,
     Pipelines,
@@ -48,34 +50,40 @@ def load(
             nuclei (Wisconsin Diagnostic Breast Cancer, CC BY 4.0); or a TFDS set of images with
             one label each (`"fashion_mnist"`, `"emnist/letters"`), read from `TFDS_DATA_DIR`
             where it is prepared there and downloaded otherwise. A validation or test split that
-            it lacks is the last tenth of its training split.
+            it lacks is the last tenth of its training split. Or the path of a folder of images,
+            one sub-folder a class, which become RGB; see `folder.find_images` for its splits
+            and for files that are no images.
         batch_size: Examples in a batch; the last one of an epoch may hold fewer.
         augment: Whether training images are shifted and mirrored; a table's rows never change.
         seed: Seeds order and augmentation, together with the global seed that
             `keras.utils.set_random_seed` sets. The splits are the same for every seed.
-        image_size: `(height, width)` to resize to; needed where images differ in size.
+        image_size: `(height, width)` to resize to; needed where images differ in size. Sets that
+            come as arrays or through TFDS are resized by TensorFlow, a folder's images by Pillow,
+            as the device does it.
 
     Raises:
         ValueError: The name is unknown; the set has no labelled 8-bit images or no training
             split; its images differ in size and `image_size` is None; a size is not positive, or
-            asked for where there are no images.
+            asked for where there are no images; a folder is not one of images by class.
         FileNotFoundError: TFDS could neither find the set nor download and prepare it.
     """
     if batch_size < 1:
         raise ValueError(f"expected a batch_size of at least 1, received {batch_size}")
     if image_size is not None and (len(image_size) != 2 or min(image_size) < 1):
         raise ValueError(f"expected image_size=(height, width) in pixels, received {image_size}")
-    examples, info = _OFFLINE[name]() if name in _OFFLINE else _tfds(name)
+    if name in _OFFLINE:
+        examples, info = _OFFLINE[name]()
+    elif Path(name).is_dir():
+        examples, info = _folder(name, image_size)
+    else:
+        examples, info = _tfds(name)
     images = len(info.input_shape) == 3
     if image_size is not None and not images:
         raise ValueError(f"expected image_size=None for {name!r}, whose examples are no images")
-    if image_size is not None:
+    if image_size is not None and info.input_shape[:2] != tuple(image_size):
         examples, info = _resized(examples, info, image_size)
     elif None in info.input_shape:
-        raise ValueError(
-            f"expected images of one size, received {name!r}, whose images differ; "
-            "pass image_size=(height, width)"
-        )
+        raise ValueError(_differ(name))
     counts, each = info.counts, int(np.prod(info.input_shape))
     train, validation, test = (cached(examples[split], counts[split], each) for split in SPLITS)
     train = shuffled(train, counts["train"], each, seed).batch(batch_size)
@@ -169,6 +177,29 @@ def _tfds(name: str) -> tuple[dict[str, tf.data.Dataset], DatasetInfo]:
     counts = {split: builder.info.splits[splits[split]].num_examples for split in SPLITS}
     shape, label = features["image"].shape, features["label"]
     return examples, DatasetInfo(name, shape, label.num_classes, list(label.names), counts)
+
+
+def _folder(
+    name: str, image_size: tuple[int, int] | None
+) -> tuple[dict[str, tf.data.Dataset], DatasetInfo]:
+    """A folder of images, of `image_size` or their own one."""
+    found = find_images(name)
+    if image_size is None and len(found.sizes) > 1:
+        raise ValueError(_differ(name))
+    height, width = image_size or found.sizes.pop()
+    size = (height, width)
+    examples = {split: as_dataset(found.splits[split], size) for split in SPLITS}
+    counts = {split: len(found.splits[split]) for split in SPLITS}
+    shown = Path(name).resolve().name
+    names = found.class_names
+    return examples, DatasetInfo(shown, (*size, 3), len(names), names, counts)
+
+
+def _differ(name: str) -> str:
+    return (
+        f"expected images of one size, received {name!r}, whose images differ; "
+        "pass image_size=(height, width)"
+    )
 
 
 def _resized(

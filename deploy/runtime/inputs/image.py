@@ -66,13 +66,13 @@ def open_file(path: str | Path) -> Image:
     """The image at `path`, upright.
 
     Raises:
-        DeployError: no such file, or no image that Pillow reads.
+        DeployError: no such file, no image that Pillow reads, or one of floating-point pixels.
     """
     from PIL import Image, ImageOps
 
     try:
         with Image.open(path) as opened:
-            return ImageOps.exif_transpose(opened)
+            upright = ImageOps.exif_transpose(opened)
     except FileNotFoundError:
         raise DeployError(f"expected an image, received '{path}', which does not exist") from None
     except Exception as error:
@@ -80,6 +80,8 @@ def open_file(path: str | Path) -> Image:
             f"expected an image that Pillow reads (PNG, JPEG, …), received '{path}', which is "
             f"none: {error}"
         ) from error
+    _check_mode(upright)
+    return upright
 
 
 def is_raw(example: Any, shape: Sequence[int]) -> bool:
@@ -118,11 +120,7 @@ def to_array(
     height, width, channels = shape
     if isinstance(example, np.ndarray):
         example = fromarray(example[..., 0] if example.shape[2:] == (1,) else example)
-    if example.mode == "F":
-        raise DeployError(
-            "expected an image of 8 or 16 bits a pixel, received one of floating-point numbers; "
-            "give it as an array in the model's units"
-        )
+    _check_mode(example)
     if example.mode.startswith("I"):
         # Sixteen bits a pixel, which Pillow would cut off at 255.
         example = fromarray((np.asarray(example) / 257).round().clip(0, 255).astype("uint8"))
@@ -131,3 +129,11 @@ def to_array(
         example = example.resize((width, height), Resampling.BILINEAR)
     pixels = np.asarray(example, np.float32).reshape(tuple(shape))
     return black + pixels * np.float32((white - black) / 255.0)
+
+
+def _check_mode(image: Image) -> None:
+    if image.mode == "F":
+        raise DeployError(
+            "expected an image of 8 or 16 bits a pixel, received one of floating-point numbers; "
+            "give it as an array in the model's units"
+        )

@@ -15,6 +15,7 @@ from deploy.runtime.errors import DeployError
 from deploy.runtime.tasks import (
     classification,
     detection,
+    image_to_image,
     instance_segmentation,
     regression,
     semantic_segmentation,
@@ -67,6 +68,7 @@ TASKS: dict[str, Task] = {
     "detection": detection,
     "instance_segmentation": instance_segmentation,
     "semantic_segmentation": semantic_segmentation,
+    "image_to_image": image_to_image,
 }
 
 

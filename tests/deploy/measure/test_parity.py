@@ -6,7 +6,7 @@ import pytest
 from deploy import DeployError
 from deploy.bundle.card_text import table
 from deploy.measure.formatting import score
-from deploy.measure.parity import is_fraction, metric_drop, parity
+from deploy.measure.parity import is_fraction, metric_drop, parity, sqnr_db_of
 
 
 def test_parity_by_hand():
@@ -31,6 +31,10 @@ def test_a_signal_of_zeros_has_no_perfect_ratio():
     assert result["sqnr_db"] < -200
 
 
+def test_infinite_noise_has_a_finite_ratio():
+    assert -3400 < sqnr_db_of(1.0, float("inf")) < -2900
+
+
 def test_outputs_that_are_not_finite_are_refused():
     with pytest.raises(DeployError, match="NaN or infinity from 'a' of the deployed"):
         parity(["a"], [np.zeros((1, 2))], [np.array([[0.0, np.nan]])])
@@ -45,7 +49,9 @@ def quality(metric, keras, deployed):
     [
         (quality("accuracy", 0.9, 0.8), 10.0, "90.00 %"),
         (quality("mean_iou", 0.5, 0.49), 1.0, "50.00 %"),
-        (quality("psnr", 30.0, 27.0), 10.0, "30"),
+        (quality("psnr", 30.0, 27.0), 3.0, "30.00 dB"),
+        (quality("psnr", 0.9, 0.8), 0.1, "0.90 dB"),
+        (quality("perplexity", 30.0, 27.0), 10.0, "30"),
         (quality("r2", 0.5, -0.5), 200.0, "0.5"),
         (quality("mean_absolute_error", 0.5, 0.6), 20.0, "0.5"),
     ],
