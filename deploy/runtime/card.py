@@ -172,6 +172,8 @@ class Description(TypedDict):
     task: str
     activation: str | None
     detector: NotRequired[dict[str, Any] | None]
+    recognition: NotRequired[dict[str, Any]]
+    metric: NotRequired[str]
     inputs: list[Tensor]
     outputs: list[Tensor]
     state: State | None

@@ -21,6 +21,7 @@ from deploy.tasks import (
     classification,
     detection,
     instance_segmentation,
+    recognition,
     regression,
     semantic_segmentation,
 )
@@ -44,8 +45,9 @@ class Task(Protocol):
         class_names: Sequence[str],
         settings: Mapping[str, Any] | None,
     ) -> dict[str, Any] | None:
-        """What the card says of the task: `activation` and whatever else its predictions need;
-        None of a model that is not known to be for it.
+        """What the card says of the task: `activation`, whatever else its predictions need, and
+        `metric`, the name of the task's own where its function's will not do; None of a model that
+        is not known to be for it.
 
         Args:
             source: the model.
@@ -76,6 +78,7 @@ TASKS: dict[str, Task] = {
     "instance_segmentation": instance_segmentation,
     "semantic_segmentation": semantic_segmentation,
     "classification": classification,
+    "recognition": recognition,
     "regression": regression,
 }
 

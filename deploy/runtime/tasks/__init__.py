@@ -16,6 +16,7 @@ from deploy.runtime.tasks import (
     classification,
     detection,
     instance_segmentation,
+    recognition,
     regression,
     semantic_segmentation,
 )
@@ -50,7 +51,8 @@ class Task(Protocol):
         """What `Model.predict` gives for one example.
 
         Args:
-            card: its `task` and what it says of the outputs, `inputs` and `outputs`.
+            card: its `task` and what it says of the outputs, `inputs` and `outputs`; on a device
+                also the bundle's `folder`, where a task may keep what it learns there.
             outputs: the dequantized outputs for the example, without the batch axis.
             labels: the class names, if any.
             image_size: height and width of the image that became the model's input.
@@ -67,6 +69,7 @@ TASKS: dict[str, Task] = {
     "detection": detection,
     "instance_segmentation": instance_segmentation,
     "semantic_segmentation": semantic_segmentation,
+    "recognition": recognition,
 }
 
 
