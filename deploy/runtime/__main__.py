@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
-from deploy.runtime import Model, enrol, enrolled, forget, load, recognise, selftest
+from deploy.runtime import Model, enrol, forget, load, recognise, selftest
 from deploy.runtime.card import without_state
 from deploy.runtime.draw.output_files import Add, open_output
 from deploy.runtime.errors import DeployError
@@ -68,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
             return _enrol(model, options.name, options.inputs)
         if options.command == "forget":
             forget(model, options.name)
-            print(f"{options.name}: forgotten, {len(enrolled(model))} names left")
+            print(f"{options.name}: forgotten")
             return 0
         predict = model.predict if options.command == "run" else partial(recognise, model)
         return _run(model, predict, options.inputs, options.draw, options.threshold)

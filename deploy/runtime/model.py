@@ -20,8 +20,8 @@ class Model:
     """A model on the device, with everything between the user's units and the integers inside.
 
     `card` is the bundle's `card.json` as a dictionary; of a bare `.tflite` file it has only
-    `inputs`, `outputs` and `task`. `labels` are the class names, empty where there are none; `folder`
-    is the bundle's, None of a bare file.
+    `inputs`, `outputs` and `task`. `labels` are the class names, empty where there are none;
+    `folder` is the bundle's, None of a bare file.
 
     A model with state (the card's `state`) carries it from one example to the next, over all calls
     of `run` and `predict`; `reset` starts anew. Inputs and outputs that hold the state are neither
@@ -138,9 +138,9 @@ class Model:
               image's size.
             - "semantic_segmentation": the array of each pixel's class, (height, width) of the
               image; uint8, of more than 256 classes int32.
-            - "recognition": `{"name", "nearest", "distance", "embedding"}` with the name of the nearest
-              that was enrolled, None beyond the card's threshold; that name in any case; how far it
-              is; and the (D,) float32 embedding.
+            - "recognition": `{"name", "nearest", "distance", "embedding"}` with the name of whoever
+              is nearest of those enrolled, None beyond the card's threshold; the same without a
+              threshold; how far that is; and the (D,) float32 embedding.
             - "regression", or any other model: `{"outputs": {name: array}}`.
 
         Raises:

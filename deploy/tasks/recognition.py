@@ -122,8 +122,8 @@ def card_lines(card: Mapping[str, Any]) -> list[str]:
         f"- `{output['name']}` is an embedding of {output['shape'][-1]} numbers, compared by "
         f"{compared}.",
         f"- Largest distance of a name: {threshold}.",
-        f"- Measured on {told['episodes']:,} episodes of {told['ways']} classes, {told['shots']} "
-        f"images shown of each and {told['queries']} asked for, seed {told['seed']}.",
+        f"- Measured on {told['episodes']:,} episodes of {told['ways']} classes, of each "
+        f"{_images(told['shots'])} shown and {told['queries']} asked for, seed {told['seed']}.",
         "- `python -m deploy.runtime enrol . NAME image…`, `recognise . image…`, `forget . NAME`; "
         "what was shown stands in `store.json`.",
     ]
@@ -204,12 +204,16 @@ def recognition_threshold(
     accepted = float(np.mean(strangers <= threshold))
     rejected = float(np.mean(np.concatenate(ours, axis=None) > threshold))
     text = (
-        f"{100 * accepted:.2g} % of images of strangers get a name and {100 * rejected:.2g} % of "
-        f"those enrolled get none, with {told['ways']} names of {told['shots']} images; "
+        f"{100 * accepted:.2g} % of strangers' images get a name and {100 * rejected:.2g} % of the "
+        f"others get none, with {told['ways']} names of {_images(told['shots'])}, measured on "
         f"{len(classes)} held-out classes"
     )
     settings = {"threshold": threshold, "threshold_from": text}
     return Threshold(threshold, accepted, rejected, len(classes), settings)
+
+
+def _images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count} images"
 
 
 def _check(told: dict[str, Any]) -> dict[str, Any]:

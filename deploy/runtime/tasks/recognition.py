@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from deploy.runtime.card import without_state
 from deploy.runtime.draw.drawing import draw_caption
 from deploy.runtime.errors import DeployError
 from deploy.runtime.store import UNKNOWN, Owner, Prototype, check_name, read_store, update_store
@@ -186,7 +187,7 @@ def recognise(model: Model, example: Any, threshold: float | None = None) -> Any
         threshold: the largest distance of a name; None: the card's.
 
     Raises:
-        DeployError: as `predict`, a model that is no recogniser, or a threshold that is no distance.
+        DeployError: as `predict`; a model that is no recogniser; a threshold that is no distance.
     """
     _card(model)
     if threshold is not None:
@@ -221,7 +222,7 @@ def distances(embeddings: np.ndarray, prototypes: np.ndarray, distance: str) -> 
 
 
 def _card(model: Model) -> Mapping[str, Any]:
-    card = model.card
+    card = without_state(model.card)
     if card["task"] != "recognition" or model.folder is None:
         raise DeployError(
             "expected the bundle of a model for recognition, received a model for "
