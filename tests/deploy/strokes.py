@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import keras
 import numpy as np
 from PIL import Image, ImageDraw
@@ -9,6 +11,7 @@ from PIL import Image, ImageDraw
 import deploy
 
 SIDE, DIMENSION = 28, 48
+TARGETS = ["cpu", "cortex-m", "ethos-u55-128", "coral"]
 # Few classes and images, so that an export takes seconds.
 TASK = {"task": "recognition", "ways": 5, "queries": 3, "episodes": 400, "threshold": 0.25}
 
@@ -41,12 +44,15 @@ def encoder(last: keras.Layer | None = None) -> keras.Model:
     return keras.Model(image, x if last is None else last(x), name="encoder")
 
 
-def export_strokes(target: str, out, **options):
-    """The bundle of the encoder, calibrated on some characters and tested on others."""
-    given = {
-        "calibration": characters(20, 4, seed=1)[0],
-        "task": TASK,
-        "test": characters(30, 6, seed=2),
-        "verbose": 0,
-    }
-    return deploy.export(encoder(), target, out=out, **given | options)
+def export_strokes(out: Path) -> None:
+    """A bundle of the encoder for each target, calibrated on some characters and tested on
+    others."""
+    deploy.export(
+        encoder(),
+        TARGETS,
+        out=out,
+        calibration=characters(20, 4, seed=1)[0],
+        task=TASK,
+        test=characters(30, 6, seed=2),
+        verbose=0,
+    )
