@@ -74,7 +74,11 @@ def test_class_ids_are_numbers_or_texts_in_any_order():
 @pytest.mark.parametrize(
     ("settings", "y", "message"),
     [
-        ({"ways": 13}, np.repeat(np.arange(12), 8), "13 classes of at least 4 .* received 12 of 12"),
+        (
+            {"ways": 13},
+            np.repeat(np.arange(12), 8),
+            "13 classes of at least 4 .* received 12 of 12",
+        ),
         ({"queries": 8}, np.repeat(np.arange(12), 8), "at least 9 images, received 0 of 12"),
         ({}, np.arange(4), "a target y for each of the 96 examples"),
         ({}, np.eye(96), "a class id y, a whole number or a text"),
@@ -223,7 +227,9 @@ def test_an_encoder_keeps_its_accuracy_in_integers(target, recognisers):
 
 
 def test_ethos_u_and_coral_take_all_of_it(recognisers):
-    cards = {target: json.loads((path / "card.json").read_text()) for target, path in recognisers.items()}
+    cards = {
+        target: json.loads((path / "card.json").read_text()) for target, path in recognisers.items()
+    }
     assert cards["ethos-u55-128"]["npu"]["cpu_ops"] == []
     assert cards["coral"]["coral"]["on_cpu"] == 0
 
