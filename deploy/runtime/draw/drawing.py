@@ -124,13 +124,15 @@ def draw_classification(image: Image, probabilities: np.ndarray, classes: Sequen
 
 
 def draw_caption(image: Image, title: str, text: str) -> Image:
-    """`image` with two lines beneath it, the title larger than the text."""
+    """`image` with two lines beneath it, the title larger than the text; long ones are cut."""
     from PIL import ImageDraw
 
     canvas, beneath = _framed(image, rows=2)
     draw = ImageDraw.Draw(canvas)
     for row, (line, size) in enumerate([(title, 18), (text, 14)]):
-        font = _font_for(line, size, canvas.width - 24)
+        font = _font_for(line, size, _SIDE)
+        while font.getlength(line) > _SIDE:
+            line = f"{line[:-2]}…"
         draw.text((12, beneath + _ROW * row), line, fill=_INK, font=font)
     return canvas
 
