@@ -80,6 +80,18 @@ def test_a_prototype_is_the_mean_of_embeddings_of_length_1(recogniser, pictures)
     assert found["distance"] == pytest.approx(1 - cosine, abs=1e-6)
 
 
+def test_the_euclidean_distance_takes_embeddings_as_they_are(recogniser, pictures):
+    content = json.loads((recogniser / "card.json").read_text("utf-8"))
+    content["recognition"] |= {"distance": "euclidean", "threshold": None}
+    (recogniser / "card.json").write_text(json.dumps(content), "utf-8")
+    model = runtime.load(recogniser)
+    runtime.enrol(model, "anna", pictures[0])
+    embeddings = np.concatenate([model.outputs(image)[0] for image in pictures[0]])
+    found = model.predict(pictures[1][0])
+    expected = np.linalg.norm(found["embedding"] - embeddings.mean(axis=0))
+    assert found["name"] == "anna" and found["distance"] == pytest.approx(expected, rel=1e-5)
+
+
 def test_beyond_the_threshold_nobody_is_named(recogniser, pictures):
     model = runtime.load(recogniser)
     runtime.enrol(model, "anna", pictures[0])
