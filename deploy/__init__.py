@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from deploy.schemes import Quantization
     from deploy.targets import TARGETS
     from deploy.tasks.evaluation import TestData
+    from deploy.tasks.recognition import recognition_threshold
 
 __all__ = [
     "TARGETS",
@@ -42,6 +43,7 @@ __all__ = [
     "predict",
     "prune",
     "quantize_aware",
+    "recognition_threshold",
     "strip",
     "table",
     "verify",
@@ -60,6 +62,7 @@ _HOMES = {
     "predict": "deploy.commands.predict",
     "prune": "deploy.compress.pruning",
     "quantize_aware": "deploy.compress.quantization_aware",
+    "recognition_threshold": "deploy.tasks.recognition",
     "strip": "deploy.compress.wrappers",
     "table": "deploy.bundle.card_text",
     "verify": "deploy.commands.verify",

@@ -18,13 +18,28 @@ if TYPE_CHECKING:
     from deploy.runtime.bundle import load, load_models
     from deploy.runtime.model import Model
     from deploy.runtime.self_test import selftest
+    from deploy.runtime.tasks.recognition import enrol, enrolled, forget, recognise
 
-__all__ = ["DeployError", "Model", "load", "load_models", "selftest"]
+__all__ = [
+    "DeployError",
+    "Model",
+    "enrol",
+    "enrolled",
+    "forget",
+    "load",
+    "load_models",
+    "recognise",
+    "selftest",
+]
 
 _HOMES = {
     "Model": "deploy.runtime.model",
+    "enrol": "deploy.runtime.tasks.recognition",
+    "enrolled": "deploy.runtime.tasks.recognition",
+    "forget": "deploy.runtime.tasks.recognition",
     "load": "deploy.runtime.bundle",
     "load_models": "deploy.runtime.bundle",
+    "recognise": "deploy.runtime.tasks.recognition",
     "selftest": "deploy.runtime.self_test",
 }
 

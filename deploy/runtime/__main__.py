@@ -2,6 +2,9 @@
 
 python -m deploy.runtime run DIR|MODEL.tflite INPUT… [--draw PNG|DIR|MP4] [--threshold SCORE]
 python -m deploy.runtime selftest DIR
+python -m deploy.runtime enrol DIR NAME INPUT…
+python -m deploy.runtime recognise DIR INPUT… [--draw PNG|DIR|MP4] [--threshold DISTANCE]
+python -m deploy.runtime forget DIR NAME
 """
 
 from __future__ import annotations
@@ -9,15 +12,21 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import Any
 
-from deploy.runtime import Model, load, selftest
+from deploy.runtime import Model, enrol, forget, load, recognise, selftest
 from deploy.runtime.card import without_state
 from deploy.runtime.draw.output_files import Add, open_output
 from deploy.runtime.errors import DeployError
-from deploy.runtime.inputs import array, find_front_end
+from deploy.runtime.inputs import FrontEndModule, array, find_front_end
 from deploy.runtime.inputs.files import kind_of, read_examples
 from deploy.runtime.tasks import find_task
+
+# An example and a threshold become a prediction.
+Predict = Callable[[Any, float | None], Any]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,18 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="the model's prediction for each input")
     run.add_argument("model", metavar="DIR|MODEL.tflite")
-    run.add_argument(
-        "inputs",
-        nargs="+",
-        metavar="INPUT",
-        help="an image, .npy / .npz (x), a folder of images, or a video",
-    )
-    run.add_argument(
-        "--draw",
-        metavar="PNG|DIR|MP4",
-        help="draw the images with their predictions; a folder's into a folder, a video's into an "
-        ".mp4",
-    )
+    _add_inputs(run, drawn=True)
     run.add_argument(
         "--threshold",
         type=float,
@@ -44,34 +42,90 @@ def main(arguments: list[str] | None = None) -> int:
         help="of a detector: find what scores at least this, 0 to 1; default: the bundle's own",
     )
     test = commands.add_parser("selftest", help="compare with the outputs recorded at export")
-    test.add_argument("bundle", metavar="DIR")
+    test.add_argument("model", metavar="DIR")
+    shown = commands.add_parser("enrol", help="show a recogniser whose images these are")
+    shown.add_argument("model", metavar="DIR")
+    shown.add_argument("name", metavar="NAME")
+    _add_inputs(shown, drawn=False)
+    asked = commands.add_parser("recognise", help="who is enrolled and nearest to each input")
+    asked.add_argument("model", metavar="DIR")
+    _add_inputs(asked, drawn=True)
+    asked.add_argument(
+        "--threshold",
+        type=float,
+        metavar="DISTANCE",
+        help="whoever is farther is unknown; default: the bundle's own",
+    )
+    gone = commands.add_parser("forget", help="take a name out of a recogniser's store")
+    gone.add_argument("model", metavar="DIR")
+    gone.add_argument("name", metavar="NAME")
     options = parser.parse_args(arguments)
     try:
         if options.command == "selftest":
-            return _selftest(options.bundle)
-        return _run(load(options.model), options.inputs, options.draw, options.threshold)
+            return _selftest(options.model)
+        model = load(options.model)
+        if options.command == "enrol":
+            return _enrol(model, options.name, options.inputs)
+        if options.command == "forget":
+            forget(model, options.name)
+            print(f"{options.name}: forgotten")
+            return 0
+        predict = model.predict if options.command == "run" else partial(recognise, model)
+        return _run(model, predict, options.inputs, options.draw, options.threshold)
     except DeployError as error:
         print(f"deploy.runtime: error: {error}", file=sys.stderr)
         return 2
 
 
-def _run(model: Model, inputs: list[str], draw: str | None, threshold: float | None) -> int:
+def _add_inputs(parser: argparse.ArgumentParser, drawn: bool) -> None:
+    parser.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="INPUT",
+        help="an image, .npy / .npz (x), a folder of images, or a video",
+    )
+    if drawn:
+        parser.add_argument(
+            "--draw",
+            metavar="PNG|DIR|MP4",
+            help="draw the images with their predictions; a folder's into a folder, a video's into "
+            "an .mp4",
+        )
+
+
+def _enrol(model: Model, name: str, inputs: list[str]) -> int:
+    front_end, examples = _front_end(model), []
+    for path in inputs:
+        kind = kind_of(path)
+        if kind == "arrays":
+            examples.append(array.open_file(path))
+        else:
+            examples += [example for _, example in read_examples(path, kind, front_end)]
+    count = enrol(model, name, examples)
+    print(f"{name}: {count} {'image' if count == 1 else 'images'}")
+    return 0
+
+
+def _run(
+    model: Model, predict: Predict, inputs: list[str], draw: str | None, threshold: float | None
+) -> int:
     task, classes = find_task(model.card["task"]), model.class_names()
     kinds = [kind_of(path) for path in inputs]
     with _drawings(model, inputs, kinds, draw) as add:
         for path, kind in zip(inputs, kinds, strict=True):
             if kind == "arrays":
-                predictions = model.predict(array.open_file(path), threshold)
+                predictions = predict(array.open_file(path), threshold)
                 predictions = predictions if isinstance(predictions, list) else [predictions]
                 for index, prediction in enumerate(predictions):
                     print(f"{path}[{index}]: {task.to_text(prediction, classes)}")
             else:
-                _run_on_files(model, path, kind, classes, threshold, add)
+                _run_on_files(model, predict, path, kind, classes, threshold, add)
     return 0
 
 
 def _run_on_files(
     model: Model,
+    predict: Predict,
     path: str,
     kind: str,
     classes: list[str],
@@ -79,14 +133,13 @@ def _run_on_files(
     add: Add | None,
 ) -> None:
     task, seconds, count = find_task(model.card["task"]), 0.0, 0
-    front_end = find_front_end(without_state(model.card)["inputs"][0])
-    examples = read_examples(path, kind, front_end)
+    examples = read_examples(path, kind, _front_end(model))
     while True:
         start = time.perf_counter()
         name, example = next(examples, (None, None))
         if name is None:
             break
-        prediction = model.predict(example, threshold)
+        prediction = predict(example, threshold)
         seconds += time.perf_counter() - start
         count += 1
         print(f"{name}: {task.to_text(prediction, classes)}")
@@ -98,6 +151,10 @@ def _run_on_files(
             f"{path}: {count} {what}, {count / seconds:.1f} per second (reading, resizing, model, "
             "prediction)"
         )
+
+
+def _front_end(model: Model) -> FrontEndModule:
+    return find_front_end(without_state(model.card)["inputs"][0])
 
 
 def _drawings(

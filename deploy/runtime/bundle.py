@@ -31,7 +31,7 @@ def load(path: str | Path, threads: int = 1) -> Model:
             f"received another one of {len(content)} bytes in '{path}': damaged or replaced; "
             "copy or export the bundle again"
         )
-    model = Model(content, card, read_labels(path), threads)
+    model = Model(content, card, read_labels(path), threads, path)
     classes = model.class_names()
     if model.labels and classes and len(model.labels) != len(classes):
         raise DeployError(

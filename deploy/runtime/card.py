@@ -176,6 +176,8 @@ class Description(TypedDict):
     detector: NotRequired[dict[str, Any] | None]
     black: NotRequired[float]
     white: NotRequired[float]
+    recognition: NotRequired[dict[str, Any]]
+    metric: NotRequired[str]
     inputs: list[Tensor]
     outputs: list[Tensor]
     state: State | None

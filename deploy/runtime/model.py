@@ -20,14 +20,22 @@ class Model:
     """A model on the device, with everything between the user's units and the integers inside.
 
     `card` is the bundle's `card.json` as a dictionary; of a bare `.tflite` file it has only
-    `inputs`, `outputs` and `task`. `labels` are the class names, empty where there are none.
+    `inputs`, `outputs` and `task`. `labels` are the class names, empty where there are none;
+    `folder` is the bundle's, None of a bare file.
 
     A model with state (the card's `state`) carries it from one example to the next, over all calls
     of `run` and `predict`; `reset` starts anew. Inputs and outputs that hold the state are neither
     given to these nor returned by them.
     """
 
-    def __init__(self, content: bytes, card: dict[str, Any], labels: list[str], threads: int = 1):
+    def __init__(
+        self,
+        content: bytes,
+        card: dict[str, Any],
+        labels: list[str],
+        threads: int = 1,
+        folder: Path | None = None,
+    ):
         if not 1 <= threads <= 256:
             raise DeployError(f"expected 1 to 256 threads, received {threads}")
         try:
@@ -44,6 +52,7 @@ class Model:
         self._inputs = [detail["index"] for detail in inputs]
         self._outputs = [detail["index"] for detail in outputs]
         self.labels = labels
+        self.folder = folder
         self.card = {"task": "regression", "state": None} | card
         self.card["inputs"] = _tensors(inputs, card.get("inputs"))
         self.card["outputs"] = _tensors(outputs, card.get("outputs"))
@@ -58,7 +67,7 @@ class Model:
         self._carried = {output: entry for output, entry in state["tensors"]}
         taken = self._carried.values()
         self._given = [index for index in range(len(inputs)) if index not in taken]
-        self._seen = without_state(self.card)
+        self._seen = without_state(self.card) | {"folder": folder}
         self._state: dict[int, np.ndarray] = {}
         self._task = find_task(self.card["task"])
         self._task.check(self._seen)
@@ -130,6 +139,9 @@ class Model:
             - "semantic_segmentation": the array of each pixel's class, (height, width) of the
               image; uint8, of more than 256 classes int32.
             - "image_to_image": the picture, uint8 (height, width, 3) of the image's size.
+            - "recognition": `{"name", "nearest", "distance", "embedding"}` with the name of whoever
+              is nearest of those enrolled, None beyond the card's threshold; the same without a
+              threshold; how far that is; and the (D,) float32 embedding.
             - "regression", or any other model: `{"outputs": {name: array}}`.
 
         Raises:
@@ -145,6 +157,14 @@ class Model:
             for of_one in zip(*outputs, strict=True)
         ]
         return predictions if batch else predictions[0]
+
+    def outputs(self, example: Any) -> list[np.ndarray]:
+        """The dequantized outputs, float32 (examples, …), for what `predict` takes.
+
+        Raises:
+            DeployError: as `predict`.
+        """
+        return self.run(self._arrays(example)[0])
 
     def _check_threshold(self, threshold: float) -> None:
         if not self._task.HAS_SCORES:

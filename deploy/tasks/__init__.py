@@ -22,6 +22,7 @@ from deploy.tasks import (
     detection,
     image_to_image,
     instance_segmentation,
+    recognition,
     regression,
     semantic_segmentation,
 )
@@ -45,8 +46,9 @@ class Task(Protocol):
         class_names: Sequence[str],
         settings: Mapping[str, Any] | None,
     ) -> dict[str, Any] | None:
-        """What the card says of the task: `activation` and whatever else its predictions need;
-        None of a model that is not known to be for it.
+        """What the card says of the task: `activation`, whatever else its predictions need, and
+        `metric`, the name of the task's own where its function's will not do; None of a model that
+        is not known to be for it.
 
         Args:
             source: the model.
@@ -79,6 +81,7 @@ TASKS: dict[str, Task] = {
     "semantic_segmentation": semantic_segmentation,
     "image_to_image": image_to_image,
     "classification": classification,
+    "recognition": recognition,
     "regression": regression,
 }
 

@@ -98,7 +98,7 @@ def compare(
         if keras_score is None:
             keras_score = measure(card, ground_truth, keras, class_names, metric)
         quality = {
-            "metric": metric_name(metric or _own_metric(card)),
+            "metric": metric_name(metric) if metric else _own_name(card),
             "keras": keras_score,
             "deployed": measure(card, ground_truth, deployed, class_names, metric),
             "examples": len(ground_truth),
@@ -164,6 +164,11 @@ def metric_name(metric: Callable[..., float]) -> str:
             "def average_precision(ground_truth, predictions), say"
         )
     return name
+
+
+def _own_name(card: Mapping[str, Any]) -> str:
+    # A metric with parameters is named by them.
+    return str(card.get("metric") or metric_name(_own_metric(card)))
 
 
 def _own_metric(card: Mapping[str, Any]) -> Callable[..., float]:

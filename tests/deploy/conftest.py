@@ -4,7 +4,7 @@ import keras
 import pytest
 
 import deploy
-from tests.deploy import tiny_models
+from tests.deploy import strokes, tiny_models
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +28,10 @@ def dense(once):
         deploy.export(keras.Sequential(layers, name="dense"), "cpu-float", out=path, verbose=0)
 
     return once("dense", export)
+
+
+@pytest.fixture(scope="session")
+def recognisers(once):
+    """By target the bundles of the encoder in `strokes`, with nobody enrolled."""
+    path = once("strokes", strokes.export_strokes)
+    return {target: path / target for target in strokes.TARGETS}

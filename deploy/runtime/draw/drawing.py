@@ -107,27 +107,33 @@ def draw_label_map(image: Image, classes: np.ndarray, names: Sequence[str]) -> I
 
 def draw_classification(image: Image, probabilities: np.ndarray, classes: Sequence[str]) -> Image:
     """`image` with the three most probable classes as bars beneath it."""
-    from PIL import Image, ImageDraw, ImageFont
-    from PIL.Image import Resampling
+    from PIL import ImageDraw, ImageFont
 
-    zoom = _SIDE / max(image.size)
-    size = (max(1, round(image.width * zoom)), max(1, round(image.height * zoom)))
-    # Small images keep their pixels visible; photographs shrink smoothly.
-    image = image.convert("RGB").resize(
-        size, Resampling.NEAREST if zoom > 1 else Resampling.LANCZOS
-    )
     best = np.argsort(probabilities)[::-1][:3]
-    canvas = Image.new("RGB", (_SIDE + 24, size[1] + 36 + _ROW * len(best)), _BACKGROUND)
-    canvas.paste(image, ((canvas.width - size[0]) // 2, 12))
+    canvas, beneath = _framed(image, rows=len(best))
     draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(size=14)
     for row, index in enumerate(best):
-        top = size[1] + 24 + _ROW * row
+        top = beneath + _ROW * row
         probability = float(probabilities[index])
         draw.rectangle((12, top + 18, 12 + round(_SIDE * probability), top + 22), fill=_BAR)
         draw.text((12, top), classes[index], fill=_INK, font=font)
         draw.text(
             (12 + _SIDE, top), f"{100 * probability:.1f} %", fill=_INK, font=font, anchor="ra"
         )
+    return canvas
+
+
+def draw_caption(image: Image, title: str, text: str) -> Image:
+    """`image` with two lines beneath it, the title larger than the text; long ones are cut."""
+    from PIL import ImageDraw
+
+    canvas, beneath = _framed(image, rows=2)
+    draw = ImageDraw.Draw(canvas)
+    for row, (line, size) in enumerate([(title, 18), (text, 14)]):
+        font = _font_for(line, size, _SIDE)
+        while font.getlength(line) > _SIDE:
+            line = f"{line[:-2]}…"
+        draw.text((12, beneath + _ROW * row), line, fill=_INK, font=font)
     return canvas
 
 
@@ -144,6 +150,22 @@ def side_by_side(images: list[Image]) -> Image:
     return canvas
 
 
+def _framed(image: Image, rows: int) -> tuple[Image, int]:
+    """The image on a sheet with room for rows of text, and where the first of them begins."""
+    from PIL import Image
+    from PIL.Image import Resampling
+
+    zoom = _SIDE / max(image.size)
+    size = (max(1, round(image.width * zoom)), max(1, round(image.height * zoom)))
+    # Small images keep their pixels visible; photographs shrink smoothly.
+    image = image.convert("RGB").resize(
+        size, Resampling.NEAREST if zoom > 1 else Resampling.LANCZOS
+    )
+    canvas = Image.new("RGB", (_SIDE + 24, size[1] + 36 + _ROW * rows), _BACKGROUND)
+    canvas.paste(image, ((canvas.width - size[0]) // 2, 12))
+    return canvas, size[1] + 24
+
+
 def _enlarged(image: Image, zoom: float) -> Image:
     from PIL.Image import Resampling
 
@@ -158,6 +180,15 @@ def _font(canvas: Image, scale: float = 1.0) -> FreeTypeFont | ImageFont:
     from PIL import ImageFont
 
     return ImageFont.load_default(size=max(12, round(scale * max(canvas.size) / 42)))
+
+
+def _font_for(text: str, size: int, width: float) -> FreeTypeFont | ImageFont:
+    """The font of that size, or of the next smaller one in which the text is not too wide."""
+    from PIL import ImageFont
+
+    while size > 10 and ImageFont.load_default(size).getlength(text) > width:
+        size -= 1
+    return ImageFont.load_default(size)
 
 
 def _tinted(canvas: Image, owners: np.ndarray, colours: Sequence[Colour | None]) -> Image:
@@ -228,11 +259,9 @@ def _ink_on(shade: Colour) -> Colour:
 
 
 def _with_title(canvas: Image, title: str) -> Image:
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
-    size = max(18, round(max(canvas.size) / 26))
-    while size > 10 and ImageFont.load_default(size).getlength(title) > 0.96 * canvas.width:
-        size -= 1
+    font = _font_for(title, max(18, round(max(canvas.size) / 26)), 0.96 * canvas.width)
     height = round(max(canvas.size) / 26 * 1.7)
     titled = Image.new("RGB", (canvas.width, canvas.height + height), _BACKGROUND)
     titled.paste(canvas, (0, height))
@@ -240,7 +269,7 @@ def _with_title(canvas: Image, title: str) -> Image:
         (canvas.width / 2, height / 2),
         title,
         fill=_INK,
-        font=ImageFont.load_default(size),
+        font=font,
         anchor="mm",
     )
     return titled

@@ -17,6 +17,7 @@ from deploy.runtime.tasks import (
     detection,
     image_to_image,
     instance_segmentation,
+    recognition,
     regression,
     semantic_segmentation,
 )
@@ -51,7 +52,8 @@ class Task(Protocol):
         """What `Model.predict` gives for one example.
 
         Args:
-            card: its `task` and what it says of the outputs, `inputs` and `outputs`.
+            card: its `task` and what it says of the outputs, `inputs` and `outputs`; on a device
+                also the bundle's `folder`, where a task may keep what it learns there.
             outputs: the dequantized outputs for the example, without the batch axis.
             labels: the class names, if any.
             image_size: height and width of the image that became the model's input.
@@ -69,6 +71,7 @@ TASKS: dict[str, Task] = {
     "instance_segmentation": instance_segmentation,
     "semantic_segmentation": semantic_segmentation,
     "image_to_image": image_to_image,
+    "recognition": recognition,
 }
 
 

@@ -5,7 +5,7 @@ import shutil
 import pytest
 from PIL import Image
 
-from tests.deploy import tiny_models
+from tests.deploy import strokes, tiny_models
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +46,22 @@ def photos(scenes, tmp_path):
         image.save(folder / f"{'bac'[index]}.png")
     (folder / "notes.txt").write_text("hello")
     return folder
+
+
+@pytest.fixture
+def recogniser(recognisers, tmp_path):
+    """A copy of the encoder's int8 bundle, with nobody enrolled."""
+    shutil.copytree(recognisers["cpu"], tmp_path / "recogniser")
+    return tmp_path / "recogniser"
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Four images of each of three characters as PNGs, `pictures[character][image]`."""
+    x, y = strokes.characters(3, 4, seed=9)
+    paths = [[], [], []]
+    for image, number in zip(x, y, strict=True):
+        path = tmp_path / f"{number}_{len(paths[number])}.png"
+        Image.fromarray(image[..., 0].astype("uint8")).save(path)
+        paths[number].append(path)
+    return paths

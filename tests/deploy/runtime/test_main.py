@@ -151,3 +151,74 @@ def test_bad_folders_are_told_in_one_line(arguments, message, squares, photos, c
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
     assert (photos / "a.png").read_bytes() == before
+
+
+def test_a_recogniser_is_shown_asked_and_made_to_forget(recogniser, pictures, tmp_path, capsys):
+    bundle, (annas, bens, _) = str(recogniser), pictures
+    assert main(["enrol", bundle, "anna", str(annas[0])]) == 0
+    assert main(["enrol", bundle, "anna", str(annas[1]), str(annas[2])]) == 0
+    np.savez(tmp_path / "ben.npz", x=np.stack([np.asarray(Image.open(p)) for p in bens])[..., None])
+    assert main(["enrol", bundle, "ben", str(tmp_path / "ben.npz")]) == 0
+    assert capsys.readouterr().out == "anna: 1 image\nanna: 3 images\nben: 4 images\n"
+    asked = [str(annas[1]), str(bens[0])]
+    assert main(["recognise", bundle, *asked, "--draw", str(tmp_path / "drawing.png")]) == 0
+    said = capsys.readouterr().out
+    lines = said.splitlines()
+    assert len(lines) == 2 and lines[0].startswith(f"{asked[0]}: anna (distance 0.")
+    assert lines[1].startswith(f"{asked[1]}: ben (distance 0.")
+    with Image.open(tmp_path / "drawing.png") as drawing:
+        assert drawing.size == (560, 344)
+    assert main(["run", bundle, *asked]) == 0
+    assert capsys.readouterr().out == said
+    assert main(["recognise", bundle, asked[0], "--threshold", "0"]) == 0
+    assert capsys.readouterr().out.startswith(f"{asked[0]}: unknown (distance 0.")
+    assert main(["forget", bundle, "anna"]) == 0
+    assert main(["recognise", bundle, asked[0], "--threshold", "2"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"anna: forgotten\n{asked[0]}: ben (distance 0.")
+
+
+def test_a_folder_is_enrolled_and_recognised(recogniser, pictures, tmp_path, capsys):
+    folder = tmp_path / "anna"
+    folder.mkdir()
+    for path in pictures[0]:
+        path.rename(folder / path.name)
+    assert main(["enrol", str(recogniser), "anna", str(folder)]) == 0
+    assert main(["recognise", str(recogniser), str(folder)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "anna: 4 images" and len(lines) == 6
+    assert lines[-1].startswith(f"{folder}: 4 files, ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["recognise", "B", "image.png"], "received an empty store; enrol first"),
+        (["run", "B", "image.png"], "received an empty store; enrol first"),
+        (["forget", "B", "anna"], "enrolled names (nobody yet), received 'anna'"),
+        (["enrol", "B", "a/b", "image.png"], "expected a name of 1 to 64 printable"),
+        (["enrol", "B", "", "image.png"], "expected a name of 1 to 64 printable"),
+        (["enrol", "B", "anna", "image.png", "text.png"], "expected an image that Pillow reads"),
+        (["enrol", "B", "anna", "missing.png"], "which does not exist"),
+        (["enrol", "B", "anna", "nan.npy"], "finite real numbers"),
+        (["enrol", "no", "anna", "image.png"], "expected a bundle folder with card.json"),
+        (["enrol", "classifier", "anna", "image.png"], "received a model for classification"),
+        (["recognise", "classifier", "image.png"], "received a model for classification"),
+        (["forget", "classifier", "anna"], "received a model for classification"),
+        (["recognise", "B", "image.png", "--threshold", "-1"], "a distance of 0 or more"),
+        (["recognise", "B", "image.png", "--threshold", "nan"], "a distance of 0 or more"),
+        (["run", "B", "image.png", "--threshold", "0.5"], "expected a detector for a score"),
+    ],
+)
+def test_what_cannot_be_recognised_is_told_in_one_line(
+    arguments, message, recogniser, bundle, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.png").write_text("hello")
+    Image.new("L", (28, 28), 128).save("image.png")
+    np.save("nan.npy", np.full((28, 28, 1), np.nan))
+    places = {"B": str(recogniser), "classifier": str(bundle)}
+    assert main([places.get(argument, argument) for argument in arguments]) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err and captured.err.count("\n") == 1 and captured.out == ""
+    assert not (recogniser / "store.json").exists()
