@@ -108,5 +108,6 @@ def pair_distances(
     second = (first + rng.integers(1, drawings, size=pairs)) % drawings
     anchors = embeddings[one, first][:, None]
     same = distance(anchors, embeddings[one, second][:, None])
-    different = distance(anchors, embeddings[other, second][:, None])
+    stranger = rng.integers(drawings, size=pairs)
+    different = distance(anchors, embeddings[other, stranger][:, None])
     return same[:, 0, 0], different[:, 0, 0]

@@ -17,7 +17,7 @@ def embedding_net(
     """Builds the convolutional encoder of matching and prototypical networks.
 
     Each block is a `conv_block` and a max pooling that halves height and width; what is left is
-    the embedding. The default arguments give 64 numbers, 111,680 trainable parameters and 9.78
+    the embedding. The default arguments give 64 numbers, 111,680 trainable parameters and 9.82
     million multiply-accumulates. The literature counts 111,936: its convolutions have biases too,
     which the normalization after them makes idle. `filters=(16, 32, 48, 64)` makes a small one.
 
