@@ -92,16 +92,15 @@ def embedding_map(points: np.ndarray, images: np.ndarray, path: PathLike | None 
         images: (classes, drawings, height, width, 1).
         path: where to save the figure.
     """
-    colours = mpl.colormaps["tab20"](np.linspace(0, 1, 20))[:, :3]
+    colours = mpl.color_sequences["tab10"]
     figure = Figure(figsize=(10, 8), layout="constrained")
     axes = figure.add_subplot()
     for number, (places, drawings) in enumerate(zip(points, images, strict=True)):
         for place, drawing in zip(places, drawings, strict=True):
             ink = 1 - drawing.astype(float) / 255
-            tinted = np.concatenate(
-                [np.broadcast_to(colours[number % 20], (*ink.shape[:2], 3)), ink], -1
-            )
-            axes.add_artist(AnnotationBbox(OffsetImage(tinted, zoom=0.8), place, frameon=False))
+            colour = np.broadcast_to(colours[number % 10], (*ink.shape[:2], 3))
+            tinted = np.concatenate([colour, ink], axis=-1)
+            axes.add_artist(AnnotationBbox(OffsetImage(tinted, zoom=0.9), place, frameon=False))
     low, high = points.min(axis=(0, 1)), points.max(axis=(0, 1))
     margin = 0.04 * (high - low)
     axes.set_xlim(low[0] - margin[0], high[0] + margin[0])
@@ -133,22 +132,15 @@ def distances(
         share = np.full(len(values), 100 / len(values))
         axes.hist(values, edges, weights=share, color=colour, alpha=0.6, label=f"{name} character")
     axes.axvline(threshold, color="black", linestyle="--")
-    note = (
-        f'"unknown" from {threshold:.1f} on:\n{100 * np.mean(different <= threshold):.1f} % of '
-        f"strangers accepted,\n{100 * np.mean(same > threshold):.1f} % of acquaintances rejected"
-    )
-    axes.annotate(
-        note,
-        (threshold, 0.93),
-        (8, 0),
-        xycoords=("data", "axes fraction"),
-        textcoords="offset points",
-        va="top",
+    axes.set_title(
+        f'"unknown" beyond {threshold:.1f}: {100 * np.mean(different <= threshold):.1f} % of '
+        f"strangers accepted, {100 * np.mean(same > threshold):.1f} % of acquaintances rejected",
+        fontsize=11,
     )
     axes.set_xlabel("squared distance of two embeddings")
     axes.set_ylabel("pairs, %")
     plain(axes, "y")
-    axes.legend(frameon=False, loc="center right")
+    axes.legend(frameon=False, loc="upper right")
     return save(figure, path)
 
 
