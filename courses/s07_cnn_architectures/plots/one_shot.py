@@ -127,7 +127,7 @@ def distances(
     """
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.add_subplot()
-    edges = np.linspace(0, np.quantile(different, 0.98), 61)
+    edges = np.linspace(0, np.quantile(different, 0.98), 61).tolist()
     for values, colour, name in ((same, BLUE, "same"), (different, RED, "different")):
         share = np.full(len(values), 100 / len(values))
         axes.hist(values, edges, weights=share, color=colour, alpha=0.6, label=f"{name} character")
