@@ -26,7 +26,7 @@ def test_default_size_is_the_literatures_without_idle_biases(monkeypatch):
         ((28, 28, 1), (16, 32, 48, 64), 64),
         ((28, 28, 1), (8, 8, 8), 3 * 3 * 8),
         ((84, 84, 3), (64, 64, 64, 64), 5 * 5 * 64),
-        ((20, 34, 2), [4, 6], 5 * 8 * 6),
+        ((20, 34, 2), [4, (5, 6)], 5 * 8 * 6),
     ],
 )
 def test_embedding_size(input_shape, filters, dimensions):
@@ -58,9 +58,9 @@ def test_saved_model_is_the_same(tmp_path):
     ("arguments", "message"),
     [
         ({"input_shape": (28, 28)}, r"three positive integers, received \(28, 28\)"),
-        ({"filters": ()}, r"one positive number of filters or more, received \(\)"),
-        ({"filters": (8, 0)}, r"received \(8, 0\)"),
-        ({"input_shape": (28, 12, 1)}, "at least 16x16 pixels for 4 blocks, received 28x12; pass"),
+        ({"filters": ()}, r"one positive entry or more per stage, received \[\]"),
+        ({"filters": (8, 0)}, r"received \[\(8,\), \(0,\)\]"),
+        ({"input_shape": (28, 12, 1)}, "at least 16x16 pixels for 4 stages, received 28x12; pass"),
     ],
 )
 def test_wrong_arguments(arguments, message):
