@@ -100,7 +100,7 @@ def embedding_map(points: np.ndarray, images: np.ndarray, path: PathLike | None 
             ink = 1 - drawing.astype(float) / 255
             colour = np.broadcast_to(colours[number % 10], (*ink.shape[:2], 3))
             tinted = np.concatenate([colour, ink], axis=-1)
-            axes.add_artist(AnnotationBbox(OffsetImage(tinted, zoom=0.9), place, frameon=False))
+            axes.add_artist(AnnotationBbox(OffsetImage(tinted, zoom=0.75), place, frameon=False))
     low, high = points.min(axis=(0, 1)), points.max(axis=(0, 1))
     margin = 0.04 * (high - low)
     axes.set_xlim(low[0] - margin[0], high[0] + margin[0])

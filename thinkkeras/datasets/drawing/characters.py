@@ -58,8 +58,8 @@ def _drawing(rng: np.random.Generator, shape: list[np.ndarray], size: int) -> np
     for stroke in shape:
         first, middle, last = stroke + rng.normal(0, 0.045, (3, 2))
         curve = (1 - along) ** 2 * first + 2 * along * (1 - along) * middle + along**2 * last
-        # A margin of an eighth keeps the ink on the page.
-        placed = ((curve - 0.5) @ hand.T * 0.75 + centre) * size * FINER
+        # A margin keeps the ink on the page.
+        placed = ((curve - 0.5) @ hand.T * 0.7 + centre) * size * FINER
         pen.line([tuple(point) for point in placed], fill=0, width=width, joint="curve")
         for x, y in (placed[0], placed[-1]):
             pen.ellipse((x - width / 2, y - width / 2, x + width / 2, y + width / 2), fill=0)
