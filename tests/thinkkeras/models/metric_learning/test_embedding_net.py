@@ -4,7 +4,9 @@ import keras
 import numpy as np
 import pytest
 
+import deploy
 from tests.thinkkeras.models.convolutions import multiply_accumulates
+from thinkkeras.datasets import load_characters
 from thinkkeras.models import embedding_net
 
 
@@ -66,3 +68,21 @@ def test_saved_model_is_the_same(tmp_path):
 def test_wrong_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         embedding_net(**arguments)
+
+
+@pytest.mark.slow
+def test_all_of_it_runs_in_int8(tmp_path):
+    """From pixels to the embedding, without a float operator; the weights are random."""
+    keras.utils.set_random_seed(0)
+    drawings = load_characters("drawn")[2].images[:, :5].reshape(-1, 28, 28, 1).astype("float32")
+    card = deploy.export(
+        embedding_net(filters=(16, 32, 64, 64)),
+        "cortex-m",
+        out=tmp_path / "bundle",
+        calibration=drawings,
+        verbose=0,
+    )
+    assert card["inputs"][0]["dtype"] == card["outputs"][0]["dtype"] == "int8"
+    assert not {"QUANTIZE", "DEQUANTIZE"} & set(card["ops"]) and card["ops"]["CONV_2D"] == 4
+    assert card["parity"]["sqnr_db"] > 30
+    assert card["memory"]["arena_bytes"] < 24_000
