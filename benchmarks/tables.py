@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import statistics
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -168,12 +169,51 @@ def compression_table(name: str) -> str:
     )
 
 
+def one_shot_table(name: str) -> str:
+    """Few-shot accuracy of each network: mean and standard deviation over the seeds."""
+    run = read_record(name)
+    seeds = {network: list(runs.values()) for network, runs in run["networks"].items()}
+    measured = {"raw pixels": [run["pixels"]]}
+    for network, runs in reversed(seeds.items()):
+        measured[f"{network} network"] = [one["tests"] for one in runs]
+    # What testing on all of the second set would report, of which training has seen a third.
+    leaky = [one["leaky"] for one in seeds["prototypical"]]
+    measured["prototypical network, with the leak"] = leaky
+    tests = list(run["pixels"])
+    rows = [["distance in", *tests]]
+    for row, results in measured.items():
+        rows.append([row, *(_over_seeds([one[test]["mean"] for one in results]) for test in tests)])
+    widest = max(
+        one[test]["interval"] for one in measured["prototypical network"] for test in tests
+    )
+    minutes = {
+        network: statistics.mean(one["seconds"]["processor"] for one in runs) / 60
+        for network, runs in seeds.items()
+    }
+    worked = " and ".join(f"{minutes[network]:.0f} ({network})" for network in seeds)
+    return (
+        f"`{run['dataset']}`, mean ± standard deviation of {len(seeds['prototypical'])} seeds, "
+        "1,000 episodes of unseen alphabets each (the 95 % interval of one seed is at most "
+        f"± {100 * widest:.1f} points); {seeds['prototypical'][0]['parameters']:,} parameters, "
+        f"minutes of processor time of a training: {worked} ({run['cores']} cores, {run['cpu']}; "
+        f"Keras {run['keras']}).\n\n" + markdown(rows)
+    )
+
+
+def _over_seeds(accuracies: list[float]) -> str:
+    mean = f"{100 * statistics.mean(accuracies):.1f}"
+    if len(accuracies) < 2:
+        return f"{mean} %"
+    return f"{mean} ± {100 * statistics.stdev(accuracies):.1f} %"
+
+
 TABLES: dict[str, Callable[[str], str]] = {
     "course": course_table,
     "commands": command_table,
     "quantizers": quantizer_table,
     "export_time": export_time_table,
     "compression": compression_table,
+    "one_shot": one_shot_table,
 }
 
 

@@ -27,6 +27,11 @@ from thinkkeras.models.detection import (
     yolo_tiny,
     yolo_v8,
 )
+from thinkkeras.models.metric_learning import (
+    embedding_net,
+    prototypical_logits,
+    siamese_net,
+)
 from thinkkeras.models.mlp import mlp
 from thinkkeras.models.residual_net import residual_net
 from thinkkeras.models.segmentation import deeplab_v3_plus, unet
@@ -48,10 +53,13 @@ __all__ = [
     "deeplab_v3_plus",
     "ds_cnn",
     "edge_model",
+    "embedding_net",
     "lite_backbone",
     "mlp",
+    "prototypical_logits",
     "residual_net",
     "retinanet",
+    "siamese_net",
     "unet",
     "yolact_tiny",
     "yolo_tiny",

@@ -148,3 +148,19 @@ def check_feature_maps(backbone: keras.Model) -> None:
             f"that ends in {shape}; cut off its top: include_top=False, or "
             "keras.Model(net.input, net.get_layer(…).output)"
         )
+
+
+def check_feature_vectors(encoder: keras.Model) -> None:
+    """Refuse an encoder that does not make one vector of one input.
+
+    Raises:
+        ValueError: It has several inputs, or its output has not the axes `(batch, dimensions)`.
+    """
+    inputs, outputs = getattr(encoder, "inputs", ()), getattr(encoder, "outputs", ())
+    shapes = [tuple(output.shape) for output in outputs or ()]
+    if len(inputs or ()) != 1 or [len(shape) for shape in shapes] != [2]:
+        raise ValueError(
+            "expected an encoder from one input to embeddings (batch, dimensions), received "
+            f"{getattr(encoder, 'name', encoder)!r} with {len(inputs or ())} inputs and outputs of "
+            f"{shapes}"
+        )
