@@ -13,6 +13,7 @@ from thinkkeras.models.detection import (
     yolo_tiny,
     yolo_v8,
 )
+from thinkkeras.models.image_to_image import style_net
 from thinkkeras.models.mlp import mlp
 from thinkkeras.models.residual_net import residual_net
 from thinkkeras.models.segmentation import deeplab_v3_plus, unet
@@ -27,6 +28,7 @@ __all__ = [
     "mlp",
     "residual_net",
     "retinanet",
+    "style_net",
     "unet",
     "yolact_tiny",
     "yolo_tiny",
