@@ -1,4 +1,4 @@
-"""Style transfer: paintings and photographs, a model whose weights are a picture, what layers hold."""
+"""Style transfer: paintings, a model whose weights are a picture, and what layers hold."""
 
 import os
 from collections.abc import Sequence
@@ -51,6 +51,10 @@ def resized(picture: np.ndarray, height: int) -> np.ndarray:
     return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS))
 
 
+# From dark to light: night blue, blue, pale blue, straw, yellow.
+PALETTE = np.array([[18, 28, 74], [34, 76, 140], [92, 142, 176], [214, 206, 150], [236, 184, 58]])
+
+
 def drawn_painting(height: int = 288, *, strokes: int = 4000, seed: int = 0) -> np.ndarray:
     """A painting that needs no download: brush strokes along the swirls of a random flow.
 
@@ -71,20 +75,13 @@ def drawn_painting(height: int = 288, *, strokes: int = 4000, seed: int = 0) -> 
     down, across = np.gradient(field)
     angle = np.arctan2(across, -down)  # of the direction along the contour lines
     light = (field - field.min()) / np.ptp(field)
-    palette = np.array(
-        [[18, 28, 74], [34, 76, 140], [92, 142, 176], [214, 206, 150], [236, 184, 58]]
-    )
-    canvas = np.empty((height, width, 3))
-    canvas[:] = palette[0]
+    canvas = _in_palette(light)
     rows, columns = np.mgrid[0:height, 0:width]
     for index in range(strokes):
         row, column = random.uniform(0, height), random.uniform(0, width)
         length = height / 14 * (1.4 - index / strokes)
         thickness = length / 6
-        tone = light[int(row), int(column)] * 1.1 - 0.05 + random.normal(0, 0.07)
-        place = np.clip(tone, 0, 1) * (len(palette) - 1)
-        low = min(int(place), len(palette) - 2)
-        colour = palette[low] + (place - low) * (palette[low + 1] - palette[low])
+        colour = _in_palette(light[int(row), int(column)] + random.normal(0, 0.08))
         top, left = max(0, int(row - length)), max(0, int(column - length))
         window = np.s_[top : int(row + length) + 1, left : int(column + length) + 1]
         turn = angle[int(row), int(column)]
@@ -98,7 +95,6 @@ def drawn_painting(height: int = 288, *, strokes: int = 4000, seed: int = 0) -> 
     return np.clip(canvas, 0, 255).astype("uint8")
 
 
-@keras.saving.register_keras_serializable("courses.s07")
 class Retouched(keras.layers.Layer):
     """Adds to a picture what it has learned: its weights are the picture's changes.
 
@@ -129,9 +125,6 @@ class Retouched(keras.layers.Layer):
         for changes in self.changes:
             pictures = pictures + ops.image.resize(changes, (height, width))
         return pictures
-
-    def get_config(self) -> dict[str, object]:
-        return {"sizes": self.sizes, "name": self.name}
 
 
 def picture_model(input_shape: tuple[int, int, int], sizes: int = 4) -> keras.Model:
@@ -204,8 +197,15 @@ def paint(
     rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps, alpha=0.05)
     model.compile(keras.optimizers.Adam(rate), loss, jit_compile=False)
     snapshots = Snapshots(loss, start, content, [*keep, steps])
-    model.fit(one_pair(start, content, steps), callbacks=[snapshots], verbose=0)
+    pairs = one_pair(start, content, steps)
+    model.fit(pairs, shuffle=False, callbacks=[snapshots], verbose=0)
     return snapshots.snapshots
+
+
+def _in_palette(tones: np.ndarray) -> np.ndarray:
+    """The colours of tones between 0 and 1, `(*shape, 3)`."""
+    places = np.linspace(0, 1, len(PALETTE))
+    return np.stack([np.interp(tones, places, one) for one in PALETTE.T], axis=-1)
 
 
 def one_pair(start: np.ndarray, content: np.ndarray, steps: int) -> tf.data.Dataset:
@@ -261,6 +261,36 @@ def style_and_content(
             painted = paint(loss, noise, content, steps=steps, learning_rate=8.0)
             pictures.append(painted[-1].picture)
     return styles, contents
+
+
+def turned_crops(
+    pictures: Sequence[np.ndarray], *, size: int, examples: int, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """A classification set out of a few pictures: which of them is this, and how was it turned?
+
+    Nobody has to label it, and it needs no download.
+
+    Args:
+        pictures: uint8, each `(height, width, 3)` of more than `size`.
+        size: Height and width of a crop, in pixels.
+        examples: How many crops.
+        seed: Draws others.
+
+    Returns:
+        Crops, uint8 `(examples, size, size, 3)`, and their classes: 4 times the picture's number,
+        plus the quarter turns.
+
+    Source: Gidaris, Singh and Komodakis, "Unsupervised Representation Learning by Predicting Image
+    Rotations", ICLR 2018.
+    """
+    random = np.random.default_rng(seed)
+    classes = random.integers(4 * len(pictures), size=examples)
+    taken = []
+    for number, turns in zip(*divmod(classes, 4), strict=True):
+        height, width, _ = pictures[number].shape
+        top, left = random.integers(height - size), random.integers(width - size)
+        taken.append(np.rot90(pictures[number][top : top + size, left : left + size], turns))
+    return np.stack(taken), classes
 
 
 def last_layers(network: keras.Model) -> list[str]:

@@ -24,7 +24,7 @@ def style_net(
     A convolution of 9×9, convolutions that halve height and width, residual blocks, and the way
     back up: bilinear resizing and a convolution, where transposed convolutions would leave a
     checkerboard. Borders are mirrored, because zeros would paint a frame. The default arguments
-    give 1,679,235 parameters, at 256×256 in 10.3 G multiply-accumulates.
+    give 1,679,235 parameters, at 256×256 in 10.08 G multiply-accumulates.
 
     Args:
         input_shape: `(height, width, channels)`, multiples of 2 for each halving. Weights suit any
