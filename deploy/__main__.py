@@ -46,6 +46,9 @@ def _parser() -> argparse.ArgumentParser:
     targets.add_argument("--for", dest="model", metavar="MODEL", help="say which ones it fits")
     targets.add_argument("--board", metavar="B", help=f"only what it runs: {', '.join(BOARDS)}")
     targets.add_argument(
+        "--target", action="append", metavar="T", help="only this one; may be given several times"
+    )
+    targets.add_argument(
         "--calibration", metavar="FILE.npz|DATASET", help="as for export; default: random inputs"
     )
     targets.add_argument("--seed", type=int, default=0)
@@ -149,14 +152,16 @@ def _targets(options: argparse.Namespace) -> int:
         verdicts = check_targets(
             options.model,
             board=options.board,
+            targets=options.target,
             calibration=options.calibration,
             seed=options.seed,
             trust=options.trust,
         )
         return 0 if any(verdict.fits for verdict in verdicts) else 1
-    if options.calibration or options.trust:
+    if options.calibration or options.trust or options.target:
         raise DeployError(
-            "expected a model with --calibration and --trust, received none; name it with --for"
+            "expected a model with --target, --calibration and --trust, received none; "
+            "name it with --for"
         )
     lines = [("target", "scheme", "checked on", "hardware", "or --scheme")]
     for target in TARGETS.values():

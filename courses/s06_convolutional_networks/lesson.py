@@ -28,11 +28,19 @@ from sklearn.datasets import load_sample_image
 import courses
 import deploy
 import deploy.runtime
-from courses.s06_convolutional_networks import experiments, plots
+from courses.s06_convolutional_networks import plots
 from thinkkeras import datasets
+from thinkkeras.inspection import receptive_fields
 from thinkkeras.models import convnet
 from thinkkeras.optimizers import adamw
-from thinkkeras.plots import class_samples, confusion_matrix, learning_curves, prediction_gallery
+from thinkkeras.plots import (
+    class_samples,
+    confusion_matrix,
+    feature_maps,
+    learned_filters,
+    learning_curves,
+    prediction_gallery,
+)
 
 settings = courses.settings("s06", dataset="digits", targets=("cpu", "cortex-m"))
 keras.utils.set_random_seed(settings.seed)
@@ -126,7 +134,7 @@ model.summary()
 # doubles the step between neighbours. The last layers should see the whole object.
 
 # %%
-stack = experiments.receptive_fields(model)
+stack = receptive_fields(model)
 for layer in stack:
     print(
         f"{layer.name:16} {layer.output_shape!s:14} sees {layer.size:3} pixels, steps {layer.jump}"
@@ -180,7 +188,7 @@ prediction_gallery(
 
 # %%
 first_convolution = next(layer for layer in model.layers if hasattr(layer, "kernel_size"))
-plots.learned_filters(first_convolution.get_weights()[0], figures / "learned_filters.png")
+learned_filters(first_convolution.get_weights()[0], figures / "learned_filters.png")
 
 activations = {
     layer.output.shape[1:3]: layer.output  # the last layer of each size replaces those before
@@ -189,7 +197,7 @@ activations = {
 }
 stage_outputs = keras.Model(model.input, list(activations.values()))
 stages = [keras.ops.convert_to_numpy(maps)[0] for maps in stage_outputs(test_images[:1])]
-plots.feature_maps(test_images[0], stages, figures / "feature_maps.png")
+feature_maps(test_images[0], stages, figures / "feature_maps.png")
 
 # %% [markdown]
 # ## To the device

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from courses.s06_convolutional_networks.experiments import ReceptiveField
+from thinkkeras.inspection import ReceptiveField
 from thinkkeras.plots import PathLike, save, show_image
 
 ACCENT = "#d1495b"
@@ -101,7 +101,7 @@ def receptive_fields(
     """Draws how the receptive field grows from layer to layer, against the image's width.
 
     Args:
-        stack: the layers, as `experiments.receptive_fields` returns them.
+        stack: the layers, as `thinkkeras.inspection.receptive_fields` returns them.
         input_size: width of the image in pixels.
         path: where to save the figure.
     """
@@ -133,57 +133,6 @@ def receptive_fields(
         Patch(color="0.92", label=f"the whole picture, {input_size} pixels"),
     ]
     figure.legend(handles=patches, loc="outside upper center", ncols=3, frameon=False)
-    return save(figure, path)
-
-
-def learned_filters(kernels: np.ndarray, path: PathLike | None = None) -> Figure:
-    """Draws the kernels of a first layer, sixteen a row: blue is negative, red positive.
-
-    Args:
-        kernels: (kernel height, kernel width, channels, filters); channels are averaged.
-        path: where to save the figure.
-    """
-    flat = kernels.mean(axis=2)
-    rows = -(-flat.shape[-1] // 16)
-    figure = Figure(figsize=(11, 0.7 * rows + 0.4), layout="constrained")
-    reach = np.abs(flat).max()
-    for index, axes in enumerate(figure.subplots(rows, 16, squeeze=False).flat):
-        axes.axis("off")
-        if index < flat.shape[-1]:
-            axes.imshow(flat[..., index], cmap="RdBu_r", vmin=-reach, vmax=reach)
-    figure.suptitle(f"the {flat.shape[-1]} kernels that the first layer learned")
-    return save(figure, path)
-
-
-def feature_maps(
-    image: np.ndarray,
-    stages: Sequence[np.ndarray],
-    path: PathLike | None = None,
-    *,
-    maps: int = 10,
-) -> Figure:
-    """Draws what the stages of a network make of one image, the strongest maps first.
-
-    Args:
-        image: (height, width, channels), pixels of 0-255.
-        stages: one array (height, width, channels) for each stage, from shallow to deep.
-        path: where to save the figure.
-        maps: feature maps shown of each stage.
-    """
-    figure = Figure(figsize=(1.1 * (maps + 2), 1.25 * len(stages) + 0.2), layout="constrained")
-    grid = figure.add_gridspec(len(stages), maps + 2)
-    panel = figure.add_subplot(grid[:, :2])
-    show_image(panel, image)
-    panel.axis("off")
-    for row, stage in enumerate(stages):
-        strongest = np.argsort(-stage.max(axis=(0, 1)))[:maps]
-        for column, channel in enumerate(strongest):
-            axes = figure.add_subplot(grid[row, column + 2])
-            axes.imshow(stage[..., channel], cmap="viridis", vmin=0, vmax=stage.max())
-            axes.axis("off")
-            if column == 0:
-                shape = " × ".join(map(str, stage.shape))
-                axes.set_title(f"stage {row + 1}:  {shape}", fontsize=10, loc="left")
     return save(figure, path)
 
 

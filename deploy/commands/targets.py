@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,7 +20,7 @@ from deploy.load.readers import load as load_source
 from deploy.load.source import Source
 from deploy.quantize.calibration import calibrate, random_examples
 from deploy.runtime.errors import DeployError
-from deploy.targets import TARGETS, Target
+from deploy.targets import TARGETS, Target, find_target
 from deploy.tasks import infer_task
 
 # What a firmware takes beside the model: stack, buffers and drivers in RAM; the program with LiteRT
@@ -36,19 +36,22 @@ _UNMEASURED = (
 @dataclass(frozen=True)
 class Verdict:
     """Whether the model fits `target`; `text` says what it needs there, or what stops it. `ram`
-    (None where the target has no arena) and `store` are the bytes that the model itself takes."""
+    (None where the target has no arena) and `store` are the bytes that the model itself takes,
+    `cycles` (None where there is no NPU) are those of one inference, by the compiler's estimate."""
 
     target: str
     fits: bool
     text: str
     ram: int | None = None
     store: int | None = None
+    cycles: int | None = None
 
 
 def check_targets(
     model: keras.Model | str | Path,
     *,
     board: str | None = None,
+    targets: Sequence[str] | None = None,
     calibration: Any = None,
     seed: int = 0,
     trust: bool = False,
@@ -63,6 +66,7 @@ def check_targets(
         board: a name of `deploy.boards.BOARDS`: only its targets are tried, and its memory
             counts, `FIRMWARE_RAM` and `FIRMWARE_STORE` of which go to the firmware. None: every
             target is tried, and what it needs is said without a limit.
+        targets: the names of those to try, in their order; None: every one that the board has.
         calibration: as for `deploy.export`; without it the model is calibrated on random inputs,
             by which its accuracy can't be measured.
         seed: draws the calibration examples.
@@ -70,7 +74,7 @@ def check_targets(
         verbose: 1 prints a line a target as soon as it is known, 0 nothing.
 
     Raises:
-        DeployError: the model can't be loaded, no such board, bad calibration data.
+        DeployError: the model can't be loaded, no such board or target, bad calibration data.
     """
     found = None if board is None else find_board(board)
     source = load_source(model, trust)
@@ -81,10 +85,11 @@ def check_targets(
     arrays = list(examples.arrays)
     task = infer_task(source, source.predict(arrays), [], None)
     front_ends = find_front_ends(source, None, arrays)
-    targets = [target for target in TARGETS.values() if found is None or found.runs(target)]
+    tried = [find_target(name) for name in targets or TARGETS]
+    tried = [target for target in tried if found is None or found.runs(target)]
     if verbose:
         print(_heading(source, found, calibration is None), flush=True)
-    width = max(len(target.name) for target in targets)
+    width = max((len(target.name) for target in tried), default=0)
     conversions, verdicts = Conversions(source, examples), []
 
     @cache
@@ -94,7 +99,7 @@ def check_targets(
         except DeployError as error:
             return error
 
-    for target in targets:
+    for target in tried:
         verdict = _check(target, source, converted, task, front_ends, found)
         verdicts.append(verdict)
         if verbose:
@@ -153,7 +158,7 @@ def _weigh(target: Target, content: bytes, facts: dict[str, Any], board: Board |
         stops.append(f"LiteRT Micro lacks {missing}, which is left on the CPU (Linux has it)")
     stops += _exceeded(names, ram, store, board) if board else []
     text = "; ".join([*(stops or [", ".join(needs)]), *([cpu_text(left)] if left else [])])
-    return Verdict(target.name, not stops, text, ram, store)
+    return Verdict(target.name, not stops, text, ram, store, npu and npu["cycles"])
 
 
 def _exceeded(names: tuple[str, str], ram: int | None, store: int, board: Board) -> list[str]:

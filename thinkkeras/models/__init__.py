@@ -4,7 +4,21 @@ They are made of the blocks in `thinkkeras.models.blocks`.
 """
 
 from thinkkeras.models.backbones import lite_backbone
-from thinkkeras.models.classification import convnet, ds_cnn
+from thinkkeras.models.classification import (
+    alexnet,
+    convnet,
+    densenet,
+    ds_cnn,
+    efficientnet_lite0,
+    googlenet,
+    lenet5,
+    mobilenet_v1,
+    mobilenet_v2,
+    mobilenet_v3,
+    resnet,
+    squeezenet,
+    vgg,
+)
 from thinkkeras.models.detection import (
     decoding_config,
     edge_model,
@@ -19,6 +33,17 @@ from thinkkeras.models.residual_net import residual_net
 from thinkkeras.models.segmentation import deeplab_v3_plus, unet
 
 __all__ = [
+    "vgg",
+    "squeezenet",
+    "resnet",
+    "mobilenet_v3",
+    "mobilenet_v2",
+    "mobilenet_v1",
+    "lenet5",
+    "googlenet",
+    "efficientnet_lite0",
+    "densenet",
+    "alexnet",
     "convnet",
     "decoding_config",
     "deeplab_v3_plus",

@@ -5,13 +5,16 @@ from collections.abc import Sequence
 import keras
 
 
-def check_classifier(input_shape: Sequence[int], classes: int, rank: int | None = 3) -> None:
+def check_classifier(
+    input_shape: Sequence[int], classes: int, rank: int | None = 3, smallest: int = 1
+) -> None:
     """Refuse what is no shape of examples, or no number of classes.
 
     Args:
         input_shape: shape of one example.
         classes: number of classes.
         rank: how many axes an example has: 3, those of an image; None for one or more.
+        smallest: the least height and width of an image.
 
     Raises:
         ValueError: An argument is out of range.
@@ -22,8 +25,23 @@ def check_classifier(input_shape: Sequence[int], classes: int, rank: int | None 
         raise ValueError(
             f"expected input_shape={expected} positive integers, received {input_shape}"
         )
+    if rank == 3 and min(input_shape[:2]) < smallest:
+        raise ValueError(
+            f"expected images of at least {smallest}x{smallest} pixels, received "
+            f"{input_shape[0]}x{input_shape[1]}"
+        )
     if classes < 1:
         raise ValueError(f"expected at least 1 class, received classes={classes}")
+
+
+def check_pooling(pooling: str | None) -> None:
+    """Refuse a pooling that there is not.
+
+    Raises:
+        ValueError: `pooling` is none of None, "avg" and "max".
+    """
+    if pooling not in (None, "avg", "max"):
+        raise ValueError(f'expected pooling=None, "avg" or "max", received {pooling!r}')
 
 
 def check_images(input_shape: tuple[int, int, int], classes: int, stride: int = 32) -> None:

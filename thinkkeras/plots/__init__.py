@@ -8,6 +8,12 @@ from thinkkeras.plots.detection import (
     draw_detections,
     precision_recall_curves,
 )
+from thinkkeras.plots.features import (
+    attention_maps,
+    feature_maps,
+    learned_filters,
+    nearest_neighbours,
+)
 from thinkkeras.plots.style import BLUE, GREY, RED, PathLike, plain, save, show_image
 from thinkkeras.plots.training import learning_curves
 
@@ -17,12 +23,16 @@ __all__ = [
     "OBJECT_COLOURS",
     "RED",
     "PathLike",
+    "attention_maps",
     "class_samples",
     "confusion_matrix",
     "count_scatter",
     "detection_gallery",
     "draw_detections",
+    "feature_maps",
+    "learned_filters",
     "learning_curves",
+    "nearest_neighbours",
     "plain",
     "precision_recall_curves",
     "prediction_gallery",

@@ -47,16 +47,6 @@ def by_target(verdicts):
 
 
 @pytest.fixture
-def only(monkeypatch):
-    """`only(names)`: the table of targets holds no others."""
-
-    def keep(*names):
-        monkeypatch.setattr(fit, "TARGETS", {name: TARGETS[name] for name in names})
-
-    return keep
-
-
-@pytest.fixture
 def converted(monkeypatch):
     """`converted(scheme)`: the flatbuffer that `check_targets` made last."""
     made = []
@@ -69,18 +59,19 @@ def converted(monkeypatch):
     return lambda scheme: made[-1].to(scheme).content
 
 
-def test_a_small_model_fits_every_kind_of_target(only, converted, capsys):
+def test_a_small_model_fits_every_kind_of_target(converted, capsys):
     names = ("cpu", "cpu-float", "mobile", "coral", "cortex-m", "ethos-u55-128", "ethos-u65-256")
-    only(*names)
     model = small()
-    verdicts = by_target(deploy.check_targets(model))
+    verdicts = by_target(deploy.check_targets(model, targets=names))
     assert list(verdicts) == list(names)
     assert all(verdict.fits for verdict in verdicts.values())
     assert verdicts["cpu"].ram is None
     assert verdicts["cpu-float"].store == len(converted("float32"))
     assert verdicts["cpu"].store == verdicts["cortex-m"].store == len(converted("int8"))
     assert verdicts["cortex-m"].ram == micro_arena(converted("int8"))
-    assert "cycles" in verdicts["ethos-u55-128"].text
+    cycles = {name: verdicts[name].cycles for name in ("cortex-m", "ethos-u55-128")}
+    assert cycles["cortex-m"] is None
+    assert f", {cycles['ethos-u55-128']:,} cycles (" in verdicts["ethos-u55-128"].text
     assert verdicts["ethos-u65-256"].text.startswith("SRAM ")
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"'small', {model.count_params():,} parameters"
@@ -89,10 +80,10 @@ def test_a_small_model_fits_every_kind_of_target(only, converted, capsys):
 
 
 @pytest.mark.slow
-def test_the_operator_that_stops_a_model_is_named(only, capsys):
-    only("cortex-m", "ethos-u55-128", "ethos-u65-256", "coral")
+def test_the_operator_that_stops_a_model_is_named(capsys):
+    names = ("cortex-m", "ethos-u55-128", "ethos-u65-256", "coral")
     model = largest()
-    verdicts = by_target(deploy.check_targets(model, verbose=0))
+    verdicts = by_target(deploy.check_targets(model, targets=names, verbose=0))
     assert not verdicts["cortex-m"].fits
     assert "LiteRT Micro has, received TOPK_V2" in verdicts["cortex-m"].text
     assert not verdicts["ethos-u55-128"].fits
@@ -108,10 +99,10 @@ def test_the_operator_that_stops_a_model_is_named(only, capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_what_can_not_be_converted_is_a_verdict(only):
-    only("cpu-float")
+def test_what_can_not_be_converted_is_a_verdict():
     inputs = keras.Input((4, 4))
-    (verdict,) = deploy.check_targets(keras.Model(inputs, keras.ops.qr(inputs)[0]), verbose=0)
+    model = keras.Model(inputs, keras.ops.qr(inputs)[0])
+    (verdict,) = deploy.check_targets(model, targets=["cpu-float"], verbose=0)
     assert not verdict.fits
     assert "Qr" in verdict.text
 
@@ -134,8 +125,7 @@ def test_what_can_not_be_converted_is_a_verdict(only):
          "model 897 KiB and firmware 128 KiB of 1,024 KiB of flash or DRAM"),
     ],
 )  # fmt: skip
-def test_the_limits_of_a_board(board, arena, model, text, only, monkeypatch):
-    only("cortex-m")
+def test_the_limits_of_a_board(board, arena, model, text, monkeypatch):
     made = SimpleNamespace(to=lambda scheme: Converted(bytes(model), b"", None))
     monkeypatch.setattr(fit, "Conversions", lambda *_: made)
     monkeypatch.setattr(fit, "describe", lambda *_: {})
@@ -143,7 +133,7 @@ def test_the_limits_of_a_board(board, arena, model, text, only, monkeypatch):
     monkeypatch.setattr(
         fit, "COMPILERS", {"c-array": SimpleNamespace(compile=lambda *_: Compiled({}, facts))}
     )
-    (verdict,) = deploy.check_targets(small(), board=board, verbose=0)
+    (verdict,) = deploy.check_targets(small(), board=board, targets=["cortex-m"], verbose=0)
     assert verdict.fits == (text is None)
     if text:
         assert verdict.text == text
@@ -182,30 +172,27 @@ def test_random_examples_have_the_models_units():
     assert random_examples(load_source(largest())).ranges[0][1] < 1
 
 
-def test_the_command_line(only, tmp_path, capfd):
+def test_the_command_line(tmp_path, capfd):
     path, board = str(tmp_path / "hungry.keras"), ["--board", "pico"]
     hungry().save(path)
     np.savez(tmp_path / "x.npz", x=np.random.default_rng(0).uniform(0, 1, (4, 160, 160, 1)))
     calibration = ["--calibration", str(tmp_path / "x.npz")]
-    only("cortex-m")
-    assert main(["targets", "--for", path, *board, *calibration]) == 1
+    assert main(["targets", "--for", path, "--target", "cortex-m", *board, *calibration]) == 1
     out = capfd.readouterr().out
     assert "Raspberry Pi Pico: 264 KiB of RAM" in out and "judged" not in out
     last = r"cortex-m  no   arena (\d+)[.\d]* KiB and firmware 32 KiB of 264 KiB of RAM"
     arena = re.fullmatch(last, out.splitlines()[-1])
     assert 400 <= int(arena[1]) < 1000
-    only("cpu-float")
-    assert main(["targets", "--for", path]) == 0
+    assert main(["targets", "--for", path, "--target", "cpu-float"]) == 0
     assert capfd.readouterr().out.splitlines()[-1].startswith("cpu-float  yes  model ")
 
 
-def test_a_file_with_code_is_tried_with_trust(only, tmp_path, capfd):
+def test_a_file_with_code_is_tried_with_trust(tmp_path, capfd):
     path, x = str(tmp_path / "code.keras"), keras.Input((4,))
     keras.Model(x, keras.layers.Lambda(lambda value: value / 255)(x)).save(path)
-    only("cpu-float")
-    assert main(["targets", "--for", path]) == 2
+    assert main(["targets", "--for", path, "--target", "cpu-float"]) == 2
     assert "load it with --trust" in capfd.readouterr().err
-    assert main(["targets", "--for", path, "--trust"]) == 0
+    assert main(["targets", "--for", path, "--target", "cpu-float", "--trust"]) == 0
 
 
 @pytest.mark.parametrize(

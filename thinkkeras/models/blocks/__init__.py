@@ -4,23 +4,45 @@ A block takes feature maps (or features) and a `name`, the prefix of its layers'
 what its last layer gives. Models are made of these, and so can be new ones.
 """
 
+from thinkkeras.models.blocks.classifier import classifier_top, pooled, preprocess
+from thinkkeras.models.blocks.concatenation import (
+    densely_connected_block,
+    fire_module,
+    inception_block,
+    transition_block,
+)
 from thinkkeras.models.blocks.convolution import conv_block, separable_block
 from thinkkeras.models.blocks.dense import dense_block
 from thinkkeras.models.blocks.heads import PRIOR_LOGIT, detection_head, shared_head
 from thinkkeras.models.blocks.normalization import batch_norm_relu
 from thinkkeras.models.blocks.pyramid import feature_pyramid
-from thinkkeras.models.blocks.residual import residual_block
+from thinkkeras.models.blocks.residual import (
+    bottleneck_block,
+    inverted_residual_block,
+    residual_block,
+    squeeze_excitation_block,
+)
 from thinkkeras.models.blocks.upsampling import upsample
 
 __all__ = [
     "PRIOR_LOGIT",
     "batch_norm_relu",
+    "bottleneck_block",
+    "classifier_top",
     "conv_block",
     "dense_block",
+    "densely_connected_block",
     "detection_head",
     "feature_pyramid",
+    "fire_module",
+    "inception_block",
+    "inverted_residual_block",
+    "pooled",
+    "preprocess",
     "residual_block",
     "separable_block",
     "shared_head",
+    "squeeze_excitation_block",
+    "transition_block",
     "upsample",
 ]

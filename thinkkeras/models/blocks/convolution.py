@@ -2,7 +2,7 @@
 
 import keras
 
-from thinkkeras.models.blocks.normalization import MOMENTUM, batch_norm_relu
+from thinkkeras.models.blocks.normalization import EPSILON, MOMENTUM, batch_norm_relu
 
 
 def conv_block(
@@ -11,12 +11,15 @@ def conv_block(
     *,
     kernel_size: int = 3,
     strides: int = 1,
+    padding: str = "same",
     activation: str = "relu",
+    use_bias: bool = False,
+    epsilon: float = EPSILON,
     name: str,
 ) -> keras.KerasTensor:
     """Convolution, batch normalization, activation: the block to recombine.
 
-    The convolution has no bias, because the normalization that follows has one; on a device
+    The convolution needs no bias, because the normalization that follows has one; on a device
     the three become a single CONV_2D. Its layers are `{name}_conv`, `{name}_bn` and
     `{name}_{activation}`.
 
@@ -25,7 +28,11 @@ def conv_block(
         filters: Number of feature maps it makes.
         kernel_size: Side of the square kernel, in pixels.
         strides: Step of the kernel, in pixels; 2 halves height and width.
+        padding: "same"; "symmetric" pads alike on both sides also where a stride makes "same" pad
+            one side less, as networks from Caffe and PyTorch do (layer `{name}_pad`); or "valid".
         activation: Name of a Keras activation.
+        use_bias: Whether the convolution has an idle bias, as published weights may want.
+        epsilon: Of the normalization.
         name: Prefix of the layers' names.
 
     Returns:
@@ -36,21 +43,28 @@ def conv_block(
         Internal Covariate Shift", ICML 2015, section 3.2 (normalization between the convolution
         and the nonlinearity, and why the bias goes).
     """
+    if padding == "symmetric":
+        x = keras.layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_pad")(x)
     x = keras.layers.Conv2D(
         filters,
         kernel_size,
         strides=strides,
-        padding="same",
-        use_bias=False,
+        padding="same" if padding == "same" else "valid",
+        use_bias=use_bias,
         kernel_initializer="he_normal",
         name=f"{name}_conv",
     )(x)
-    x = keras.layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_bn")(x)
+    x = keras.layers.BatchNormalization(momentum=MOMENTUM, epsilon=epsilon, name=f"{name}_bn")(x)
     return keras.layers.Activation(activation, name=f"{name}_{activation}")(x)
 
 
 def separable_block(
-    x: keras.KerasTensor, filters: int, *, strides: int = 1, name: str
+    x: keras.KerasTensor,
+    filters: int,
+    *,
+    strides: int = 1,
+    max_value: float | None = None,
+    name: str,
 ) -> keras.KerasTensor:
     """Depthwise 3×3 convolution, then pointwise 1×1, each with batch normalization and ReLU.
 
@@ -62,6 +76,7 @@ def separable_block(
         x: Feature maps of shape `(batch, height, width, channels)`.
         filters: Number of feature maps it makes.
         strides: Step of the depthwise kernel, in pixels; 2 halves height and width.
+        max_value: Where the ReLUs saturate; None is nowhere.
         name: Prefix of the layers' names.
 
     Returns:
@@ -80,8 +95,8 @@ def separable_block(
         depthwise_initializer="he_normal",
         name=depthwise,
     )(x)
-    x = batch_norm_relu(x, name=depthwise)
+    x = batch_norm_relu(x, max_value=max_value, name=depthwise)
     x = keras.layers.Conv2D(
         filters, 1, use_bias=False, kernel_initializer="he_normal", name=pointwise
     )(x)
-    return batch_norm_relu(x, name=pointwise)
+    return batch_norm_relu(x, max_value=max_value, name=pointwise)

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from tests.thinkkeras.models.convolutions import multiply_accumulates
 from thinkkeras.datasets import load
+from thinkkeras.inspection import multiply_accumulates
 from thinkkeras.models import convnet
 
 
@@ -18,12 +18,12 @@ def counted_by_hand(channels: int, widths: list[int], classes: int) -> int:
     return total + before * classes + classes
 
 
-def test_default_size_is_the_documented_one(monkeypatch):
+def test_default_size_is_the_documented_one():
     model = convnet()
     assert model.count_params() == 140_738 == counted_by_hand(1, [24, 40, 40, 64, 64, 96], 10)
     # 28x28 x 9x24, then 14x14, 7x7 and 3x3 for the deeper stages, then 96 x 10.
     by_hand = 784 * 216 + 196 * (8640 + 14400) + 49 * (23040 + 36864) + 9 * 55296 + 960
-    assert multiply_accumulates(model, monkeypatch) == by_hand == 8_119_104
+    assert multiply_accumulates(model) == by_hand == 8_119_104
     for figure in ("140,738", "8.12 million"):
         assert figure in convnet.__doc__
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.thinkkeras.models.convolutions import multiply_accumulates
 from thinkkeras.datasets import load_detection
+from thinkkeras.inspection import multiply_accumulates
 from thinkkeras.models import edge_model, retinanet
 from thinkkeras.models.backbones import lite_backbone
 
@@ -30,14 +30,14 @@ def pixels(shape):
     return np.random.default_rng(0).integers(0, 256, shape).astype("float32")
 
 
-def test_default_size_is_the_documented_one(monkeypatch):
+def test_default_size_is_the_documented_one():
     model = retinanet()
     assert isinstance(model, keras_cv.models.RetinaNet)
     assert (model.count_params(), model.name) == (331_069, "retinanet")
     pyramid = (24 + 48 + 96) * 48 + 9 * 48 * 48 * 3 + 6 * 48
     heads = 4 * (9 * 48 * 48 + 48) + (9 * 48 + 1) * (9 + 36)
     assert model.count_params() == lite_backbone((256, 256, 3)).count_params() + pyramid + heads
-    assert multiply_accumulates(model, monkeypatch) == 241_310_720
+    assert multiply_accumulates(model) == 241_310_720
     for figure in ("331,069", "241 million"):
         assert figure in retinanet.__doc__
     # 9 anchors at 32x32, 16x16 and 8x8 locations.

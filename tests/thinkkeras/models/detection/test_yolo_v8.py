@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.thinkkeras.models.convolutions import multiply_accumulates
 from thinkkeras.datasets import load_detection
+from thinkkeras.inspection import multiply_accumulates
 from thinkkeras.models import edge_model, yolo_v8
 
 SMALL = {"stackwise_channels": (8, 8, 16, 16), "score_threshold": 0.3, "iou_threshold": 0.5}
@@ -29,11 +29,11 @@ def pixels(shape):
     return np.random.default_rng(0).integers(0, 256, shape).astype("float32")
 
 
-def test_default_size_is_the_documented_one(monkeypatch):
+def test_default_size_is_the_documented_one():
     model = yolo_v8()
     assert isinstance(model, keras_cv.models.YOLOV8Detector)
     assert (model.count_params(), model.name) == (789_979, "yolo_v8")
-    assert multiply_accumulates(model, monkeypatch) == 207_759_360
+    assert multiply_accumulates(model) == 207_759_360
     for figure in ("789,979", "208 million"):
         assert figure in yolo_v8.__doc__
     # 32x32, 16x16 and 8x8 locations.

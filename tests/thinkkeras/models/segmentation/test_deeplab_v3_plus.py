@@ -8,8 +8,8 @@ import keras_cv
 import numpy as np
 import pytest
 
-from tests.thinkkeras.models.convolutions import multiply_accumulates
 from thinkkeras.datasets import load_detection
+from thinkkeras.inspection import multiply_accumulates
 from thinkkeras.models import deeplab_v3_plus, lite_backbone
 
 SMALL = {"filters": 8, "projection_filters": 4, "head_filters": 8}
@@ -19,7 +19,7 @@ def pixels(shape):
     return np.random.default_rng(0).integers(0, 256, shape).astype("float32")
 
 
-def test_default_size_is_the_documented_one(monkeypatch):
+def test_default_size_is_the_documented_one():
     model = deeplab_v3_plus()
     assert model.count_params() == 323_138
     # One dilation of 1, three of 3x3, the average; what joins them, the fine level, the head.
@@ -27,7 +27,7 @@ def test_default_size_is_the_documented_one(monkeypatch):
     normalized = 4 * (5 * 48 + 48 + 16 + 32)
     by_hand = kernels + normalized + 32 * 2 + 2
     assert model.count_params() == lite_backbone((256, 256, 3)).count_params() + by_hand
-    assert multiply_accumulates(model, monkeypatch) == 159_580_672
+    assert multiply_accumulates(model) == 159_580_672
     for figure in ("323,138", "160 million"):
         assert figure in deeplab_v3_plus.__doc__
 

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from tests.thinkkeras.models.convolutions import multiply_accumulates
 from thinkkeras.datasets import load_detection
+from thinkkeras.inspection import multiply_accumulates
 from thinkkeras.models import convnet, unet
 
 
@@ -37,10 +37,10 @@ def pixels(shape, seed=0):
     return np.random.default_rng(seed).integers(0, 256, shape).astype("float32")
 
 
-def test_default_size_is_the_documented_one(monkeypatch):
+def test_default_size_is_the_documented_one():
     model = unet()
     assert model.count_params() == 256_402 == counted_by_hand(3, [16, 16, 32, 64, 64], 2)
-    assert multiply_accumulates(model, monkeypatch) == 230_424_576
+    assert multiply_accumulates(model) == 230_424_576
     for figure in ("256,402", "230 million"):
         assert figure in unet.__doc__
 
