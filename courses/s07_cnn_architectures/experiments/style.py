@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import keras
@@ -21,6 +22,27 @@ class Snapshot(NamedTuple):
     picture: np.ndarray  # uint8, (height, width, 3)
     style: float
     content: float
+
+
+# Museums publish them; any picture file serves as well.
+PAINTINGS = ("starry_night.jpg", "the_scream.jpg")
+
+
+def paintings(height: int, files: Sequence[str] = PAINTINGS) -> dict[str, np.ndarray]:
+    """Paintings by name: these files of the folder `THINKKERAS_DOWNLOADS`, then a drawn one.
+
+    Args:
+        height: In pixels.
+        files: Names in that folder, or paths; those that are not there are left out, and named.
+    """
+    folder, found = Path(os.environ.get("THINKKERAS_DOWNLOADS", "")), {}
+    for file in files:
+        path = folder / file
+        if path.is_file():
+            found[path.stem.replace("_", " ")] = read_picture(path, height)
+        else:
+            print(f"without {file}: it is not in the folder that THINKKERAS_DOWNLOADS names")
+    return found | {"drawn": drawn_painting(height)}
 
 
 def read_picture(path: str | os.PathLike[str], height: int) -> np.ndarray:

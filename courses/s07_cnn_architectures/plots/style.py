@@ -39,33 +39,30 @@ def picture_grid(rows: Sequence[Mapping[str, np.ndarray]], path: PathLike | None
     return save(figure, path)
 
 
-def progress(
-    snapshots: Sequence[Snapshot], history: Sequence[float], path: PathLike | None = None
-) -> Figure:
-    """Draws a picture's way from the photograph to the painting, and its loss.
+def progress(snapshots: Sequence[Snapshot], path: PathLike | None = None) -> Figure:
+    """Draws a picture's way from the photograph to the painting, and what it lacks of both.
 
     Args:
-        snapshots: In the order of their steps; two or more.
-        history: The loss after each step.
+        snapshots: In the order of their steps. All are in the curves; four of them are shown.
         path: Where to save the figure.
     """
-    aspect = snapshots[0].picture.shape[1] / snapshots[0].picture.shape[0]
-    height = WIDTH / (aspect * len(snapshots)) + TITLE
-    figure = Figure(figsize=(WIDTH, height + 2.8), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=[height, 2.8])
-    for axes, snapshot in zip(above.subplots(1, len(snapshots)), snapshots, strict=True):
-        _picture(axes, snapshot.picture, f"step {snapshot.step}")
-    left, right = below.subplots(1, 2)
-    left.semilogy(range(1, len(history) + 1), history, color="black")
-    left.set(xlabel="step", ylabel="loss, weighed and summed")
-    steps = [snapshot.step for snapshot in snapshots]
-    for values, name, color in (
-        ([one.style for one in snapshots], "style", BLUE),
-        ([one.content for one in snapshots], "content", RED),
+    places = np.linspace(0, len(snapshots) - 1, min(4, len(snapshots))).round().astype(int)
+    shown = {f"step {snapshots[at].step}": snapshots[at].picture for at in places}
+    height, width = snapshots[0].picture.shape[:2]
+    above = WIDTH / len(shown) * height / width + TITLE
+    figure = Figure(figsize=(WIDTH, above + 2.4), layout="constrained")
+    pictures, curves = figure.subfigures(2, 1, height_ratios=[above, 2.4])
+    for axes, (name, picture) in zip(
+        pictures.subplots(1, len(shown), squeeze=False).flat, shown.items(), strict=True
     ):
-        right.plot(steps, values, "o-", color=color, label=name)
-    right.set(xlabel="step", ylabel="relative to the painting's own", ylim=(0, None))
-    right.legend(frameon=False)
+        _picture(axes, picture, name)
+    steps = [one.step for one in snapshots]
+    styles, contents = [one.style for one in snapshots], [one.content for one in snapshots]
+    left, right = curves.subplots(1, 2)
+    left.semilogy(steps, styles, "o-", color=BLUE)
+    left.set(xlabel="step", ylabel="lacks of the style")
+    right.plot(steps, contents, "o-", color=RED)
+    right.set(xlabel="step", ylabel="lacks of the content", ylim=(0, None))
     for axes in (left, right):
         plain(axes)
     return save(figure, path)

@@ -46,6 +46,15 @@ def test_what_is_no_picture_is_told(tmp_path, content):
         style.read_picture(path, 20)
 
 
+def test_paintings_are_found_by_name(tmp_path, monkeypatch, capsys):
+    Image.fromarray(photograph(40, 61)).save(tmp_path / "the_scream.jpg")
+    monkeypatch.setenv("THINKKERAS_DOWNLOADS", str(tmp_path))
+    found = style.paintings(24)
+    assert list(found) == ["the scream", "drawn"]
+    assert all(one.shape[0] == 24 for one in found.values())
+    assert capsys.readouterr().out.startswith("without starry_night.jpg: ")
+
+
 def test_the_drawn_painting_has_strokes_and_a_palette():
     painting = style.drawn_painting(72, strokes=900)
     assert painting.shape == (72, 96, 3) and painting.dtype == np.uint8

@@ -14,7 +14,7 @@ SNAPSHOTS = [Snapshot(0, PICTURE, 0.5, 0.0), Snapshot(4, PICTURE, 0.1, 0.7)]
     ("draw", "arguments"),
     [
         (style.picture_grid, ([{"photograph": PICTURE, "": PICTURE[:, :8]}, {"one": PICTURE}],)),
-        (style.progress, (SNAPSHOTS, [3.0, 2.0, 1.5, 1.4])),
+        (style.progress, (SNAPSHOTS,)),
         (style.what_layers_hold, (["conv1", "fire3"], [PICTURE] * 2, [PICTURE] * 2)),
     ],
 )
@@ -33,14 +33,16 @@ def test_pictures_keep_their_proportions():
     assert [axes.get_title() for axes in figure.axes] == ["wide", "square"]
 
 
-def test_progress_draws_every_loss():
-    figure = style.progress(SNAPSHOTS, [3.0, 2.0, 1.5, 1.4])
-    curve, terms = figure.axes[-2:]
-    assert curve.lines[0].get_xydata().tolist() == [[1, 3.0], [2, 2.0], [3, 1.5], [4, 1.4]]
-    assert {line.get_label(): list(line.get_ydata()) for line in terms.lines} == {
-        "style": [0.5, 0.1],
-        "content": [0.0, 0.7],
-    }
+def test_progress_draws_all_and_shows_four():
+    snapshots = [Snapshot(step, PICTURE, 1 / (1 + step), 0.1 * step) for step in range(7)]
+    figure = style.progress(snapshots)
+    *shown, lack_of_style, lack_of_content = figure.axes
+    assert [axes.get_title() for axes in shown] == ["step 0", "step 2", "step 4", "step 6"]
+    for axes, values in (
+        (lack_of_style, [1 / (1 + step) for step in range(7)]),
+        (lack_of_content, [0.1 * step for step in range(7)]),
+    ):
+        np.testing.assert_array_equal(axes.lines[0].get_xydata().T, [range(7), values])
 
 
 def test_layers_are_named_as_they_add_up():
