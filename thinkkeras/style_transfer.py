@@ -112,9 +112,9 @@ class StyleTransferLoss(keras.losses.Loss):
         *,
         style_layers: Sequence[str],
         content_layer: str,
-        style_weight: float = 30.0,
+        style_weight: float = 40.0,
         content_weight: float = 1.0,
-        variation_weight: float = 0.2,
+        variation_weight: float = 1.5,
         name: str = "style_transfer_loss",
     ) -> None:
         super().__init__(name=name)

@@ -8,12 +8,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from courses.s07_cnn_architectures.experiments.style import Snapshot
 from thinkkeras.plots import BLUE, RED, PathLike, plain, save, show_image
 
 WIDTH = 13  # inches
-TITLE = 0.3  # inches above each picture
+TITLE = 0.42  # inches above each picture, room for its name
+PADS = {"h_pad": 0.06, "w_pad": 0.02, "hspace": 0, "wspace": 0}  # inches, then fractions
 
 
 def picture_grid(rows: Sequence[Mapping[str, np.ndarray]], path: PathLike | None = None) -> Figure:
@@ -28,7 +30,7 @@ def picture_grid(rows: Sequence[Mapping[str, np.ndarray]], path: PathLike | None
         WIDTH / sum(one.shape[1] / one.shape[0] for one in row.values()) + TITLE for row in rows
     ]
     figure = Figure(figsize=(WIDTH, sum(heights)), layout="constrained")
-    figure.get_layout_engine().set(h_pad=0.02, w_pad=0.02, hspace=0, wspace=0)
+    figure.get_layout_engine().set(**PADS)
     for part, row in zip(
         np.atleast_1d(figure.subfigures(len(rows), 1, height_ratios=heights)), rows, strict=True
     ):
@@ -51,6 +53,7 @@ def progress(snapshots: Sequence[Snapshot], path: PathLike | None = None) -> Fig
     height, width = snapshots[0].picture.shape[:2]
     above = WIDTH / len(shown) * height / width + TITLE
     figure = Figure(figsize=(WIDTH, above + 2.4), layout="constrained")
+    figure.get_layout_engine().set(**PADS)
     pictures, curves = figure.subfigures(2, 1, height_ratios=[above, 2.4])
     for axes, (name, picture) in zip(
         pictures.subplots(1, len(shown), squeeze=False).flat, shown.items(), strict=True
@@ -60,6 +63,7 @@ def progress(snapshots: Sequence[Snapshot], path: PathLike | None = None) -> Fig
     styles, contents = [one.style for one in snapshots], [one.content for one in snapshots]
     left, right = curves.subplots(1, 2)
     left.semilogy(steps, styles, "o-", color=BLUE)
+    left.yaxis.set(major_formatter="{x:g}", minor_formatter=NullFormatter())
     left.set(xlabel="step", ylabel="lacks of the style")
     right.plot(steps, contents, "o-", color=RED)
     right.set(xlabel="step", ylabel="lacks of the content", ylim=(0, None))
