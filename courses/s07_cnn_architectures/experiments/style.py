@@ -131,7 +131,7 @@ class Retouched(keras.layers.Layer):
         super().__init__(name=name)
         self.sizes = sizes
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: tuple[int, int, int, int]) -> None:
         _, height, width, channels = input_shape
         self.changes = [
             self.add_weight(
@@ -268,7 +268,8 @@ def style_and_content(
     """
     random = np.random.default_rng(seed)
     noise = random.normal(128, 30, content.shape).clip(0, 255)
-    styles, contents = [], []
+    styles: list[np.ndarray] = []
+    contents: list[np.ndarray] = []
     for index, layer in enumerate(layers, start=1):
         for pictures, weights in ((styles, (1.0, 0.0)), (contents, (0.0, 1.0))):
             loss = StyleTransferLoss(

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import NullFormatter
 
 from courses.s07_cnn_architectures.experiments.style import Snapshot
@@ -15,7 +16,6 @@ from thinkkeras.plots import BLUE, RED, PathLike, plain, save, show_image
 
 WIDTH = 13  # inches
 TITLE = 0.42  # inches above each picture, room for its name
-PADS = {"h_pad": 0.06, "w_pad": 0.02, "hspace": 0, "wspace": 0}  # inches, then fractions
 
 
 def picture_grid(rows: Sequence[Mapping[str, np.ndarray]], path: PathLike | None = None) -> Figure:
@@ -29,11 +29,9 @@ def picture_grid(rows: Sequence[Mapping[str, np.ndarray]], path: PathLike | None
     heights = [
         WIDTH / sum(one.shape[1] / one.shape[0] for one in row.values()) + TITLE for row in rows
     ]
-    figure = Figure(figsize=(WIDTH, sum(heights)), layout="constrained")
-    figure.get_layout_engine().set(**PADS)
-    for part, row in zip(
-        np.atleast_1d(figure.subfigures(len(rows), 1, height_ratios=heights)), rows, strict=True
-    ):
+    figure = _figure(sum(heights))
+    parts = figure.subfigures(len(rows), 1, squeeze=False, height_ratios=heights)
+    for part, row in zip(parts.flat, rows, strict=True):
         widths = [one.shape[1] / one.shape[0] for one in row.values()]
         panels = part.subplots(1, len(row), width_ratios=widths, squeeze=False)
         for axes, (name, picture) in zip(panels.flat, row.items(), strict=True):
@@ -52,9 +50,8 @@ def progress(snapshots: Sequence[Snapshot], path: PathLike | None = None) -> Fig
     shown = {f"step {snapshots[at].step}": snapshots[at].picture for at in places}
     height, width = snapshots[0].picture.shape[:2]
     above = WIDTH / len(shown) * height / width + TITLE
-    figure = Figure(figsize=(WIDTH, above + 2.4), layout="constrained")
-    figure.get_layout_engine().set(**PADS)
-    pictures, curves = figure.subfigures(2, 1, height_ratios=[above, 2.4])
+    figure = _figure(above + 2.4)
+    pictures, curves = figure.subfigures(2, 1, squeeze=False, height_ratios=[above, 2.4])[:, 0]
     for axes, (name, picture) in zip(
         pictures.subplots(1, len(shown), squeeze=False).flat, shown.items(), strict=True
     ):
@@ -94,6 +91,12 @@ def what_layers_hold(
     for part, label in zip(figure.subfigs, ("style of the painting", "content"), strict=True):
         part.supylabel(label, fontsize=12)
     return save(figure, path)
+
+
+def _figure(height: float) -> Figure:
+    """One that is all pictures: hardly any room between them."""
+    layout = ConstrainedLayoutEngine(h_pad=0.06, w_pad=0.02, hspace=0, wspace=0)
+    return Figure(figsize=(WIDTH, height), layout=layout)
 
 
 def _picture(axes: Axes, picture: np.ndarray, name: str) -> None:
