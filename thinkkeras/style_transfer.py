@@ -99,7 +99,7 @@ class StyleTransferLoss(keras.losses.Loss):
         name: Name of the loss.
 
     Raises:
-        ValueError: `network` has no such layer, or the painting's shape is wrong.
+        ValueError: `network` has no such layer, none is named, or the painting's shape is wrong.
 
     Source: Gatys, Ecker and Bethge, CVPR 2016, equations 1-7; Johnson, Alahi and Fei-Fei,
     "Perceptual Losses for Real-Time Style Transfer and Super-Resolution", ECCV 2016, section 3.2.
@@ -122,6 +122,8 @@ class StyleTransferLoss(keras.losses.Loss):
             raise ValueError(
                 f"expected a painting of shape (height, width, 3), received {style.shape}"
             )
+        if not style_layers:
+            raise ValueError("expected the name of one style layer or more, received none")
         self.style_weight = style_weight
         self.content_weight = content_weight
         self.variation_weight = variation_weight
@@ -130,8 +132,9 @@ class StyleTransferLoss(keras.losses.Loss):
         painting = ops.convert_to_tensor(style[None], "float32")
         *maps, content = self._both(painting, training=False)
         self._grams = [gram_matrix(one) for one in maps]
-        self._spread = ops.var(content)
-        self._variation = total_variation(painting)[0]
+        # A painting of one colour has neither.
+        self._spread = ops.maximum(ops.var(content), keras.config.epsilon())
+        self._variation = ops.maximum(total_variation(painting)[0], keras.config.epsilon())
 
     def call(self, y_true: KerasTensor, y_pred: KerasTensor) -> KerasTensor:
         """The loss of each picture `y_pred` of the photographs `y_true`, `(batch,)`."""

@@ -160,3 +160,12 @@ def test_wrong_paintings_and_layers():
         StyleTransferLoss(classifier(), PAINTING[None], **names)
     with pytest.raises(ValueError, match="No such layer: relu9"):
         StyleTransferLoss(classifier(), PAINTING, **{**names, "content_layer": "relu9"})
+    with pytest.raises(ValueError, match="one style layer or more, received none"):
+        StyleTransferLoss(classifier(), PAINTING, style_layers=[], content_layer="fine")
+
+
+def test_a_painting_of_one_colour():
+    loss = StyleTransferLoss(
+        classifier(), np.full((8, 8, 3), 90.0), style_layers=["fine"], content_layer="fine"
+    )
+    assert np.isfinite(loss(PHOTOGRAPHS, PICTURES))

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+import deploy
 from thinkkeras.inspection import multiply_accumulates
 from thinkkeras.models import style_net
 
@@ -76,6 +77,17 @@ def test_saved_model_is_the_same(tmp_path):
     images = np.random.default_rng(1).uniform(0, 255, (2, 16, 24, 3)).astype("float32")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(loaded(images), model(images))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("target", "decibels"), [("gpu", 50), ("cpu", 20)])
+def test_converted_it_paints_the_same(target, decibels, tmp_path):
+    keras.utils.set_random_seed(0)
+    model = style_net((32, 48, 3), filters=(4, 6, 8), blocks=1)
+    images = np.random.default_rng(0).uniform(0, 255, (16, 32, 48, 3)).astype("float32")
+    card = deploy.export(model, target, out=tmp_path / target, calibration=images, verbose=0)
+    assert card["parity"]["sqnr_db"] > decibels
+    assert not [name for name in card["ops"] if name.startswith("Flex")]
 
 
 @pytest.mark.parametrize(
