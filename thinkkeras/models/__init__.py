@@ -27,6 +27,7 @@ from thinkkeras.models.detection import (
     yolo_tiny,
     yolo_v8,
 )
+from thinkkeras.models.image_to_image import style_net
 from thinkkeras.models.metric_learning import (
     embedding_net,
     prototypical_logits,
@@ -60,6 +61,7 @@ __all__ = [
     "residual_net",
     "retinanet",
     "siamese_net",
+    "style_net",
     "unet",
     "yolact_tiny",
     "yolo_tiny",
