@@ -4,6 +4,7 @@ The references go another way than the solutions: Keras's own layers for costs a
 correlation for the blocks, central differences for gradients.
 """
 
+import functools
 import zlib
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from keras import layers
 from scipy import ndimage, signal
 
 from thinkkeras import datasets
+from thinkkeras.inspection import multiply_accumulates, receptive_fields
 
 
 class Layer(NamedTuple):
@@ -123,6 +125,27 @@ NETWORKS: dict[str, tuple[Network, tuple[int, int, int]]] = {
 }
 
 
+@functools.cache
+def cost(name: str) -> tuple[int, int, tuple[int, int, int]]:
+    """(parameters, multiply_accumulates, output_shape) of one of the `NETWORKS`."""
+    model = build(*NETWORKS[name])
+    return model.count_params(), multiply_accumulates(model), model.output_shape[1:]
+
+
+@functools.cache
+def field(name: str) -> tuple[int, int]:
+    """(height, width) that an output pixel of one of the `NETWORKS` sees."""
+
+    def height(network: Network) -> int:
+        model = build(network, (64, 64, 32))
+        # A 1 x 1 convolution at the end sees what the last tensor sees.
+        end = layers.Conv2D(1, 1)(model.output)
+        return receptive_fields(keras.Model(model.input, end))[-1].size
+
+    network, _ = NETWORKS[name]
+    return height(network), height(_transposed(network))
+
+
 def build(network: Network, input_shape: tuple[int, int, int]) -> keras.Model:
     """The network that a description means, of Keras's layers."""
     inputs = keras.Input(input_shape)
@@ -151,10 +174,10 @@ def _apply(network: Network, x: keras.KerasTensor) -> keras.KerasTensor:
     return x
 
 
-def transposed(network: Network) -> Network:
+def _transposed(network: Network) -> Network:
     """The description with height and width exchanged in every kernel."""
     return [
-        Branches([transposed(path) for path in part.paths], part.join)
+        Branches([_transposed(path) for path in part.paths], part.join)
         if isinstance(part, Branches)
         else part._replace(kernel_size=part.kernel_size[::-1])
         for part in network
@@ -212,47 +235,53 @@ def _convolved(x: np.ndarray, kernel: np.ndarray, strides: int = 1) -> np.ndarra
     return np.concatenate(filters, axis=-1)[::strides, ::strides]
 
 
-def cam_model(positive: bool, seed: int) -> keras.Model:
-    """A classifier of (9, 8, 2) images into four logits, with the layers "early" and "late".
+@functools.cache
+def cam_case(positive: bool) -> tuple[keras.Model, np.ndarray, dict[str, np.ndarray]]:
+    """A classifier into four logits, an image, and the weighted sums of Grad-CAM.
 
     With `positive` the maps and what becomes of them are above zero, and so is the whole weighted
-    sum for the classes 0 and 1; for 2 and 3 it is below.
+    sum for the classes 0 and 1; for 2 and 3 it is below. The seed is one that gives sums of either
+    sign otherwise.
+
+    Returns:
+        (model, image, sums): `sums` by the layers' names, (classes, rows, columns), computed by
+        central differences, without ReLU and division.
     """
-    keras.utils.set_random_seed(seed)
-    inputs = keras.Input((9, 8, 2))
+    random = np.random.default_rng(4)
+    image = np.abs(random.normal(size=(9, 8, 2))).astype(np.float32)
+    inputs = keras.Input(image.shape)
     x = layers.Conv2D(5, (3, 2), activation="tanh", name="early")(inputs)
     x = layers.Conv2D(4, 3, strides=2, activation="relu", name="late")(x)
     x = layers.Flatten()(x)
     x = layers.Dense(6, activation="tanh", name="hidden")(x)
     model = keras.Model(inputs, layers.Dense(4, name="logits")(x))
-    random = np.random.default_rng(seed)
     for layer in model.layers:
         if not layer.weights:
             continue
-        kernel, bias = (random.normal(0, 0.4, weight.shape) for weight in layer.weights)
+        kernel, bias = (random.normal(size=variable.shape) for variable in layer.weights)
+        kernel /= np.sqrt(np.prod(kernel.shape[:-1]))
         if positive:
-            kernel, bias = np.abs(kernel) / np.prod(kernel.shape[:-1]), np.abs(bias)
+            kernel, bias = np.abs(kernel) / 4, np.abs(bias) / 4
         if positive and layer.name == "logits":
             kernel *= [1, 2, -1, -2]
         layer.set_weights([kernel, bias])
-    return model
+    return model, image, {name: _weighted_sums(model, name, image) for name in ("early", "late")}
 
 
-def cam(model: keras.Model, layer_name: str, image: np.ndarray, class_index: int) -> np.ndarray:
-    """Grad-CAM of a `cam_model`, not normalized and without ReLU, by central differences."""
-    inner = keras.Model(model.inputs, model.get_layer(layer_name).output)
+def _weighted_sums(model: keras.Model, layer_name: str, image: np.ndarray) -> np.ndarray:
+    inner = keras.Model(model.input, model.get_layer(layer_name).output)
     maps = keras.ops.convert_to_numpy(inner(image[None]))[0].astype(np.float64)
-    gradients, step = np.empty_like(maps), 1e-6
+    gradients, step = np.empty((*maps.shape, 4)), 1e-6
     for index in np.ndindex(maps.shape):
         change = np.zeros_like(maps)
         change[index] = step
         ahead, behind = (_logits(model, layer_name, x) for x in (maps + change, maps - change))
-        gradients[index] = (ahead - behind)[class_index] / (2 * step)
-    return (maps * gradients.mean(axis=(0, 1))).sum(axis=-1)
+        gradients[index] = (ahead - behind) / (2 * step)
+    return np.einsum("ijc,ck->kij", maps, gradients.mean(axis=(0, 1)))
 
 
 def _logits(model: keras.Model, layer_name: str, maps: np.ndarray) -> np.ndarray:
-    """What a `cam_model` makes of a layer's maps, in double precision."""
+    """What the model of `cam_case` makes of a layer's maps, in double precision."""
     late, hidden, logits = (
         [each.astype(np.float64) for each in model.get_layer(name).get_weights()]
         for name in ("late", "hidden", "logits")

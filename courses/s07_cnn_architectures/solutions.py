@@ -121,7 +121,7 @@ def grad_cam(
     model: keras.Model, layer_name: str, image: np.ndarray, class_index: int
 ) -> np.ndarray:
     """Where a network sees the evidence for a class (Selvaraju et al.)."""
-    both = keras.Model(model.inputs, [model.get_layer(layer_name).output, model.outputs[0]])
+    both = keras.Model(model.input, [model.get_layer(layer_name).output, model.output])
     pixels = tf.convert_to_tensor(image[None])
     with tf.GradientTape() as tape:
         tape.watch(pixels)  # a network whose weights are frozen leaves the tape nothing to follow
