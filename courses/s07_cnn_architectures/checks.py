@@ -51,7 +51,7 @@ def check_block_cost(answers: Any) -> None:
 
 
 def check_inception_block(answers: Any) -> None:
-    """Six kernels of different shapes, images with negative values; then two blocks in a row."""
+    """Six kernels of different shapes, images with negative values; two blocks in one model."""
     for shape, filters in (((7, 6, 5), (3, 4, 6, 2, 7, 8)), ((5, 9, 4), (8, 6, 5, 3, 2, 7))):
         a, b, c, d, e, f = filters
         ones = [(1, 1, shape[2], count) for count in (a, b, d, f)]
@@ -63,12 +63,21 @@ def check_inception_block(answers: Any) -> None:
             + [("bias", (count,)) for count in (a, b, c, d, e, f)],
             (*shape[:2], a + c + e + f),
             lambda image, filters=filters: inception(image, filters),
+            {"1 x 1 branch": a, "3 x 3 branch": c, "5 x 5 branch": e, "pooling branch": f},
             case=f"maps {shape}, filters={filters}",
         )
 
 
 def check_residual_block(answers: Any) -> None:
-    """The same shape, other channels, strides of 2, and both; then two blocks in a row."""
+    """F(x) of 0; then the same shape, other channels, strides of 2, and both."""
+    shape = (7, 6, 4)
+    case = f"maps {shape}, filters=4, gamma and beta of 0, so that F(x) is 0"
+    model = _model(lambda x: answers.residual_block(x, 4), shape, case=case)
+    for variable in model.weights:
+        if variable.name in ("gamma", "beta"):
+            variable.assign(np.zeros(variable.shape))
+    images = _images(shape)
+    expect_equal(model(images), np.maximum(images, 0), case=f"{case}: relu(x)")
     for shape, filters, strides in (
         ((7, 6, 4), 4, 1),
         ((7, 6, 4), 5, 1),
@@ -86,11 +95,9 @@ def check_residual_block(answers: Any) -> None:
             + len(kernels) * [(name, (filters,)) for name in norm],
             (-(-shape[0] // strides), -(-shape[1] // strides), filters),
             lambda image, filters=filters, strides=strides: residual(image, filters, strides),
+            {"sum": filters},
             case=f"maps {shape}, filters={filters}, strides={strides}",
         )
-    x = keras.Input((6, 5, 3))
-    received = keras.Model(x, answers.residual_block(x, 3)).output_shape
-    expect_equal(received, (None, 6, 5, 3), case="output shape with the default strides")
 
 
 def _check_block(
@@ -99,20 +106,16 @@ def _check_block(
     weights: list[tuple[str, tuple[int, ...]]],
     output_shape: tuple[int, int, int],
     reference: Callable[[np.ndarray], np.ndarray],
+    branches: dict[str, int],
     *,
     case: str,
 ) -> None:
-    """A block on tensors: its weights by name and shape, its output, and that it can come twice."""
-    x = keras.Input(shape)
-    output = block(x)
-    expect(
-        isinstance(output, keras.KerasTensor),
-        case=case,
-        expected="a tensor of the functional model",
-        received=type(output).__name__,
-    )
-    expect_equal(tuple(output.shape), (None, *output_shape), case=f"{case}, output shape")
-    model = keras.Model(x, output)
+    """A block on tensors: its weights by name and shape, its output, and that it can come twice.
+
+    The output is compared branch by branch: their names, and how many channels each has.
+    """
+    model = _model(block, shape, case=case)
+    expect_equal(model.output_shape, (None, *output_shape), case=f"{case}, output shape")
     found = [(variable.name, tuple(variable.shape)) for variable in model.weights]
     for part, kept in (("kernels", "kernel"), ("weights", "")):
         _expect_same_items(
@@ -122,14 +125,17 @@ def _check_block(
         )
     for variable in model.weights:
         variable.assign(weight(variable.name, tuple(variable.shape)))
-    images = np.random.default_rng(SEED).normal(0, 2, (2, *shape)).astype(np.float32)
-    expect_equal(
-        model(images),
-        np.stack([reference(image.astype(np.float64)) for image in images]),
-        case=f"{case}, output (in inference)",
-        tolerance=1e-3,
-    )
+    images = _images(shape)
+    received = keras.ops.convert_to_numpy(model(images))
+    expected = np.stack([reference(image.astype(np.float64)) for image in images])
+    start = 0
+    for name, channels in branches.items():
+        kept = slice(start, start + channels)
+        what = f"{case}, output of the {name} (in inference)"
+        expect_equal(received[..., kept], expected[..., kept], case=what, tolerance=1e-3)
+        start += channels
     case = f"{case}, two blocks in one model"
+    x = keras.Input(shape)
     try:
         twice: Any = keras.Model(x, [block(x), block(x)]).count_params()
     except ValueError as error:  # two layers of one name
@@ -140,6 +146,22 @@ def _check_block(
         expected=f"{2 * model.count_params()} parameters, in layers whose names are Keras's",
         received=twice,
     )
+
+
+def _model(block: Callable[[Any], Any], shape: tuple[int, ...], *, case: str) -> keras.Model:
+    x = keras.Input(shape)
+    output = block(x)
+    expect(
+        isinstance(output, keras.KerasTensor),
+        case=case,
+        expected="a tensor of the functional model",
+        received=type(output).__name__,
+    )
+    return keras.Model(x, output)
+
+
+def _images(shape: tuple[int, ...]) -> np.ndarray:
+    return np.random.default_rng(SEED).normal(0, 2, (2, *shape)).astype(np.float32)
 
 
 def _expect_same_items(received: list, expected: list, *, case: str) -> None:

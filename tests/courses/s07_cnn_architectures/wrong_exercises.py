@@ -674,4 +674,35 @@ WRONG = {
 }
 
 # Exercise, mistake, and words of the message that names it.
-MESSAGES: list[tuple[str, str, str]] = []
+MESSAGES = [
+    ("block_cost", "floor", "plain network on (13, 9, 3), multiply_accumulates: expected 50472"),
+    ("block_cost", "depthwise as full", "separable network on (15, 20, 32), parameters"),
+    ("block_cost", "branches always concatenated", "bottleneck network on (14, 11, 32)"),
+    ("inception_block", "no activation after the reduction", "output of the 3 x 3 branch"),
+    ("inception_block", "average pooling", "output of the pooling branch"),
+    ("inception_block", "3 x 3 twice", "expected kernel (5, 5, 2, 7), received in its place"),
+    ("inception_block", "a name of its own", "in layers whose names are Keras's"),
+    ("residual_block", "no shortcut", "gamma and beta of 0, so that F(x) is 0: relu(x)"),
+    ("residual_block", "no activation after the sum", "so that F(x) is 0: relu(x)"),
+    (
+        "residual_block",
+        "projection always",
+        "kernels: expected 2 of them and no others, received in its place kernel (1, 1, 4, 4)",
+    ),
+    ("prototypical_loss", "overflow", "distances up to 44922"),
+    ("prototypical_loss", "NumPy", "expected a scalar tensor made by keras.ops"),
+    ("sample_episode", "support and query drawn apart", "in support and query: expected none"),
+    ("sample_episode", "all classes of the data", "classes: expected of [20, 3, 8, 11, 5]"),
+    ("sample_episode", "frequent classes more often", "how often class 5 is drawn"),
+    ("sample_episode", "numbers by size", "how often class 3 is number 0"),
+    ("sample_episode", "queries numbered anew", "one number for each class, the same in support"),
+    ("gram_matrix", "divided by the batch", "maps (2, 4, 5, 3): expected 1.271352"),
+    ("style_loss", "first layer only", "weights=[2.0, 0.5]"),
+    ("grad_cam", "NaN for nothing", "class 3: expected 0 at index (0, 0), received nan"),
+    ("grad_cam", "from the smallest to the largest", "weights above zero, layer 'early', class 0"),
+    ("receptive_field", "jump of the branches lost", "bottleneck network, (height, width)"),
+    ("receptive_field", "branch of the larger area", "factorized network"),
+    ("build_network", "maps too large", "expected flash of at most 60,000 bytes, arena of at most"),
+    ("build_network", "too many weights", "received flash"),
+    ("build_network", "logits", "output: expected probabilities that sum to 1 (softmax)"),
+]
