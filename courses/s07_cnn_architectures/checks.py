@@ -4,6 +4,7 @@ Blocks are built and given weights that depend on a weight's name and shape alon
 learner's layers may come in any order; SciPy then computes what they must put out.
 """
 
+import functools
 import tempfile
 from collections import Counter
 from collections.abc import Callable
@@ -55,29 +56,33 @@ def check_inception_block(answers: Any) -> None:
     for shape, filters in (((7, 6, 5), (3, 4, 6, 2, 7, 8)), ((5, 9, 4), (8, 6, 5, 3, 2, 7))):
         a, b, c, d, e, f = filters
         ones = [(1, 1, shape[2], count) for count in (a, b, d, f)]
-        kernels = [*ones, (3, 3, b, c), (5, 5, d, e)]
-        _check_block(
-            lambda x, filters=filters: answers.inception_block(x, filters),
+        block = functools.partial(answers.inception_block, filters=filters)
+        case = f"maps {shape}, filters={filters}"
+        model = _built(
+            block,
             shape,
-            [("kernel", kernel) for kernel in kernels]
-            + [("bias", (count,)) for count in (a, b, c, d, e, f)],
+            [("kernel", kernel) for kernel in (*ones, (3, 3, b, c), (5, 5, d, e))]
+            + [("bias", (count,)) for count in filters],
             (*shape[:2], a + c + e + f),
-            lambda image, filters=filters: inception(image, filters),
-            {"1 x 1 branch": a, "3 x 3 branch": c, "5 x 5 branch": e, "pooling branch": f},
-            case=f"maps {shape}, filters={filters}",
+            case=case,
         )
+        images, start = _images(shape), 0
+        received = keras.ops.convert_to_numpy(model(images))
+        expected = np.stack([inception(image.astype(np.float64), filters) for image in images])
+        for branch, count in (("1 x 1", a), ("3 x 3", c), ("5 x 5", e), ("pooling", f)):
+            part = slice(start, start + count)
+            expect_equal(
+                received[..., part],
+                expected[..., part],
+                case=f"{case}, output of the {branch} branch",
+                tolerance=1e-3,
+            )
+            start += count
+        _expect_another(block, model, case=case)
 
 
 def check_residual_block(answers: Any) -> None:
-    """F(x) of 0; then the same shape, other channels, strides of 2, and both."""
-    shape = (7, 6, 4)
-    case = f"maps {shape}, filters=4, gamma and beta of 0, so that F(x) is 0"
-    model = _model(lambda x: answers.residual_block(x, 4), shape, case=case)
-    for variable in model.weights:
-        if variable.name in ("gamma", "beta"):
-            variable.assign(np.zeros(variable.shape))
-    images = _images(shape)
-    expect_equal(model(images), np.maximum(images, 0), case=f"{case}: relu(x)")
+    """The same shape, F(x) of 0 in it; other channels, strides of 2, and both; the default."""
     for shape, filters, strides in (
         ((7, 6, 4), 4, 1),
         ((7, 6, 4), 5, 1),
@@ -85,70 +90,44 @@ def check_residual_block(answers: Any) -> None:
         ((9, 8, 3), 5, 2),
     ):
         kernels = [(3, 3, shape[2], filters), (3, 3, filters, filters)]
-        if strides != 1 or shape[2] != filters:
+        projected = strides != 1 or shape[2] != filters
+        if projected:
             kernels.append((1, 1, shape[2], filters))
         norm = ("beta", "gamma", "moving_mean", "moving_variance")
-        _check_block(
-            lambda x, filters=filters, strides=strides: answers.residual_block(x, filters, strides),
+        block = functools.partial(answers.residual_block, filters=filters, strides=strides)
+        case = f"maps {shape}, filters={filters}, strides={strides}"
+        model = _built(
+            block,
             shape,
             [("kernel", kernel) for kernel in kernels]
             + len(kernels) * [(name, (filters,)) for name in norm],
             (-(-shape[0] // strides), -(-shape[1] // strides), filters),
-            lambda image, filters=filters, strides=strides: residual(image, filters, strides),
-            {"sum": filters},
-            case=f"maps {shape}, filters={filters}, strides={strides}",
+            case=case,
         )
+        images = _images(shape)
+        if not projected:
+            _expect_relu_of(images, model, case=case)
+        expect_equal(
+            model(images),
+            np.stack([residual(image.astype(np.float64), filters, strides) for image in images]),
+            case=f"{case}, output in inference",
+            tolerance=1e-3,
+        )
+        _expect_another(block, model, case=case)
+    x = keras.Input((6, 5, 3))
+    received = tuple(answers.residual_block(x, 3).shape)
+    expect_equal(received, (None, 6, 5, 3), case="output shape with the default strides")
 
 
-def _check_block(
+def _built(
     block: Callable[[Any], Any],
     shape: tuple[int, int, int],
     weights: list[tuple[str, tuple[int, ...]]],
     output_shape: tuple[int, int, int],
-    reference: Callable[[np.ndarray], np.ndarray],
-    branches: dict[str, int],
     *,
     case: str,
-) -> None:
-    """A block on tensors: its weights by name and shape, its output, and that it can come twice.
-
-    The output is compared branch by branch: their names, and how many channels each has.
-    """
-    model = _model(block, shape, case=case)
-    expect_equal(model.output_shape, (None, *output_shape), case=f"{case}, output shape")
-    found = [(variable.name, tuple(variable.shape)) for variable in model.weights]
-    for part, kept in (("kernels", "kernel"), ("weights", "")):
-        _expect_same_items(
-            [each for each in found if each[0].startswith(kept)],
-            [each for each in weights if each[0].startswith(kept)],
-            case=f"{case}, {part}",
-        )
-    for variable in model.weights:
-        variable.assign(weight(variable.name, tuple(variable.shape)))
-    images = _images(shape)
-    received = keras.ops.convert_to_numpy(model(images))
-    expected = np.stack([reference(image.astype(np.float64)) for image in images])
-    start = 0
-    for name, channels in branches.items():
-        kept = slice(start, start + channels)
-        what = f"{case}, output of the {name} (in inference)"
-        expect_equal(received[..., kept], expected[..., kept], case=what, tolerance=1e-3)
-        start += channels
-    case = f"{case}, two blocks in one model"
-    x = keras.Input(shape)
-    try:
-        twice: Any = keras.Model(x, [block(x), block(x)]).count_params()
-    except ValueError as error:  # two layers of one name
-        twice = str(error)
-    expect(
-        twice == 2 * model.count_params(),
-        case=case,
-        expected=f"{2 * model.count_params()} parameters, in layers whose names are Keras's",
-        received=twice,
-    )
-
-
-def _model(block: Callable[[Any], Any], shape: tuple[int, ...], *, case: str) -> keras.Model:
+) -> keras.Model:
+    """A model of one block with these weights, by name and shape, set by `references.weight`."""
     x = keras.Input(shape)
     output = block(x)
     expect(
@@ -157,11 +136,50 @@ def _model(block: Callable[[Any], Any], shape: tuple[int, ...], *, case: str) ->
         expected="a tensor of the functional model",
         received=type(output).__name__,
     )
-    return keras.Model(x, output)
+    expect_equal(tuple(output.shape), (None, *output_shape), case=f"{case}, output shape")
+    model = keras.Model(x, output)
+    found = [(variable.name, tuple(variable.shape)) for variable in model.weights]
+    for part, start in (("kernels", "kernel"), ("weights", "")):
+        _expect_same_items(
+            [each for each in found if each[0].startswith(start)],
+            [each for each in weights if each[0].startswith(start)],
+            case=f"{case}, {part}",
+        )
+    for variable in model.weights:
+        variable.assign(weight(variable.name, tuple(variable.shape)))
+    return model
 
 
 def _images(shape: tuple[int, ...]) -> np.ndarray:
     return np.random.default_rng(SEED).normal(0, 2, (2, *shape)).astype(np.float32)
+
+
+def _expect_relu_of(images: np.ndarray, model: keras.Model, *, case: str) -> None:
+    """Without a projection, and with F(x) = 0, a residual block is the ReLU of its input."""
+    scales = [variable for variable in model.weights if variable.name in ("gamma", "beta")]
+    kept = [variable.numpy() for variable in scales]
+    for variable in scales:
+        variable.assign(np.zeros(variable.shape))
+    case = f"{case}, gamma and beta of 0, so that F(x) is 0 and the output relu(x)"
+    expect_equal(model(images), np.maximum(images, 0), case=case)
+    for variable, values in zip(scales, kept, strict=True):
+        variable.assign(values)
+
+
+def _expect_another(block: Callable[[Any], Any], model: keras.Model, *, case: str) -> None:
+    """A second block in the same model has layers and weights of its own."""
+    x = keras.Input(model.input_shape[1:])
+    try:
+        twice: Any = keras.Model(x, [block(x), block(x)]).count_params()
+    except ValueError as error:  # two layers of one name
+        twice = str(error)
+    count = 2 * model.count_params()
+    expect(
+        twice == count,
+        case=f"{case}, two blocks in one model",
+        expected=f"{count} parameters, in layers whose names are Keras's",
+        received=twice,
+    )
 
 
 def _expect_same_items(received: list, expected: list, *, case: str) -> None:
