@@ -169,7 +169,7 @@ def _expect_number(received: Any, expected: Any, *, case: str, tolerance: float)
             f"received {_show(received)} of type {type(received).__name__}"
         )
     if not _close(value, np.asarray(expected), tolerance).all():
-        raise Mismatch(f"{case}: expected {_show(expected)}, received {_show(received)}")
+        raise Mismatch(f"{case}: expected {_show(expected)}, received {_show(value[()])}")
 
 
 def _expect_array(

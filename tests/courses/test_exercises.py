@@ -9,6 +9,8 @@ import pytest
 from courses import grading
 from tests.courses.conftest import WRITTEN, grade, modules
 
+# Exercises whose networks are trained and converted.
+SLOW = {("s07", "build_network")}
 EXERCISES = [(key, exercise) for key in WRITTEN for exercise in modules(key).names]
 MISTAKES = [
     (key, exercise, mistake)
@@ -17,7 +19,12 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize(("key", "exercise"), EXERCISES)
+def marked(cases):
+    """The cases (session, exercise, …), the slow ones marked."""
+    return [pytest.param(*case, marks=[pytest.mark.slow] * (case[:2] in SLOW)) for case in cases]
+
+
+@pytest.mark.parametrize(("key", "exercise"), marked(EXERCISES))
 def test_solutions_pass(key, exercise):
     assert grade(key, exercise, modules(key).solutions) == grading.Result(exercise, True)
 
@@ -45,7 +52,7 @@ def grade_mistake(key, exercise, mistake):
     return grade(key, exercise, SimpleNamespace(**answers))
 
 
-@pytest.mark.parametrize(("key", "exercise", "mistake"), MISTAKES)
+@pytest.mark.parametrize(("key", "exercise", "mistake"), marked(MISTAKES))
 def test_wrong_answers_fail_with_expected_and_received(key, exercise, mistake):
     result = grade_mistake(key, exercise, mistake)
     assert not result.passed
@@ -59,7 +66,7 @@ def test_three_wrong_answers_or_more_are_tried():
 
 @pytest.mark.parametrize(
     ("key", "exercise", "mistake", "message"),
-    [(key, *case) for key in WRITTEN for case in modules(key).messages],
+    marked((key, *case) for key in WRITTEN for case in modules(key).messages),
 )
 def test_the_message_names_the_mistake(key, exercise, mistake, message):
     assert message in grade_mistake(key, exercise, mistake).message
