@@ -60,7 +60,7 @@ NETWORKS: dict[str, Callable[[tuple[int, ...], int], keras.Model]] = {
         filters=(64, 64, 96, 128, 160),
         strides=(1, 1, 2, 1, 2),
         kernel_size=(3, 3),
-        rescale=1 / 255,
+        include_preprocessing=True,
     ),
 }
 

@@ -2,7 +2,7 @@
 
 import keras
 
-from thinkkeras.models.arguments import check_classifier, check_pooling
+from thinkkeras.models.arguments import check_image_classifier
 from thinkkeras.models.blocks import pooled, preprocess
 from thinkkeras.models.weights import Weights, load_weights
 
@@ -47,8 +47,15 @@ def alexnet(
         Krizhevsky, Sutskever and Hinton, "ImageNet Classification with Deep Convolutional Neural
         Networks", NIPS 2012, section 3.5 and figure 2.
     """
-    check_classifier(input_shape, classes, smallest=15 if small_images else 67)
-    check_pooling(pooling)
+    check_image_classifier(
+        input_shape,
+        classes,
+        include_top,
+        pooling,
+        classifier_activation,
+        alpha=alpha,
+        smallest=15 if small_images else 67,
+    )
     inputs = x = keras.Input(input_shape, name="image")
     if include_preprocessing:
         x = preprocess(x, "unit")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import keras
 
-from thinkkeras.models.arguments import check_classifier, check_pooling
+from thinkkeras.models.arguments import check_image_classifier
 from thinkkeras.models.blocks import (
     batch_norm_relu,
     classifier_top,
@@ -68,8 +68,7 @@ def densenet(
         Huang, Liu, van der Maaten and Weinberger, "Densely Connected Convolutional Networks", CVPR
         2017, section 3 and table 1.
     """
-    check_classifier(input_shape, classes)
-    check_pooling(pooling)
+    check_image_classifier(input_shape, classes, include_top, pooling, classifier_activation)
     layers = BLOCKS.get(depth) if blocks is None else tuple(blocks)
     if not layers or min(layers) < 1 or growth_rate < 1:
         raise ValueError(

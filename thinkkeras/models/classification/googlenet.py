@@ -2,7 +2,7 @@
 
 import keras
 
-from thinkkeras.models.arguments import check_classifier, check_pooling
+from thinkkeras.models.arguments import check_image_classifier
 from thinkkeras.models.blocks import batch_norm_relu, classifier_top, inception_block, preprocess
 from thinkkeras.models.weights import Weights, load_weights
 
@@ -62,8 +62,9 @@ def googlenet(
         Szegedy et al., "Going Deeper with Convolutions", CVPR 2015, section 5 and table 1; Ioffe
         and Szegedy, "Batch Normalization", ICML 2015, section 4.2.
     """
-    check_classifier(input_shape, classes)
-    check_pooling(pooling)
+    check_image_classifier(
+        input_shape, classes, include_top, pooling, classifier_activation, alpha=alpha
+    )
 
     def width(filters: int) -> int:
         return max(1, round(alpha * filters))

@@ -4,7 +4,7 @@ from functools import partial
 
 import keras
 
-from thinkkeras.models.arguments import check_classifier, check_pooling
+from thinkkeras.models.arguments import check_image_classifier
 from thinkkeras.models.blocks import (
     batch_norm_relu,
     bottleneck_block,
@@ -76,8 +76,7 @@ def resnet(
         4.2 and table 1; "Identity Mappings in Deep Residual Networks", ECCV 2016. Banbury et al.,
         "MLPerf Tiny Benchmark", NeurIPS 2021 (depth 8).
     """
-    check_classifier(input_shape, classes)
-    check_pooling(pooling)
+    check_image_classifier(input_shape, classes, include_top, pooling, classifier_activation)
     if depth not in (*SMALL, *BLOCKS) or version not in (1, 2):
         raise ValueError(
             f"expected a depth out of {(*SMALL, *BLOCKS)} and version 1 or 2, received "

@@ -6,7 +6,7 @@ import h5py
 import keras
 import numpy as np
 
-from thinkkeras.models.arguments import check_classifier, check_pooling
+from thinkkeras.models.arguments import check_image_classifier
 from thinkkeras.models.blocks import batch_norm_relu, fire_module, pooled, preprocess
 from thinkkeras.models.blocks.classifier import CAFFE_SCALE
 from thinkkeras.models.weights import Weights, downloaded, load_weights
@@ -67,8 +67,15 @@ def squeezenet(
         Iandola et al., "SqueezeNet: AlexNet-level accuracy with 50x fewer parameters and <0.5MB
         model size", 2016, table 1; version 1.1 is the authors' own, with less work.
     """
-    check_classifier(input_shape, classes, smallest=9 if small_images else 33)
-    check_pooling(pooling)
+    check_image_classifier(
+        input_shape,
+        classes,
+        include_top,
+        pooling,
+        classifier_activation,
+        alpha=alpha,
+        smallest=9 if small_images else 33,
+    )
     inputs = x = keras.Input(input_shape, name="image")
     if include_preprocessing:
         x = preprocess(x, "caffe")

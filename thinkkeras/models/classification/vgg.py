@@ -2,7 +2,7 @@
 
 import keras
 
-from thinkkeras.models.arguments import check_classifier, check_pooling
+from thinkkeras.models.arguments import check_image_classifier
 from thinkkeras.models.blocks import pooled, preprocess
 from thinkkeras.models.weights import Weights, load_weights
 
@@ -55,8 +55,9 @@ def vgg(
         Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image
         Recognition", ICLR 2015, section 2.2 and table 1.
     """
-    check_classifier(input_shape, classes, smallest=32)
-    check_pooling(pooling)
+    check_image_classifier(
+        input_shape, classes, include_top, pooling, classifier_activation, alpha=alpha, smallest=32
+    )
     if depth not in STAGES:
         raise ValueError(f"expected a depth out of {tuple(STAGES)}, received {depth}")
     inputs = x = keras.Input(input_shape, name="image")
