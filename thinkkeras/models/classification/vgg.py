@@ -3,7 +3,8 @@
 import keras
 
 from thinkkeras.models.arguments import check_image_classifier
-from thinkkeras.models.blocks import pooled, preprocess
+from thinkkeras.models.blocks import conv_relu, pooled, preprocess
+from thinkkeras.models.classification.widths import scaled
 from thinkkeras.models.weights import Weights, load_weights
 
 # Convolutions of each stage: configurations A, B, D and E of the paper.
@@ -67,14 +68,7 @@ def vgg(
         zip(STAGES[depth], (64, 128, 256, 512, 512), strict=True), start=1
     ):
         for number in range(1, count + 1):
-            x = keras.layers.Conv2D(
-                max(1, round(alpha * filters)),
-                3,
-                padding="same",
-                activation="relu",
-                kernel_initializer="he_normal",
-                name=f"stage{stage}_conv{number}",
-            )(x)
+            x = conv_relu(x, scaled(filters, alpha), 3, name=f"stage{stage}_conv{number}")
         x = keras.layers.MaxPooling2D(2, name=f"stage{stage}_pool")(x)
     if include_top:
         x = keras.layers.Flatten(name="flatten")(x)
