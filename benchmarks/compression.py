@@ -90,7 +90,7 @@ def trained_network(train: Arrays, input_shape: tuple[int, int, int], classes: i
         filters=(32, 64, 96, 128, 192),
         strides=(2, 1, 2, 1, 1),
         kernel_size=(3, 3),
-        rescale=1 / 255,
+        include_preprocessing=True,
     )
     schedule = keras.optimizers.schedules.CosineDecay(4e-3, EPOCHS * -(-len(train[0]) // BATCH))
     model.compile(

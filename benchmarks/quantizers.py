@@ -41,7 +41,11 @@ _RUNS = 200
 # Builders that no session trains yet.
 _BUILDERS = {
     "ds_cnn": partial(
-        ds_cnn, filters=(32, 64, 96), strides=(1, 2, 1), kernel_size=(3, 3), rescale=1 / 255
+        ds_cnn,
+        filters=(32, 64, 96),
+        strides=(1, 2, 1),
+        kernel_size=(3, 3),
+        include_preprocessing=True,
     )
 }
 

@@ -21,7 +21,11 @@ BUILDERS = {
     "convnet": convnet,
     "mlp": partial(mlp, units=(64, 32), batch_normalization=True),
     "ds_cnn": partial(
-        ds_cnn, filters=(24, 48, 64), strides=(1, 2, 1), kernel_size=(3, 3), rescale=1 / 255
+        ds_cnn,
+        filters=(24, 48, 64),
+        strides=(1, 2, 1),
+        kernel_size=(3, 3),
+        include_preprocessing=True,
     ),
 }
 

@@ -34,14 +34,37 @@ def check_classifier(
         raise ValueError(f"expected at least 1 class, received classes={classes}")
 
 
-def check_pooling(pooling: str | None) -> None:
-    """Refuse a pooling that there is not.
+def check_image_classifier(
+    input_shape: Sequence[int],
+    classes: int,
+    include_top: bool,
+    pooling: str | None,
+    classifier_activation: str | None,
+    *,
+    alpha: float = 1.0,
+    smallest: int = 1,
+) -> None:
+    """Refuse what no image classifier takes; the arguments are those of all of them.
+
+    Args:
+        input_shape: `(height, width, channels)` of the images.
+        classes: Number of classes.
+        include_top: Whether the model classifies.
+        pooling: What becomes of the last feature maps without the top.
+        classifier_activation: Activation of the outputs, None for logits.
+        alpha: Factor on the number of maps.
+        smallest: The least height and width of an image.
 
     Raises:
-        ValueError: `pooling` is none of None, "avg" and "max".
+        ValueError: An argument is out of range.
     """
+    check_classifier(input_shape, classes, smallest=smallest)
     if pooling not in (None, "avg", "max"):
         raise ValueError(f'expected pooling=None, "avg" or "max", received {pooling!r}')
+    if alpha <= 0:
+        raise ValueError(f"expected a positive alpha, received {alpha}")
+    if include_top:
+        check_activation(classes, classifier_activation, "the softmax of one number is always 1")
 
 
 def check_images(input_shape: tuple[int, int, int], classes: int, stride: int = 32) -> None:

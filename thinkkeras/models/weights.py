@@ -1,6 +1,7 @@
 """Weights for a freshly built classifier: none, ImageNet's as Keras publishes them, or a file's."""
 
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,13 +37,14 @@ def load_weights(
         The same model.
 
     Raises:
+        FileNotFoundError: There is no such file.
         ValueError: There are no such weights for this network, or for so many classes.
         ConnectionError: They could not be downloaded.
     """
     if weights is None:
         return model
     if weights != "imagenet":
-        model.load_weights(os.fspath(weights))
+        _load_file(model, Path(weights))
         return model
     if published is None:
         raise ValueError(
@@ -72,11 +74,30 @@ def downloaded(url: str, sha256: str, network: str) -> Path:
         ConnectionError: It could not be downloaded.
     """
     name = url.rsplit("/", 1)[1]
-    here = Path(os.environ.get("THINKKERAS_DOWNLOADS", ""), name)
-    if here.is_file():
-        return here
+    folder = os.environ.get("THINKKERAS_DOWNLOADS")
+    if folder and Path(folder, name).is_file():
+        return Path(folder, name)
     with _network(network):
         return Path(keras.utils.get_file(name, url, cache_subdir="models", file_hash=sha256))
+
+
+def _load_file(model: keras.Model, file: Path) -> None:
+    advice = f"give what model.save_weights wrote of a '{model.name}' built with the same arguments"
+    if not file.is_file():
+        raise FileNotFoundError(
+            f"expected weights=None, 'imagenet' or a file, received {str(file)!r}, where there is "
+            f"none; {advice}"
+        )
+    with warnings.catch_warnings():
+        # Keras only warns of layers that it leaves as they are.
+        warnings.filterwarnings("error", message="Skipping")
+        try:
+            model.load_weights(file)
+        except (ValueError, OSError, KeyError, UserWarning) as error:
+            raise ValueError(
+                f"expected weights of '{model.name}', received {str(file)!r}, which holds another "
+                f"network's or none; {advice}"
+            ) from error
 
 
 @contextmanager

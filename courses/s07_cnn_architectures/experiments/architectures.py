@@ -106,7 +106,7 @@ NETWORKS: dict[str, Callable[[tuple[int, int, int], int], keras.Model]] = {
         filters=(64, 64, 96, 128, 160),
         strides=(1, 2, 1, 2, 1),
         kernel_size=(3, 3),
-        rescale=1 / 255,
+        include_preprocessing=True,
     ),
     "EfficientNet-Lite0": partial(
         models.efficientnet_lite0, alpha=0.35, last=256, small_images=True

@@ -18,7 +18,7 @@ def network(digits):
         filters=(16, 32, 48),
         strides=(1, 2, 1),
         kernel_size=(3, 3),
-        rescale=1 / 255,
+        include_preprocessing=True,
         dropout=0.0,
     )
     model.compile(keras.optimizers.Adam(3e-3), "sparse_categorical_crossentropy", jit_compile=False)

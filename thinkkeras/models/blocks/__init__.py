@@ -11,7 +11,7 @@ from thinkkeras.models.blocks.concatenation import (
     inception_block,
     transition_block,
 )
-from thinkkeras.models.blocks.convolution import conv_block, separable_block
+from thinkkeras.models.blocks.convolution import conv_block, conv_relu, separable_block
 from thinkkeras.models.blocks.dense import dense_block
 from thinkkeras.models.blocks.heads import PRIOR_LOGIT, detection_head, shared_head
 from thinkkeras.models.blocks.normalization import batch_norm_relu
@@ -30,6 +30,7 @@ __all__ = [
     "bottleneck_block",
     "classifier_top",
     "conv_block",
+    "conv_relu",
     "dense_block",
     "densely_connected_block",
     "detection_head",

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import keras
 
+from thinkkeras.models.blocks.convolution import conv_relu
 from thinkkeras.models.blocks.normalization import EPSILON, batch_norm_relu
 
 
@@ -37,7 +38,9 @@ def inception_block(
     one, three_reduce, three, five_reduce, five, projection = filters
 
     def conv(x: keras.KerasTensor, filters: int, size: int, part: str) -> keras.KerasTensor:
-        return _conv(x, filters, size, f"{name}_{part}", batch_normalization)
+        return conv_relu(
+            x, filters, size, batch_normalization=batch_normalization, name=f"{name}_{part}"
+        )
 
     pool = keras.layers.MaxPooling2D(3, strides=1, padding="same", name=f"{name}_pool")(x)
     branches = [
@@ -75,10 +78,11 @@ def fire_module(
         Iandola et al., "SqueezeNet: AlexNet-level accuracy with 50x fewer parameters and <0.5MB
         model size", 2016, section 3.2 and figure 1.
     """
-    x = _conv(x, squeeze, 1, f"{name}_squeeze", batch_normalization)
+    normalized = {"batch_normalization": batch_normalization}
+    x = conv_relu(x, squeeze, 1, name=f"{name}_squeeze", **normalized)
     branches = [
-        _conv(x, expand, 1, f"{name}_expand1x1", batch_normalization),
-        _conv(x, expand, 3, f"{name}_expand3x3", batch_normalization),
+        conv_relu(x, expand, 1, name=f"{name}_expand1x1", **normalized),
+        conv_relu(x, expand, 3, name=f"{name}_expand3x3", **normalized),
     ]
     return keras.layers.Concatenate(name=f"{name}_concat")(branches)
 
@@ -148,20 +152,4 @@ def transition_block(
 def _plain(x: keras.KerasTensor, filters: int, size: int, name: str) -> keras.KerasTensor:
     return keras.layers.Conv2D(
         filters, size, padding="same", use_bias=False, kernel_initializer="he_normal", name=name
-    )(x)
-
-
-def _conv(
-    x: keras.KerasTensor, filters: int, size: int, name: str, batch_normalization: bool
-) -> keras.KerasTensor:
-    """Convolution and ReLU, with a normalization between them or a bias."""
-    if batch_normalization:
-        return batch_norm_relu(_plain(x, filters, size, name), name=name)
-    return keras.layers.Conv2D(
-        filters,
-        size,
-        padding="same",
-        activation="relu",
-        kernel_initializer="he_normal",
-        name=name,
     )(x)

@@ -58,6 +58,46 @@ def conv_block(
     return keras.layers.Activation(activation, name=f"{name}_{activation}")(x)
 
 
+def conv_relu(
+    x: keras.KerasTensor,
+    filters: int,
+    kernel_size: int,
+    *,
+    strides: int = 1,
+    padding: str = "same",
+    batch_normalization: bool = False,
+    name: str,
+) -> keras.KerasTensor:
+    """Convolution and ReLU, as networks had them before batch normalization, or with it.
+
+    It is one layer, `{name}`, with a bias; or `{name}` without one, `{name}_bn` and `{name}_relu`.
+
+    Args:
+        x: Feature maps of shape `(batch, height, width, channels)`.
+        filters: Number of feature maps it makes.
+        kernel_size: Side of the square kernel, in pixels.
+        strides: Step of the kernel, in pixels; 2 halves height and width.
+        padding: "same" or "valid".
+        batch_normalization: Whether to normalize before the ReLU.
+        name: Name of the convolution, and prefix of the other layers' names.
+
+    Returns:
+        Feature maps of shape `(batch, ceil(height / strides), ceil(width / strides), filters)`;
+        with "valid", of the positions where the whole kernel lies on the maps.
+    """
+    x = keras.layers.Conv2D(
+        filters,
+        kernel_size,
+        strides=strides,
+        padding=padding,
+        use_bias=not batch_normalization,
+        activation=None if batch_normalization else "relu",
+        kernel_initializer="he_normal",
+        name=name,
+    )(x)
+    return batch_norm_relu(x, name=name) if batch_normalization else x
+
+
 def separable_block(
     x: keras.KerasTensor,
     filters: int,

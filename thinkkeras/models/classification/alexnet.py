@@ -2,8 +2,9 @@
 
 import keras
 
-from thinkkeras.models.arguments import check_classifier, check_pooling
-from thinkkeras.models.blocks import pooled, preprocess
+from thinkkeras.models.arguments import check_image_classifier
+from thinkkeras.models.blocks import conv_relu, pooled, preprocess
+from thinkkeras.models.classification.widths import scaled
 from thinkkeras.models.weights import Weights, load_weights
 
 
@@ -47,23 +48,29 @@ def alexnet(
         Krizhevsky, Sutskever and Hinton, "ImageNet Classification with Deep Convolutional Neural
         Networks", NIPS 2012, section 3.5 and figure 2.
     """
-    check_classifier(input_shape, classes, smallest=15 if small_images else 67)
-    check_pooling(pooling)
+    check_image_classifier(
+        input_shape,
+        classes,
+        include_top,
+        pooling,
+        classifier_activation,
+        alpha=alpha,
+        smallest=15 if small_images else 67,
+    )
     inputs = x = keras.Input(input_shape, name="image")
     if include_preprocessing:
         x = preprocess(x, "unit")
     size, strides, padding = (5, 1, "same") if small_images else (11, 4, "valid")
     plan = ((96, size, True), (256, 5, True), (384, 3, False), (384, 3, False), (256, 3, True))
     for number, (filters, kernel_size, pools) in enumerate(plan, start=1):
-        x = keras.layers.Conv2D(
-            max(1, round(alpha * filters)),
+        x = conv_relu(
+            x,
+            scaled(filters, alpha),
             kernel_size,
             strides=strides if number == 1 else 1,
             padding=padding if number == 1 else "same",
-            activation="relu",
-            kernel_initializer="he_normal",
             name=f"conv{number}",
-        )(x)
+        )
         if pools:
             x = keras.layers.MaxPooling2D(3, strides=2, name=f"pool{number}")(x)
     if include_top:
@@ -71,7 +78,7 @@ def alexnet(
         for number in (1, 2):
             x = keras.layers.Dropout(dropout, name=f"dropout{number}")(x)
             x = keras.layers.Dense(
-                max(1, round(alpha * 4096)),
+                scaled(4096, alpha),
                 activation="relu",
                 kernel_initializer="he_normal",
                 name=f"dense{number}",

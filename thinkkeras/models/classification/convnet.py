@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import keras
 
-from thinkkeras.models.arguments import check_classifier
-from thinkkeras.models.blocks import conv_block
+from thinkkeras.models.arguments import check_image_classifier
+from thinkkeras.models.blocks import classifier_top, conv_block, preprocess
+from thinkkeras.models.weights import Weights, load_weights
 
 
 def convnet(
@@ -14,7 +15,11 @@ def convnet(
     *,
     filters: Sequence[int | Sequence[int]] = (24, (40, 40), (64, 64), 96),
     dropout: float = 0.1,
+    include_top: bool = True,
+    pooling: str | None = None,
     classifier_activation: str | None = "softmax",
+    weights: Weights = None,
+    include_preprocessing: bool = True,
     name: str = "convnet",
 ) -> keras.Model:
     """Builds a small convolutional image classifier.
@@ -25,13 +30,13 @@ def convnet(
     default arguments give 140,738 parameters and 8.12 million multiply-accumulates.
 
     Args:
-        input_shape: `(height, width, channels)` of the images, pixels in 0-255.
+        input_shape: `(height, width, channels)` of the images.
         classes: Number of classes.
         filters: For each stage the filters of its `conv_block`, or of several in a sequence.
             Max pooling between stages halves height and width.
         dropout: Fraction of the averaged features dropped in training.
-        classifier_activation: Activation of the outputs; None gives logits.
-        name: Name of the model.
+        include_top, pooling, classifier_activation, weights, include_preprocessing, name: As for
+            all classifiers (`thinkkeras.models.classification`).
 
     Returns:
         An uncompiled model: images `(batch, height, width, channels)` to `(batch, classes)`.
@@ -44,22 +49,28 @@ def convnet(
         Recognition", Proceedings of the IEEE 86(11), 1998, section II and figure 2.
     """
     stages = [(stage,) if isinstance(stage, int) else tuple(stage) for stage in filters]
-    _check(input_shape, classes, stages)
-    inputs = keras.Input(input_shape, name="image")
-    x = keras.layers.Rescaling(1 / 255, name="rescaling")(inputs)
+    check_image_classifier(input_shape, classes, include_top, pooling, classifier_activation)
+    _check_stages(input_shape, stages)
+    inputs = x = keras.Input(input_shape, name="image")
+    if include_preprocessing:
+        x = preprocess(x, "unit")
     for stage, widths in enumerate(stages, start=1):
         if stage > 1:
             x = keras.layers.MaxPooling2D(2, name=f"stage{stage}_pool")(x)
         for block, width in enumerate(widths, start=1):
             x = conv_block(x, width, name=f"stage{stage}_block{block}")
-    x = keras.layers.GlobalAveragePooling2D(name="average")(x)
-    x = keras.layers.Dropout(dropout, name="dropout")(x)
-    outputs = keras.layers.Dense(classes, activation=classifier_activation, name="classifier")(x)
-    return keras.Model(inputs, outputs, name=name)
+    x = classifier_top(
+        x,
+        classes,
+        include_top=include_top,
+        pooling=pooling,
+        classifier_activation=classifier_activation,
+        dropout=dropout,
+    )
+    return load_weights(keras.Model(inputs, x, name=name), weights)
 
 
-def _check(input_shape: tuple[int, ...], classes: int, stages: list[tuple[int, ...]]) -> None:
-    check_classifier(input_shape, classes)
+def _check_stages(input_shape: tuple[int, ...], stages: list[tuple[int, ...]]) -> None:
     if not stages or not all(stage and min(stage) > 0 for stage in stages):
         raise ValueError(
             f"expected filters with one positive entry or more per stage, received {stages}"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import keras
 
-from thinkkeras.models.arguments import check_classifier, check_pooling
+from thinkkeras.models.arguments import check_image_classifier
 from thinkkeras.models.blocks import (
     batch_norm_relu,
     classifier_top,
@@ -68,14 +68,16 @@ def densenet(
         Huang, Liu, van der Maaten and Weinberger, "Densely Connected Convolutional Networks", CVPR
         2017, section 3 and table 1.
     """
-    check_classifier(input_shape, classes)
-    check_pooling(pooling)
     layers = BLOCKS.get(depth) if blocks is None else tuple(blocks)
     if not layers or min(layers) < 1 or growth_rate < 1:
         raise ValueError(
             f"expected a depth out of {tuple(BLOCKS)} or positive blocks, and a positive growth "
             f"rate, received depth={depth}, blocks={blocks}, growth_rate={growth_rate}"
         )
+    halvings = len(layers) - 1 if small_images else len(layers) + 1
+    check_image_classifier(
+        input_shape, classes, include_top, pooling, classifier_activation, smallest=2**halvings
+    )
     inputs = x = keras.Input(input_shape, name="image")
     if include_preprocessing:
         x = preprocess(x, "torch")

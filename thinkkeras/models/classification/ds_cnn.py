@@ -4,8 +4,14 @@ from collections.abc import Sequence
 
 import keras
 
-from thinkkeras.models.arguments import check_classifier
-from thinkkeras.models.blocks import batch_norm_relu, separable_block
+from thinkkeras.models.arguments import check_image_classifier
+from thinkkeras.models.blocks import (
+    batch_norm_relu,
+    classifier_top,
+    preprocess,
+    separable_block,
+)
+from thinkkeras.models.weights import Weights, load_weights
 
 
 def ds_cnn(
@@ -15,9 +21,12 @@ def ds_cnn(
     filters: Sequence[int] = (64, 64, 64, 64, 64),
     strides: Sequence[int] = (2, 1, 1, 1, 1),
     kernel_size: tuple[int, int] = (10, 4),
-    rescale: float | None = None,
     dropout: float = 0.2,
+    include_top: bool = True,
+    pooling: str | None = None,
     classifier_activation: str | None = "softmax",
+    weights: Weights = None,
+    include_preprocessing: bool = False,
     name: str = "ds_cnn",
 ) -> keras.Model:
     """Builds DS-CNN, MLPerf Tiny's keyword-spotting network.
@@ -33,10 +42,10 @@ def ds_cnn(
         filters: Feature maps of the first convolution and of each `separable_block` after it.
         strides: Steps of the same, in pixels.
         kernel_size: `(height, width)` of the first convolution's kernel.
-        rescale: Factor on the inputs: 1 / 255 for pixels in 0-255; None leaves them.
         dropout: Fraction of the averaged features dropped in training.
-        classifier_activation: Activation of the outputs; None gives logits.
-        name: Name of the model.
+        include_top, pooling, classifier_activation, weights, include_preprocessing, name: As for
+            all classifiers (`thinkkeras.models.classification`); but `include_preprocessing`, for
+            pixels of 0-255, is off, since the default inputs are no pixels.
 
     Returns:
         An uncompiled model: `(batch, height, width, channels)` to `(batch, classes)`.
@@ -48,15 +57,15 @@ def ds_cnn(
         Zhang, Suda, Lai and Chandra, "Hello Edge: Keyword Spotting on Microcontrollers", 2017,
         section 4 (DS-CNN-S), as Banbury et al., "MLPerf Tiny Benchmark", NeurIPS 2021, have it.
     """
-    check_classifier(input_shape, classes)
+    check_image_classifier(input_shape, classes, include_top, pooling, classifier_activation)
     if not filters or len(filters) != len(strides) or min(*filters, *strides) < 1:
         raise ValueError(
             "expected as many positive filters as strides, one or more, "
             f"received filters={filters}, strides={strides}"
         )
-    inputs = x = keras.Input(input_shape, name="image" if rescale else "features")
-    if rescale:
-        x = keras.layers.Rescaling(rescale, name="rescaling")(x)
+    inputs = x = keras.Input(input_shape, name="image" if include_preprocessing else "features")
+    if include_preprocessing:
+        x = preprocess(x, "unit")
     x = keras.layers.Conv2D(
         filters[0],
         kernel_size,
@@ -69,7 +78,12 @@ def ds_cnn(
     x = batch_norm_relu(x, name="stem")
     for block, (width, stride) in enumerate(zip(filters[1:], strides[1:], strict=True), start=1):
         x = separable_block(x, width, strides=stride, name=f"block{block}")
-    x = keras.layers.GlobalAveragePooling2D(name="average")(x)
-    x = keras.layers.Dropout(dropout, name="dropout")(x)
-    outputs = keras.layers.Dense(classes, activation=classifier_activation, name="classifier")(x)
-    return keras.Model(inputs, outputs, name=name)
+    x = classifier_top(
+        x,
+        classes,
+        include_top=include_top,
+        pooling=pooling,
+        classifier_activation=classifier_activation,
+        dropout=dropout,
+    )
+    return load_weights(keras.Model(inputs, x, name=name), weights)

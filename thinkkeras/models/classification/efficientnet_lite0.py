@@ -2,7 +2,7 @@
 
 import keras
 
-from thinkkeras.models.arguments import check_classifier, check_pooling
+from thinkkeras.models.arguments import check_image_classifier
 from thinkkeras.models.blocks import (
     classifier_top,
     conv_block,
@@ -65,8 +65,9 @@ def efficientnet_lite0(
         ICML 2019, table 1; the Lite variants are those of github.com/tensorflow/tpu,
         models/official/efficientnet/lite.
     """
-    check_classifier(input_shape, classes)
-    check_pooling(pooling)
+    check_image_classifier(
+        input_shape, classes, include_top, pooling, classifier_activation, alpha=alpha
+    )
     inputs = x = keras.Input(input_shape, name="image")
     if include_preprocessing:
         x = preprocess(x, "tf")

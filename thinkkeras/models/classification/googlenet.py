@@ -2,8 +2,9 @@
 
 import keras
 
-from thinkkeras.models.arguments import check_classifier, check_pooling
-from thinkkeras.models.blocks import batch_norm_relu, classifier_top, inception_block, preprocess
+from thinkkeras.models.arguments import check_image_classifier
+from thinkkeras.models.blocks import classifier_top, conv_relu, inception_block, preprocess
+from thinkkeras.models.classification.widths import scaled
 from thinkkeras.models.weights import Weights, load_weights
 
 # Table 1 of the paper: 1×1, 3×3 reduce, 3×3, 5×5 reduce, 5×5, pool proj.
@@ -62,24 +63,21 @@ def googlenet(
         Szegedy et al., "Going Deeper with Convolutions", CVPR 2015, section 5 and table 1; Ioffe
         and Szegedy, "Batch Normalization", ICML 2015, section 4.2.
     """
-    check_classifier(input_shape, classes)
-    check_pooling(pooling)
+    check_image_classifier(
+        input_shape, classes, include_top, pooling, classifier_activation, alpha=alpha
+    )
 
-    def width(filters: int) -> int:
-        return max(1, round(alpha * filters))
-
-    def conv(x: keras.KerasTensor, filters: int, size: int, strides: int, part: str) -> object:
-        x = keras.layers.Conv2D(
-            width(filters),
+    def conv(
+        x: keras.KerasTensor, filters: int, size: int, part: str, strides: int = 1
+    ) -> keras.KerasTensor:
+        return conv_relu(
+            x,
+            scaled(filters, alpha),
             size,
             strides=strides,
-            padding="same",
-            use_bias=not batch_normalization,
-            activation=None if batch_normalization else "relu",
-            kernel_initializer="he_normal",
+            batch_normalization=batch_normalization,
             name=part,
-        )(x)
-        return batch_norm_relu(x, name=part) if batch_normalization else x
+        )
 
     def pool(x: keras.KerasTensor, part: str) -> keras.KerasTensor:
         return keras.layers.MaxPooling2D(3, strides=2, padding="same", name=part)(x)
@@ -88,17 +86,17 @@ def googlenet(
     if include_preprocessing:
         x = preprocess(x, "unit")
     if small_images:
-        x = conv(x, 192, 3, 1, "conv1")
+        x = conv(x, 192, 3, "conv1")
     else:
-        x = pool(conv(x, 64, 7, 2, "conv1"), "pool1")
-        x = conv(conv(x, 64, 1, 1, "conv2_reduce"), 192, 3, 1, "conv2")
+        x = pool(conv(x, 64, 7, "conv1", strides=2), "pool1")
+        x = conv(conv(x, 64, 1, "conv2_reduce"), 192, 3, "conv2")
         x = pool(x, "pool2")
     for block, filters in INCEPTION.items():
         if block in ("4a", "5a"):
             x = pool(x, f"pool{int(block[0]) - 1}")
         x = inception_block(
             x,
-            [width(number) for number in filters],
+            [scaled(number, alpha) for number in filters],
             batch_normalization=batch_normalization,
             name=f"inception{block}",
         )

@@ -2,7 +2,7 @@
 
 import keras
 
-from thinkkeras.models.arguments import check_classifier, check_pooling
+from thinkkeras.models.arguments import check_image_classifier
 from thinkkeras.models.blocks import pooled, preprocess
 from thinkkeras.models.weights import Weights, load_weights
 
@@ -43,8 +43,9 @@ def lenet5(
         LeCun, Bottou, Bengio and Haffner, "Gradient-Based Learning Applied to Document
         Recognition", Proceedings of the IEEE 86(11), 1998, section II.B and figure 2.
     """
-    check_classifier(input_shape, classes, smallest=12)
-    check_pooling(pooling)
+    check_image_classifier(
+        input_shape, classes, include_top, pooling, classifier_activation, smallest=12
+    )
     inputs = x = keras.Input(input_shape, name="image")
     if include_preprocessing:
         x = preprocess(x, "unit")

@@ -2,7 +2,7 @@
 
 import keras
 
-from thinkkeras.models.arguments import check_classifier, check_pooling
+from thinkkeras.models.arguments import check_image_classifier
 from thinkkeras.models.blocks import batch_norm_relu, classifier_top, preprocess, separable_block
 from thinkkeras.models.weights import Weights, load_weights
 
@@ -60,8 +60,9 @@ def mobilenet_v1(
         Howard et al., "MobileNets: Efficient Convolutional Neural Networks for Mobile Vision
         Applications", 2017, section 3 and table 1.
     """
-    check_classifier(input_shape, classes)
-    check_pooling(pooling)
+    check_image_classifier(
+        input_shape, classes, include_top, pooling, classifier_activation, alpha=alpha
+    )
     inputs = x = keras.Input(input_shape, name="image")
     if include_preprocessing:
         x = preprocess(x, "tf")

@@ -2,7 +2,7 @@
 
 import keras
 
-from thinkkeras.models.arguments import check_classifier, check_pooling
+from thinkkeras.models.arguments import check_image_classifier
 from thinkkeras.models.blocks import (
     classifier_top,
     conv_block,
@@ -64,8 +64,9 @@ def mobilenet_v2(
         Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", CVPR 2018, section
         4 and table 2.
     """
-    check_classifier(input_shape, classes)
-    check_pooling(pooling)
+    check_image_classifier(
+        input_shape, classes, include_top, pooling, classifier_activation, alpha=alpha
+    )
     inputs = x = keras.Input(input_shape, name="image")
     if include_preprocessing:
         x = preprocess(x, "tf")

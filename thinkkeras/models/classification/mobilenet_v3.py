@@ -2,7 +2,7 @@
 
 import keras
 
-from thinkkeras.models.arguments import check_classifier, check_pooling
+from thinkkeras.models.arguments import check_image_classifier
 from thinkkeras.models.blocks import (
     classifier_top,
     conv_block,
@@ -97,8 +97,9 @@ def mobilenet_v3(
     Source:
         Howard et al., "Searching for MobileNetV3", ICCV 2019, section 5 and tables 1 and 2.
     """
-    check_classifier(input_shape, classes)
-    check_pooling(pooling)
+    check_image_classifier(
+        input_shape, classes, include_top, pooling, classifier_activation, alpha=alpha
+    )
     if size not in SIZES:
         raise ValueError(f"expected a size out of {tuple(SIZES)}, received {size!r}")
     blocks, units, application = SIZES[size]

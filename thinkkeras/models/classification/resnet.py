@@ -4,7 +4,7 @@ from functools import partial
 
 import keras
 
-from thinkkeras.models.arguments import check_classifier, check_pooling
+from thinkkeras.models.arguments import check_image_classifier
 from thinkkeras.models.blocks import (
     batch_norm_relu,
     bottleneck_block,
@@ -15,6 +15,7 @@ from thinkkeras.models.blocks import (
 )
 from thinkkeras.models.blocks.normalization import EPSILON as BATCH_NORM_EPSILON
 from thinkkeras.models.blocks.residual import Shortcut
+from thinkkeras.models.classification.widths import scaled
 from thinkkeras.models.weights import Weights, load_weights
 
 SMALL = (8, 20, 32, 44, 56)  # 6n + 2
@@ -35,6 +36,7 @@ def resnet(
     *,
     depth: int = 8,
     version: int = 1,
+    alpha: float = 1.0,
     shortcut: Shortcut = "projection",
     small_images: bool = False,
     include_top: bool = True,
@@ -57,6 +59,7 @@ def resnet(
         classes: Number of classes.
         depth: A depth named above.
         version: 1 adds, then activates; 2 normalizes and activates before each convolution.
+        alpha: Factor on the number of maps.
         shortcut: Of the CIFAR-10 networks, "projection", "padding" or None, as
             `blocks.residual_block` has it. None makes a plain network of the same layers.
         small_images: Whether ImageNet's networks begin with a 3×3 convolution at stride 1 and no
@@ -76,8 +79,9 @@ def resnet(
         4.2 and table 1; "Identity Mappings in Deep Residual Networks", ECCV 2016. Banbury et al.,
         "MLPerf Tiny Benchmark", NeurIPS 2021 (depth 8).
     """
-    check_classifier(input_shape, classes)
-    check_pooling(pooling)
+    check_image_classifier(
+        input_shape, classes, include_top, pooling, classifier_activation, alpha=alpha
+    )
     if depth not in (*SMALL, *BLOCKS) or version not in (1, 2):
         raise ValueError(
             f"expected a depth out of {(*SMALL, *BLOCKS)} and version 1 or 2, received "
@@ -93,9 +97,9 @@ def resnet(
                 f"expected shortcut='projection' for depth {depth}, received {shortcut!r}; the "
                 f"others are for depths {SMALL}"
             )
-        x = _imagenet_stages(x, depth, version, small_images)
+        x = _imagenet_stages(x, depth, version, alpha, small_images)
     else:
-        x = _cifar_stages(x, depth, version, shortcut)
+        x = _cifar_stages(x, depth, version, alpha, shortcut)
     x = classifier_top(
         x,
         classes,
@@ -114,28 +118,30 @@ def resnet(
 
 
 def _cifar_stages(
-    x: keras.KerasTensor, depth: int, version: int, shortcut: Shortcut
+    x: keras.KerasTensor, depth: int, version: int, alpha: float, shortcut: Shortcut
 ) -> keras.KerasTensor:
     block = partial(residual_block, version=version, shortcut=shortcut)
-    x = _stem(x, 16, 3, 1, version)
+    x = _stem(x, scaled(16, alpha), 3, 1, version)
     for stage, filters in enumerate((16, 32, 64), start=1):
         for number in range(1, (depth - 2) // 6 + 1):
             strides = 2 if stage > 1 and number == 1 else 1
-            x = block(x, filters, strides=strides, name=f"stage{stage}_block{number}")
+            x = block(
+                x, scaled(filters, alpha), strides=strides, name=f"stage{stage}_block{number}"
+            )
     return batch_norm_relu(x, name="last") if version == 2 else x
 
 
 def _imagenet_stages(
-    x: keras.KerasTensor, depth: int, version: int, small_images: bool
+    x: keras.KerasTensor, depth: int, version: int, alpha: float, small_images: bool
 ) -> keras.KerasTensor:
     if small_images:
-        x = _stem(x, 64, 3, 1, version)
+        x = _stem(x, scaled(64, alpha), 3, 1, version)
     else:
-        x = _stem(x, 64, 7, 2, version, use_bias=depth >= 50)
+        x = _stem(x, scaled(64, alpha), 7, 2, version, use_bias=depth >= 50)
         x = keras.layers.ZeroPadding2D(1, name="pool_pad")(x)
         x = keras.layers.MaxPooling2D(3, strides=2, name="pool")(x)
     for stage, count in enumerate(BLOCKS[depth], start=1):
-        filters = 64 * 2 ** (stage - 1)
+        filters = scaled(64 * 2 ** (stage - 1), alpha)
         for number in range(1, count + 1):
             name = f"stage{stage}_block{number}"
             if depth < 50:

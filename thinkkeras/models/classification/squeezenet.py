@@ -6,9 +6,10 @@ import h5py
 import keras
 import numpy as np
 
-from thinkkeras.models.arguments import check_classifier, check_pooling
-from thinkkeras.models.blocks import batch_norm_relu, fire_module, pooled, preprocess
+from thinkkeras.models.arguments import check_image_classifier
+from thinkkeras.models.blocks import conv_relu, fire_module, pooled, preprocess
 from thinkkeras.models.blocks.classifier import CAFFE_SCALE
+from thinkkeras.models.classification.widths import scaled
 from thinkkeras.models.weights import Weights, downloaded, load_weights
 
 # Squeeze and expand of the modules fire2 to fire9.
@@ -67,42 +68,41 @@ def squeezenet(
         Iandola et al., "SqueezeNet: AlexNet-level accuracy with 50x fewer parameters and <0.5MB
         model size", 2016, table 1; version 1.1 is the authors' own, with less work.
     """
-    check_classifier(input_shape, classes, smallest=9 if small_images else 33)
-    check_pooling(pooling)
+    check_image_classifier(
+        input_shape,
+        classes,
+        include_top,
+        pooling,
+        classifier_activation,
+        alpha=alpha,
+        smallest=9 if small_images else 33,
+    )
     inputs = x = keras.Input(input_shape, name="image")
     if include_preprocessing:
         x = preprocess(x, "caffe")
 
-    def width(filters: int) -> int:
-        return max(1, round(alpha * filters))
-
-    x = keras.layers.Conv2D(
-        width(64),
+    x = conv_relu(
+        x,
+        scaled(64, alpha),
         3,
         strides=1 if small_images else 2,
         padding="same" if small_images else "valid",
-        use_bias=not batch_normalization,
-        activation=None if batch_normalization else "relu",
-        kernel_initializer="he_normal",
+        batch_normalization=batch_normalization,
         name="conv1",
-    )(x)
-    if batch_normalization:
-        x = batch_norm_relu(x, name="conv1")
+    )
     for number, (squeeze, expand) in enumerate(FIRE, start=2):
         if number in POOLS_BEFORE and not (small_images and number == 2):
             x = keras.layers.MaxPooling2D(3, strides=2, name=f"pool{number - 1}")(x)
         x = fire_module(
             x,
-            width(squeeze),
-            width(expand),
+            scaled(squeeze, alpha),
+            scaled(expand, alpha),
             batch_normalization=batch_normalization,
             name=f"fire{number}",
         )
     if include_top:
         x = keras.layers.Dropout(dropout, name="dropout")(x)
-        x = keras.layers.Conv2D(
-            classes, 1, activation="relu", kernel_initializer="he_normal", name="conv10"
-        )(x)
+        x = conv_relu(x, classes, 1, name="conv10")
         x = keras.layers.GlobalAveragePooling2D(name="average")(x)
         x = keras.layers.Activation(classifier_activation or "linear", name="classifier")(x)
     else:

@@ -2,8 +2,9 @@
 
 import keras
 
-from thinkkeras.models.arguments import check_classifier, check_pooling
-from thinkkeras.models.blocks import pooled, preprocess
+from thinkkeras.models.arguments import check_image_classifier
+from thinkkeras.models.blocks import conv_relu, pooled, preprocess
+from thinkkeras.models.classification.widths import scaled
 from thinkkeras.models.weights import Weights, load_weights
 
 # Convolutions of each stage: configurations A, B, D and E of the paper.
@@ -55,8 +56,9 @@ def vgg(
         Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image
         Recognition", ICLR 2015, section 2.2 and table 1.
     """
-    check_classifier(input_shape, classes, smallest=32)
-    check_pooling(pooling)
+    check_image_classifier(
+        input_shape, classes, include_top, pooling, classifier_activation, alpha=alpha, smallest=32
+    )
     if depth not in STAGES:
         raise ValueError(f"expected a depth out of {tuple(STAGES)}, received {depth}")
     inputs = x = keras.Input(input_shape, name="image")
@@ -66,14 +68,7 @@ def vgg(
         zip(STAGES[depth], (64, 128, 256, 512, 512), strict=True), start=1
     ):
         for number in range(1, count + 1):
-            x = keras.layers.Conv2D(
-                max(1, round(alpha * filters)),
-                3,
-                padding="same",
-                activation="relu",
-                kernel_initializer="he_normal",
-                name=f"stage{stage}_conv{number}",
-            )(x)
+            x = conv_relu(x, scaled(filters, alpha), 3, name=f"stage{stage}_conv{number}")
         x = keras.layers.MaxPooling2D(2, name=f"stage{stage}_pool")(x)
     if include_top:
         x = keras.layers.Flatten(name="flatten")(x)

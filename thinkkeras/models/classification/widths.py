@@ -1,6 +1,11 @@
 """The number of maps that a factor leaves."""
 
 
+def scaled(filters: int, alpha: float) -> int:
+    """The nearest whole number of maps, at least one."""
+    return max(1, round(alpha * filters))
+
+
 def divisible(filters: float, divisor: int = 8) -> int:
     """The multiple of `divisor` that is nearest, at least one, and never below nine tenths.
 
