@@ -32,7 +32,7 @@ from benchmarks import tables
 from courses.s07_cnn_architectures.experiments.own_architecture import OWN, network
 from deploy import environment
 from thinkkeras import datasets
-from thinkkeras.models import mobilenet_v2
+from thinkkeras.models import mobilenet_v2, resnet
 from thinkkeras.optimizers import adamw
 
 EPOCHS, BATCH = 16, 128

@@ -46,6 +46,7 @@ from courses.s07_cnn_architectures.plots import residual as residual_plots
 from courses.s07_cnn_architectures.plots import style as style_plots
 from courses.s07_cnn_architectures.plots import transfer as transfer_plots
 from courses.s07_cnn_architectures.plots.blocks import block_sheet
+from deploy.bundle.card_text import figures as figures_of
 from thinkkeras import datasets
 from thinkkeras.explanations import grad_cam, occlusion
 from thinkkeras.metrics import few_shot_accuracy, pair_distances, squared_euclidean
@@ -328,9 +329,8 @@ found = own_architecture.search(
     seed=settings.seed,
 )
 for candidate in found:
-    print(
-        f"{candidate.accuracy:.1%}, {candidate.cycles:,} cycles: {own_architecture.describe(candidate)}"
-    )
+    said = own_architecture.describe(candidate)
+    print(f"{candidate.accuracy:.1%}, {candidate.cycles:,} cycles: {said}")
 own_plots.candidates(found, recipe.cycles, figures / "candidates.png")
 
 # %% [markdown]
@@ -496,6 +496,9 @@ one_shot_plots.distances(
 # `THINKKERAS_DOWNLOADS` names, and one that a function draws is always there.
 
 # %%
+style_recipe = style.OFFLINE if offline else style.REAL
+if trial:
+    style_recipe = style_recipe._replace(height=96, steps=10, crop=64, fast_steps=10)
 paintings = style.paintings(style_recipe.height)
 photographs = {
     name: style.resized(load_sample_image(f"{name}.jpg"), style_recipe.height)
@@ -503,27 +506,6 @@ photographs = {
 }
 painting, photograph = next(iter(paintings.values())), photographs["china"]
 first = next(iter(paintings))
-
-
-# %%
-class StyleRecipe(NamedTuple):
-    """What style transfer asks for."""
-
-    imagenet: bool  # SqueezeNet's ImageNet weights, or those of a network trained in a minute
-    photographs: str | None  # a set to crop photographs from; None crops scikit-learn's two
-    height: int  # of the pictures
-    steps: int  # of optimising a picture
-    crop: int  # size of the pictures that the fast network is trained on
-    fast_steps: int  # of its training, batches of two
-    filters: tuple[int, int, int]  # of the fast network
-
-
-OFFLINE_STYLE = StyleRecipe(False, None, 160, 60, crop=96, fast_steps=100, filters=(8, 12, 16))
-REAL_STYLE = StyleRecipe(True, "balloon", 320, 150, crop=192, fast_steps=2000, filters=(16, 32, 64))
-style_recipe = OFFLINE_STYLE if offline else REAL_STYLE
-if trial:
-    style_recipe = style_recipe._replace(height=96, steps=10, crop=64, fast_steps=10)
-
 
 # %% [markdown]
 # ### The features
@@ -695,11 +677,106 @@ style_plots.picture_grid(
 # %% [markdown]
 # ## To the device
 #
-# Three kinds of networks, three tasks. The classifier as always. The encoder's bundle learns new
-# characters on the device, from one picture each: nothing is trained there, a prototype is kept.
+# Three networks, three tasks. The classifier as always, judged on both test sets. The encoder's
+# bundle learns new characters on the device, from one picture each: nothing is trained there, a
+# prototype is kept. The painter takes any picture, or a video.
 #
 #     python -m deploy.runtime enrol OUT/deploy/cpu/encoder anna anna.png
 #     python -m deploy.runtime recognise OUT/deploy/cpu/encoder somebody.png
 #     python -m deploy.runtime run OUT/deploy/cpu/style photo.jpg --draw painted.png
 
 # %%
+both = [datasets.as_arrays(part) for part in (test, validation)]
+cards = courses.export(
+    settings,
+    settings.out / "model.keras",
+    "classifier",
+    calibration=calibration_images,
+    class_names=info.class_names,
+    test=tuple(map(np.concatenate, zip(*both, strict=True))),
+)
+
+# %%
+encoder.save(settings.out / "encoder.keras")
+drawings, owners = one_shot.as_examples(unseen)
+encoders = courses.export(
+    settings,
+    settings.out / "encoder.keras",
+    "encoder",
+    calibration=one_shot.as_examples(train_characters)[0][:384],
+    task={
+        "task": "recognition",
+        "distance": "euclidean",
+        "threshold": threshold,
+        "threshold_from": "1 % of pairs of different characters pass, on validation alphabets",
+        "ways": 5 if trial else 20,
+        "episodes": count,
+    },
+    test=(drawings, owners),
+)
+tables["encoder"] = figures_of(encoders)
+
+# %% [markdown]
+# Instance normalization divides by a deviation for which eight bits are too coarse: it stays in
+# float, which a CPU has.
+
+# %%
+norms = [one.name for one in painter.layers if isinstance(one, keras.layers.GroupNormalization)]
+quantizations = {
+    "cpu": deploy.Quantization(mixed=dict.fromkeys(norms, "float32")),
+    "gpu": None,  # float16 throughout
+}
+painters = [
+    deploy.export(
+        settings.out / "style_net.keras",
+        target,
+        out=settings.out / "deploy" / target / "style",
+        task="image_to_image",
+        quantization=quantizations[target],
+        calibration=np.stack(list(photographs.values())),
+        seed=settings.seed,
+        overwrite=True,
+    )
+    for target in settings.targets
+    if target in quantizations
+]
+tables["style"] = figures_of(painters)
+
+# %% [markdown]
+# On the device: five characters enrolled from one drawing each, recognised from another one.
+
+# %%
+on_device = deploy.runtime.load(settings.out / "deploy" / settings.targets[0] / "encoder")
+for number in shown[:5]:
+    deploy.runtime.enrol(on_device, f"character {number}", [unseen.images[number, 0]])
+for number in shown[:5]:
+    answer = deploy.runtime.recognise(on_device, unseen.images[number, 1])
+    print(f"character {number} is recognised as {answer['name']}, {answer['distance']:.2f} away")
+
+# %% [markdown]
+# ## The verdict
+
+# %%
+courses.write_metrics(
+    settings,
+    cards,
+    dataset=info.name,
+    epochs=epochs,
+    parameters=model.count_params(),
+    training_seconds=round(seconds["ResNet-8"], 1),
+    history=history.history,
+    test_accuracy=cards[0]["quality"]["keras"],
+    tables=tables,
+)
+
+# %% [markdown]
+# ## What was learnt
+#
+# - A block answers a problem; knowing the problem tells when the block helps.
+# - Shortcuts let depth be used; without them a deeper network trains worse.
+# - Cheap means something else on each device. Compare at equal cost, on the device that will run it.
+# - Features can be taken over, which is worth most where examples are few.
+# - A distance instead of classes lets a device learn a class from one picture.
+# - What a network sees can be turned round, into a loss for pictures.
+#
+# Now open `exercises.py`: each of these steps is there to be written by hand.

@@ -74,6 +74,14 @@ def embed(encoder: keras.Model, characters: Characters) -> np.ndarray:
     return encoder.predict(flat, batch_size=256, verbose=0).reshape(classes, drawings, -1)
 
 
+def as_examples(characters: Characters) -> tuple[np.ndarray, np.ndarray]:
+    """Drawings one after the other, `(examples, height, width, 1)`, and the class of each."""
+    classes, drawings = characters.images.shape[:2]
+    return characters.images.reshape(-1, *characters.images.shape[2:]), np.repeat(
+        np.arange(classes), drawings
+    )
+
+
 def raw_pixels(characters: Characters) -> np.ndarray:
     """The pixels themselves as embeddings: what a distance is worth that nobody learned."""
     classes, drawings = characters.images.shape[:2]

@@ -15,6 +15,22 @@ from scipy import ndimage
 from thinkkeras.style_transfer import StyleTransferLoss, match_colours
 
 
+class Recipe(NamedTuple):
+    """What style transfer asks for."""
+
+    imagenet: bool  # SqueezeNet's ImageNet weights, or those of a network trained in a minute
+    photographs: str | None  # a set to crop photographs from; None crops scikit-learn's two
+    height: int  # of the pictures
+    steps: int  # of optimising a picture
+    crop: int  # size of the pictures that the fast network is trained on
+    fast_steps: int  # of its training, batches of two
+    filters: tuple[int, int, int]  # of the fast network
+
+
+OFFLINE = Recipe(False, None, 160, 60, crop=96, fast_steps=100, filters=(8, 12, 16))
+REAL = Recipe(True, "balloon", 320, 150, crop=192, fast_steps=2000, filters=(16, 32, 64))
+
+
 class Snapshot(NamedTuple):
     """A picture on its way, and what it lacks, each term relative to the painting's own."""
 

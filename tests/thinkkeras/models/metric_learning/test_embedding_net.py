@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 import pytest
+from tests.thinkkeras.models.convolutions import multiply_accumulates
 
 import deploy
-from tests.thinkkeras.models.convolutions import multiply_accumulates
 from thinkkeras.datasets import load_characters
 from thinkkeras.models import embedding_net
 
