@@ -774,7 +774,7 @@ courses.write_metrics(
 #
 # - A block answers a problem; knowing the problem tells when the block helps.
 # - Shortcuts let depth be used; without them a deeper network trains worse.
-# - Cheap means something else on each device. Compare at equal cost, on the device that will run it.
+# - Cheap means something else on each device: compare at equal cost, on the one that will run it.
 # - Features can be taken over, which is worth most where examples are few.
 # - A distance instead of classes lets a device learn a class from one picture.
 # - What a network sees can be turned round, into a loss for pictures.
