@@ -15,7 +15,7 @@ from courses.s07_cnn_architectures.experiments.style import Snapshot
 from thinkkeras.plots import BLUE, RED, PathLike, plain, save, show_image
 
 WIDTH = 13  # inches
-TITLE = 0.42  # inches above each picture, room for its name
+TITLE = 0.36  # inches above each picture, room for its name
 
 
 def picture_grid(rows: Sequence[Mapping[str, np.ndarray]], path: PathLike | None = None) -> Figure:
