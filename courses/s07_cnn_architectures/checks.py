@@ -7,7 +7,7 @@ learner's layers may come in any order; SciPy then computes what they must put o
 import functools
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from courses.s07_cnn_architectures.references import (
 )
 
 FLASH_BUDGET, ARENA_BUDGET = 60_000, 40_000  # bytes
-REQUIRED_ACCURACY = 0.93
+REQUIRED_ACCURACY = 0.92
 EPOCHS, BATCH_SIZE, LEARNING_RATE, SEED = 8, 32, 0.005, 7
 
 
@@ -55,14 +55,14 @@ def check_inception_block(answers: Any) -> None:
     """Six kernels of different shapes, images with negative values; two blocks in one model."""
     for shape, filters in (((7, 6, 5), (3, 4, 6, 2, 7, 8)), ((5, 9, 4), (8, 6, 5, 3, 2, 7))):
         a, b, c, d, e, f = filters
-        ones = [(1, 1, shape[2], count) for count in (a, b, d, f)]
+        kernels = [(1, 1, shape[2], count) for count in (a, b, d, f)]
+        kernels += [(3, 3, b, c), (5, 5, d, e)]
         block = functools.partial(answers.inception_block, filters=filters)
         case = f"maps {shape}, filters={filters}"
         model = _built(
             block,
             shape,
-            [("kernel", kernel) for kernel in (*ones, (3, 3, b, c), (5, 5, d, e))]
-            + [("bias", (count,)) for count in filters],
+            [*(("kernel", kernel) for kernel in kernels), *(("bias", (n,)) for n in filters)],
             (*shape[:2], a + c + e + f),
             case=case,
         )
@@ -100,7 +100,7 @@ def check_residual_block(answers: Any) -> None:
             block,
             shape,
             [("kernel", kernel) for kernel in kernels]
-            + len(kernels) * [(name, (filters,)) for name in norm],
+            + [(name, (filters,)) for name in norm for _ in kernels],
             (-(-shape[0] // strides), -(-shape[1] // strides), filters),
             case=case,
         )
@@ -122,7 +122,7 @@ def check_residual_block(answers: Any) -> None:
 def _built(
     block: Callable[[Any], Any],
     shape: tuple[int, int, int],
-    weights: list[tuple[str, tuple[int, ...]]],
+    weights: Sequence[tuple[str, tuple[int, ...]]],
     output_shape: tuple[int, int, int],
     *,
     case: str,
