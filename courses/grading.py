@@ -269,6 +269,8 @@ def _copied(value: Any) -> Any:
         return value.copy()
     if type(value) in (list, tuple):
         return type(value)(_copied(item) for item in value)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):  # a NamedTuple may hold lists
+        return type(value)(*_copied(tuple(value)))
     if type(value) is dict:
         return {key: _copied(item) for key, item in value.items()}
     return value

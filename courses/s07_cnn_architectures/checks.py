@@ -7,7 +7,7 @@ learner's layers may come in any order; SciPy then computes what they must put o
 import functools
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from courses.s07_cnn_architectures.references import (
 )
 
 FLASH_BUDGET, ARENA_BUDGET = 60_000, 40_000  # bytes
-REQUIRED_ACCURACY = 0.93
+REQUIRED_ACCURACY = 0.92
 EPOCHS, BATCH_SIZE, LEARNING_RATE, SEED = 8, 32, 0.005, 7
 
 
@@ -55,14 +55,14 @@ def check_inception_block(answers: Any) -> None:
     """Six kernels of different shapes, images with negative values; two blocks in one model."""
     for shape, filters in (((7, 6, 5), (3, 4, 6, 2, 7, 8)), ((5, 9, 4), (8, 6, 5, 3, 2, 7))):
         a, b, c, d, e, f = filters
-        ones = [(1, 1, shape[2], count) for count in (a, b, d, f)]
+        kernels = [(1, 1, shape[2], count) for count in (a, b, d, f)]
+        kernels += [(3, 3, b, c), (5, 5, d, e)]
         block = functools.partial(answers.inception_block, filters=filters)
         case = f"maps {shape}, filters={filters}"
         model = _built(
             block,
             shape,
-            [("kernel", kernel) for kernel in (*ones, (3, 3, b, c), (5, 5, d, e))]
-            + [("bias", (count,)) for count in filters],
+            [*(("kernel", kernel) for kernel in kernels), *(("bias", (n,)) for n in filters)],
             (*shape[:2], a + c + e + f),
             case=case,
         )
@@ -100,7 +100,7 @@ def check_residual_block(answers: Any) -> None:
             block,
             shape,
             [("kernel", kernel) for kernel in kernels]
-            + len(kernels) * [(name, (filters,)) for name in norm],
+            + [(name, (filters,)) for name in norm for _ in kernels],
             (-(-shape[0] // strides), -(-shape[1] // strides), filters),
             case=case,
         )
@@ -122,7 +122,7 @@ def check_residual_block(answers: Any) -> None:
 def _built(
     block: Callable[[Any], Any],
     shape: tuple[int, int, int],
-    weights: list[tuple[str, tuple[int, ...]]],
+    weights: Sequence[tuple[str, tuple[int, ...]]],
     output_shape: tuple[int, int, int],
     *,
     case: str,
@@ -220,26 +220,28 @@ def check_prototypical_loss(answers: Any) -> None:
             f"labels {labels.tolist()}, distances up to {-logits.min():.0f}",
             tolerance=1e-4,
         )
-    _expect_scalar_tensor(
-        lambda: answers.prototypical_loss(
-            keras.KerasTensor((5, 2, 8)),
-            keras.KerasTensor((6, 8)),
-            keras.KerasTensor((6,), "int32"),
-        )
+    without_values = (
+        keras.KerasTensor((5, 2, 8)),
+        keras.KerasTensor((6, 8)),
+        keras.KerasTensor((6,), "int32"),
     )
+    _expect_traced(lambda: answers.prototypical_loss(*without_values), ())
 
 
-def _expect_scalar_tensor(call: Callable[[], Any]) -> None:
-    """A loss of `keras.ops` can be traced; NumPy's cannot, and no network learns from it."""
+def _expect_traced(call: Callable[[], Any], shape: tuple[int, ...]) -> None:
+    """What `keras.ops` make can be traced; what NumPy makes cannot, and no network learns by it."""
     try:
         received = call()
     except NotImplementedError:
         raise
     except Exception as error:  # whatever NumPy makes of a tensor without values
         received = f"{type(error).__name__}: {error}"
-    scalar = isinstance(received, keras.KerasTensor) and received.shape == ()
-    what = "a scalar tensor made by keras.ops"
-    expect(scalar, case="tensors without values, as in `fit`", expected=what, received=received)
+    expect(
+        isinstance(received, keras.KerasTensor) and received.shape == shape,
+        case="tensors without values, as in `fit`",
+        expected=f"a tensor of shape {shape} made by keras.ops",
+        received=received,
+    )
 
 
 def check_sample_episode(answers: Any) -> None:
@@ -333,7 +335,7 @@ def _expect_episode(
 def _expect_random(draw: Callable[[int], Any], labels: np.ndarray, episodes: int = 400) -> None:
     """Seeds repeat; classes, numbers, and examples in either role come up as often as they should.
 
-    The bounds are five standard deviations: a right answer fails once in a million.
+    The bounds are five standard deviations: a right answer in 100,000 is refused.
     """
     first, again = draw(1), draw(1)
     for name, left, right in zip(
@@ -395,18 +397,7 @@ def check_gram_matrix(answers: Any) -> None:
         expect_equal(answers.gram_matrix(maps), _gram(maps), case=case, tolerance=1e-5)
     black = np.zeros((1, 2, 3, 2), np.float32)
     expect_equal(answers.gram_matrix(black), np.zeros((1, 2, 2)), case="maps of zeros")
-    try:
-        received = answers.gram_matrix(keras.KerasTensor((2, 4, 5, 3)))
-    except NotImplementedError:
-        raise
-    except Exception as error:  # whatever NumPy makes of a tensor without values
-        received = f"{type(error).__name__}: {error}"
-    expect(
-        isinstance(received, keras.KerasTensor) and received.shape == (2, 3, 3),
-        case="tensors without values, as in `fit`",
-        expected="a tensor (2, 3, 3) made by keras.ops",
-        received=received,
-    )
+    _expect_traced(lambda: answers.gram_matrix(keras.KerasTensor((2, 4, 5, 3))), (2, 3, 3))
 
 
 def check_style_loss(answers: Any) -> None:
@@ -435,11 +426,8 @@ def check_style_loss(answers: Any) -> None:
         )
         case = f"the painting itself, {len(chosen)} layers"
         expect_equal(answers.style_loss(painting, painting, weights), 0.0, case=case)
-    _expect_scalar_tensor(
-        lambda: answers.style_loss(
-            [keras.KerasTensor((2, 4, 5, 3))], [keras.KerasTensor((1, 3, 7, 3))], [1.0]
-        )
-    )
+    picture, style = keras.KerasTensor((2, 4, 5, 3)), keras.KerasTensor((1, 3, 7, 3))
+    _expect_traced(lambda: answers.style_loss([picture], [style], [1.0]), ())
 
 
 def _gram(maps: np.ndarray) -> np.ndarray:
@@ -485,7 +473,7 @@ def check_build_network(answers: Any) -> None:
         np.allclose(sums, 1, atol=1e-4),
         case="output",
         expected="probabilities that sum to 1 (softmax)",
-        received=f"sums of {np.round(sums, 4).tolist()}",
+        received=f"sums of {sums.min():.4g} to {sums.max():.4g}",
     )
     # A flatbuffer's size and its arena are the same before and after training.
     expect_budget(_converted(model, x, None))
@@ -507,7 +495,7 @@ def check_build_network(answers: Any) -> None:
 
 
 def expect_budget(card: Any) -> None:
-    """Both budgets at once: whoever breaks one should see where the other stands."""
+    """Which budgets are broken, and by how much."""
     sizes = {"flash": card["size_bytes"], "arena": card["memory"]["arena_bytes"]}
     budgets = {"flash": FLASH_BUDGET, "arena": ARENA_BUDGET}
     over = [

@@ -49,8 +49,11 @@ NETWORKS: dict[str, tuple[Network, tuple[int, int, int]]] = {
         (15, 20, 32),
     ),
     "dilated": (
-        [Layer("conv2d", (3, 5), 4, dilation_rate=2), Layer("conv2d", (3, 3), 4, 2, 1)]
-        + [Layer("depthwise_conv2d", (3, 3), dilation_rate=3)],
+        [
+            Layer("conv2d", (3, 5), 4, dilation_rate=2),
+            Layer("conv2d", (3, 3), 4, 2, 1),
+            Layer("depthwise_conv2d", (3, 3), dilation_rate=3),
+        ],
         (21, 17, 2),
     ),
     "inception": (

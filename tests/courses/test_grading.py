@@ -3,6 +3,7 @@
 import signal
 import sys
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -58,6 +59,7 @@ def _grid(**changes):
         (None, 24, "case: expected 24, received None (no return?)"),
         ("0.3", 0.3, "case: expected 0.3, received 0.3 of type str"),
         (0.31, 0.3, "case: expected 0.3, received 0.31"),
+        (keras.ops.convert_to_tensor(0.5), 0.3, "case: expected 0.3, received 0.5"),
         (float("nan"), 0.5, "case: expected 0.5, received nan"),
         (float("-inf"), float("inf"), "case: expected inf, received -inf"),
         ("valid", "same", "case: expected same, received valid"),
@@ -186,21 +188,27 @@ def test_control_c_stops_the_grader():
 
 
 def test_arguments_changed_in_place_spoil_nothing():
-    def spoil(image, options, *, rows):
+    class Branches(NamedTuple):
+        paths: list
+
+    def spoil(image, options, branches, *, rows):
         image[:] = -1
         options["padding"].append("same")
+        branches.paths.append(3)
         rows.clear()
         return image
 
     image, options, rows = np.ones(3), {"padding": ["valid"]}, [1, 2]
+    branches = Branches([1, 2])
 
     def check_answer(answers):
-        answers.answer(image, options, rows=rows)
+        answers.answer(image, options, branches, rows=rows)
 
     assert grading.grade(
         SimpleNamespace(answer=spoil), SimpleNamespace(check_answer=check_answer)
     ) == [Result("answer", True)]
     assert image.tolist() == [1, 1, 1] and options == {"padding": ["valid"]} and rows == [1, 2]
+    assert branches == Branches([1, 2])
 
 
 def test_a_missing_function_is_named():
