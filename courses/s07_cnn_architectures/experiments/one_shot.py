@@ -25,7 +25,7 @@ class Recipe(NamedTuple):
 
 RECIPES = {
     "drawn": Recipe((16, 32, 48, 64), 30, 2, 300, 64, 300, 2e-2),
-    "omniglot": Recipe((16, 32, 64, 64), 60, 2, 5000, 128, 5000, 2e-2),
+    "omniglot": Recipe((16, 32, 64, 64), 60, 2, 4000, 128, 4000, 2e-2),
 }
 
 # Averages the weights over the last fifty steps.

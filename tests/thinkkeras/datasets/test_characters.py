@@ -21,7 +21,7 @@ def loaded(name):
 
 @pytest.mark.parametrize(
     ("name", "classes", "alphabets"),
-    [("drawn", (100, 40, 40), (5, 2, 2)), ("omniglot", (90, 46, 106), (3, 2, 3))],
+    [("drawn", (100, 40, 40), (5, 2, 2)), ("omniglot", (114, 22, 106), (4, 1, 3))],
 )
 def test_splits_share_no_alphabet_and_no_image(name, classes, alphabets):
     splits = loaded(name)
