@@ -84,8 +84,12 @@ NETWORKS = {
 
 
 # In the quick part of the tests a kind of block has one network.
-VARIANTS = ("efficientnet_lite0", "mobilenet_v2", "mobilenet_v3_minimalistic")
+VARIANTS = ("efficientnet_lite0", "mobilenet_v2", "mobilenet_v3", "mobilenet_v3_minimalistic")
 VARIANTS += ("resnet_bottlenecks", "resnet_padded_v2")
+# dB that int8 reaches at least with the weights of seed 0: errors grow with the layers that nothing
+# has trained (10 to 21 dB measured); the others have 34 to 40.
+DEEP = {"mobilenet_v1": 9, "mobilenet_v2": 11, "mobilenet_v3": 11, "efficientnet_lite0": 12}
+DEEP |= {"mobilenet_v3_minimalistic": 18, "resnet_bottlenecks": 16}
 NAMES = [pytest.param(name, marks=SLOW if name in VARIANTS else ()) for name in NETWORKS]
 
 
@@ -332,5 +336,5 @@ def test_int8_on_an_npu(name, tmp_path, monkeypatch):
     x = images(64)
     settle(model, x, monkeypatch)
     card = deploy.export(model, "ethos-u55-128", out=tmp_path / "bundle", calibration=x, verbose=0)
-    assert card["parity"]["sqnr_db"] >= 9
+    assert card["parity"]["sqnr_db"] >= DEEP.get(name, 31)
     assert card["npu"]["cpu_ops"] == []
