@@ -1,5 +1,6 @@
 """Weights for a freshly built classifier: none, ImageNet's as Keras publishes them, or a file's."""
 
+import math
 import os
 import warnings
 from collections.abc import Callable, Iterator
@@ -128,14 +129,14 @@ def copy_weights(reference: keras.Model, model: keras.Model, mode: Preprocessing
         ValueError: The two differ in their layers.
     """
     theirs, ours = ([layer for layer in net.layers if layer.weights] for net in (reference, model))
-    shapes = [[weight.shape for weight in layer.weights] for layer in ours]
+    shapes = [[tuple(weight.shape) for weight in layer.weights] for layer in ours]
     if len(theirs) != len(ours):
         raise ValueError(f"expected {len(ours)} layers with weights, received {len(theirs)}")
     for number, (source, target) in enumerate(zip(theirs, ours, strict=True)):
         values = source.get_weights()
         if mode == "caffe" and number == 0:
             values[0] = values[0][:, :, ::-1] / CAFFE_SCALE
-        if [value.size for value in values] != [weight.numpy().size for weight in target.weights]:
+        if [value.size for value in values] != [math.prod(shape) for shape in shapes[number]]:
             raise ValueError(
                 f"expected weights of {shapes[number]} for '{target.name}', received "
                 f"{[value.shape for value in values]} from '{source.name}'"

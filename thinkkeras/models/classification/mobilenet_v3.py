@@ -79,7 +79,8 @@ def mobilenet_v3(
         size: "small" or "large".
         alpha: Factor on the number of maps; multiples of 8 come out.
         minimalistic: Whether kernels are 3×3, activations ReLU, and nothing is squeezed and
-            excited: what every accelerator has.
+            excited: what every accelerator has. The Edge TPU has no hard swish, and leaves the
+            network to the processor from the first one on.
         last: Units of the layer before the classifier; None takes the paper's.
         small_images: Whether the first two steps of 2 pixels are steps of 1, for images of 32
             pixels or so.
