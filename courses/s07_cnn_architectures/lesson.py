@@ -310,9 +310,9 @@ transfer_plots.few_examples(rows, figures / "few_examples.png")
 # %% [markdown]
 # ## An architecture of one's own
 #
-# The budget: an inference on Ethos-U55-128 may cost so many cycles, and 56 kB of RAM. Keras Tuner
-# chooses blocks, the width is the widest that the budget pays for, and a short training on nine
-# tenths of the training pictures ranks the candidates on the last tenth.
+# The budget: an inference on Ethos-U55-128 may cost so many cycles, and 56 kB of RAM. A search
+# draws blocks and changes the best ones, the width is the widest that the budget pays for, and a
+# short training on nine tenths of the training pictures ranks the candidates on the last tenth.
 
 # %%
 held = len(train) // 10
@@ -325,12 +325,8 @@ found = own_architecture.search(
     arena_bytes=56_000,
     trials=recipe.trials,
     epochs=1 if trial else 2,
-    folder=settings.out / "search",
     seed=settings.seed,
 )
-for candidate in found:
-    said = own_architecture.describe(candidate)
-    print(f"{candidate.accuracy:.1%}, {candidate.cycles:,} cycles: {said}")
 own_plots.candidates(found, recipe.cycles, figures / "candidates.png")
 
 # %% [markdown]

@@ -1,12 +1,11 @@
 """A network of one's own: blocks recombined under a budget, and a search for the best of them."""
 
 from collections.abc import Callable, Sequence
-from functools import cache, partial
-from pathlib import Path
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import keras
-import keras_tuner
+import numpy as np
 import tensorflow as tf
 
 import deploy
@@ -29,6 +28,10 @@ BLOCKS: dict[str, Callable[..., keras.KerasTensor]] = {
     "separable": separable_block,
     "inverted residual": partial(inverted_residual_block, expansion=2),
 }
+
+
+# Kinds, repeats and growths that a stage may have.
+CHOICES: tuple[tuple[Any, ...], ...] = (tuple(BLOCKS), (1, 2, 3), (1.0, 1.5, 2.0))
 
 
 class Stage(NamedTuple):
@@ -93,17 +96,25 @@ def cost(model: keras.Model, target: str = "ethos-u55-128") -> Verdict:
     return verdict
 
 
-def widest(fits: Callable[[int], bool]) -> int | None:
-    """The largest of `WIDTHS` that fits, found by bisection; None where not even the least does.
+def widest(
+    costs: Callable[[int], Verdict], cycles: int, arena_bytes: int
+) -> tuple[int, Verdict] | None:
+    """The largest of `WIDTHS` within the budget and what it costs, found by bisection.
 
     Args:
-        fits: whether a network of this width is within the budget.
+        costs: of a network of a width; a wider one costs more.
+        cycles: the most an inference may cost.
+        arena_bytes: the most RAM it may take.
+
+    Returns:
+        The width and its costs; None where not even the least is within the budget.
     """
     found, low, high = None, 0, len(WIDTHS)
     while low < high:
         middle = (low + high) // 2
-        if fits(WIDTHS[middle]):
-            found, low = WIDTHS[middle], middle + 1
+        verdict = costs(WIDTHS[middle])
+        if verdict.fits and verdict.cycles <= cycles and verdict.ram <= arena_bytes:
+            found, low = (WIDTHS[middle], verdict), middle + 1
         else:
             high = middle
     return found
@@ -119,18 +130,17 @@ def search(
     arena_bytes: int,
     trials: int,
     epochs: int,
-    folder: Path,
     seed: int = 0,
     stages: int = 3,
 ) -> list[Candidate]:
-    """Keras Tuner's search for the blocks that make the most of a budget.
+    """Searches for the blocks that make the most of a budget.
 
-    The tuner chooses kinds, repeats and growths; the width is the widest that the budget pays for,
-    so that every candidate spends it and validation accuracy alone decides. Bayesian optimisation,
-    since a trial costs a training and there can be few of them.
+    A candidate is as wide as the budget allows, so that each one spends it and validation accuracy
+    after a short training alone decides. The first half of the candidates is drawn at random; each
+    of the others is the best one so far with one thing changed.
 
     Args:
-        input_shape: `(height, width, channels)` of the images, pixels in 0-255.
+        input_shape: `(height, width, channels)` of the images.
         classes: number of classes.
         train: batches of images and classes.
         validation: the same, for the accuracy that is sought.
@@ -138,67 +148,67 @@ def search(
         arena_bytes: the most RAM it may take there.
         trials: candidates to train.
         epochs: of each one's training.
-        folder: what the tuner writes goes there; what an earlier search wrote is replaced.
-        seed: of the choices.
+        seed: of the draws and of the weights.
         stages: how many times height and width are halved.
 
     Returns:
         The candidates, the most accurate first.
+
+    Source:
+        Real, Aggarwal, Huang and Le, "Regularized Evolution for Image Classifier Architecture
+        Search", AAAI 2019, section 3 (evolution and mutations), with the best as the only parent.
     """
+    generator = np.random.default_rng(seed)
+    found: list[Candidate] = []
+    seen: set[tuple[Stage, ...]] = set()
+    while len(found) < trials:
+        random = len(found) < (trials + 1) // 2
+        best = max(found, key=lambda one: one.accuracy, default=None)
+        chosen = drawn(generator, stages) if random else mutated(best.stages, generator)
+        if chosen in seen:
+            continue
+        seen.add(chosen)
+        build = partial(network, input_shape, classes, stages=chosen)
+        fitting = widest(lambda stem, build=build: cost(build(stem=stem)), cycles, arena_bytes)
+        if fitting is None:
+            continue
+        stem, verdict = fitting
+        keras.utils.set_random_seed(seed)
+        accuracy = short_training(build(stem=stem), train, validation, epochs)
+        found.append(Candidate(stem, chosen, accuracy, verdict.cycles, verdict.ram))
+        print(f"{accuracy:.1%}, {found[-1].cycles:,} cycles: {describe(found[-1])}", flush=True)
+    return sorted(found, key=lambda one: -one.accuracy)
 
-    @cache
-    def costs(stem: int, chosen: tuple[Stage, ...]) -> Verdict:
-        return cost(network(input_shape, classes, stem=stem, stages=chosen))
 
-    def within(stem: int, chosen: tuple[Stage, ...]) -> bool:
-        verdict = costs(stem, chosen)
-        return verdict.fits and verdict.cycles <= cycles and verdict.ram <= arena_bytes
-
-    def build(choices: keras_tuner.HyperParameters) -> keras.Model:
-        chosen = chosen_stages(choices, stages)
-        stem = widest(lambda width: within(width, chosen))
-        if stem is None:
-            raise keras_tuner.errors.FailedTrialError("even the narrowest exceeds the budget")
-        model = network(input_shape, classes, stem=stem, stages=chosen)
-        model.compile(
-            optimizer=adamw(epochs * len(train), 1e-2, weight_decay=0.05),
-            loss="sparse_categorical_crossentropy",
-            metrics=["accuracy"],
-            jit_compile=False,
-        )
-        return model
-
-    tuner = keras_tuner.BayesianOptimization(
-        build,
-        objective="val_accuracy",
-        max_trials=trials,
-        num_initial_points=max(2, trials // 2),
-        seed=seed,
-        directory=folder,
-        project_name="search",
-        overwrite=True,
+def short_training(
+    model: keras.Model, train: tf.data.Dataset, validation: tf.data.Dataset, epochs: int
+) -> float:
+    """The validation accuracy after a few epochs, which ranks networks well enough."""
+    model.compile(
+        optimizer=adamw(epochs * len(train), 1e-2, weight_decay=0.05),
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        jit_compile=False,
     )
-    tuner.search(train, validation_data=validation, epochs=epochs, shuffle=False, verbose=0)
-    found = []
-    for trial in tuner.oracle.trials.values():
-        if trial.status == "COMPLETED":
-            chosen = chosen_stages(trial.hyperparameters, stages)
-            stem = widest(lambda width, chosen=chosen: within(width, chosen))
-            verdict = costs(stem, chosen)
-            found.append(Candidate(stem, chosen, trial.score, verdict.cycles, verdict.ram))
-    return sorted(found, key=lambda candidate: -candidate.accuracy)
+    model.fit(train, epochs=epochs, shuffle=False, verbose=0)
+    return float(model.evaluate(validation, verbose=0, return_dict=True)["accuracy"])
 
 
-def chosen_stages(choices: keras_tuner.HyperParameters, stages: int) -> tuple[Stage, ...]:
-    """The stages that the tuner chooses, or chose."""
+def drawn(generator: np.random.Generator, stages: int) -> tuple[Stage, ...]:
+    """Stages at random."""
     return tuple(
-        Stage(
-            choices.Choice(f"kind{stage}", list(BLOCKS)),
-            choices.Int(f"repeats{stage}", 1, 3),
-            choices.Choice(f"growth{stage}", [1.0, 1.5, 2.0]),
-        )
-        for stage in range(1, stages + 1)
+        Stage(*(choices[generator.integers(len(choices))] for choices in CHOICES))
+        for _ in range(stages)
     )
+
+
+def mutated(chosen: Sequence[Stage], generator: np.random.Generator) -> tuple[Stage, ...]:
+    """The same stages, but for another kind, number or growth of one of them."""
+    number, field = generator.integers(len(chosen)), generator.integers(len(CHOICES))
+    others = [choice for choice in CHOICES[field] if choice != chosen[number][field]]
+    values = list(chosen[number])
+    values[field] = others[generator.integers(len(others))]
+    return (*chosen[:number], Stage(*values), *chosen[number + 1 :])
 
 
 def describe(candidate: Candidate) -> str:
