@@ -69,8 +69,7 @@ def on_top_of(
     height, width = features.input_shape[1:3]
     if (height, width) != tuple(input_shape[:2]):
         x = keras.layers.Resizing(height, width, name="resizing")(x)
-    # training=False: the statistics of batch normalization belong to the features.
-    x = features(x, training=False)
+    x = features(x)
     x = keras.layers.Dropout(dropout, name="dropout")(x)
     outputs = keras.layers.Dense(classes, activation="softmax", name="classifier")(x)
     return keras.Model(inputs, outputs, name="transfer")
@@ -118,6 +117,8 @@ def fine_tune(
 ) -> keras.callbacks.History:
     """Second step: every weight learns, at a rate that is too low to forget what they hold.
 
+    Batch normalization stays as it is: few examples would estimate its statistics badly.
+
     Args:
         model: of `on_top_of`, its classifier trained.
         x: pictures `(examples, height, width, channels)` in 0-255.
@@ -128,7 +129,9 @@ def fine_tune(
     model.trainable = True
     for layer in model.layers:
         if isinstance(layer, keras.Model):
-            layer.trainable = True
+            # A frozen normalization keeps the statistics, which belong to the features.
+            for inner in layer.layers:
+                inner.trainable = not isinstance(inner, keras.layers.BatchNormalization)
     return _fit(model, x, y, epochs, learning_rate)
 
 
