@@ -31,15 +31,16 @@ def preprocess(x: keras.KerasTensor, mode: Preprocessing) -> keras.KerasTensor:
     def each(values: tuple[float, ...]) -> tuple[float, ...]:
         return values if channels == len(values) else (values[0],) * channels
 
+    scale: float | tuple[float, ...]
+    offset: float | tuple[float, ...]
     if mode == "torch":
         mean, deviation = each(TORCH_MEAN), each(TORCH_STD)
         scale = tuple(1 / d for d in deviation)
         offset = tuple(-m / d for m, d in zip(mean, deviation, strict=True))
-        return keras.layers.Rescaling(scale, offset, name="rescaling")(x)
-    if mode == "caffe":
-        offset = tuple(-m * CAFFE_SCALE for m in each(CAFFE_MEAN))
-        return keras.layers.Rescaling(CAFFE_SCALE, offset, name="rescaling")(x)
-    scale, offset = {"unit": (1 / 255, 0.0), "tf": (1 / 127.5, -1.0)}[mode]
+    elif mode == "caffe":
+        scale, offset = CAFFE_SCALE, tuple(-m * CAFFE_SCALE for m in each(CAFFE_MEAN))
+    else:
+        scale, offset = {"unit": (1 / 255, 0.0), "tf": (1 / 127.5, -1.0)}[mode]
     return keras.layers.Rescaling(scale, offset, name="rescaling")(x)
 
 

@@ -78,7 +78,7 @@ def fire_module(
         Iandola et al., "SqueezeNet: AlexNet-level accuracy with 50x fewer parameters and <0.5MB
         model size", 2016, section 3.2 and figure 1.
     """
-    normalized = {"batch_normalization": batch_normalization}
+    normalized: dict = {"batch_normalization": batch_normalization}
     x = conv_relu(x, squeeze, 1, name=f"{name}_squeeze", **normalized)
     branches = [
         conv_relu(x, expand, 1, name=f"{name}_expand1x1", **normalized),

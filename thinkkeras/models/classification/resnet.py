@@ -13,6 +13,7 @@ from thinkkeras.models.blocks import (
     preprocess,
     residual_block,
 )
+from thinkkeras.models.blocks.classifier import Preprocessing
 from thinkkeras.models.blocks.normalization import EPSILON as BATCH_NORM_EPSILON
 from thinkkeras.models.blocks.residual import Shortcut
 from thinkkeras.models.classification.widths import scaled
@@ -87,7 +88,7 @@ def resnet(
             f"expected a depth out of {(*SMALL, *BLOCKS)} and version 1 or 2, received "
             f"depth={depth}, version={version}"
         )
-    mode = "unit" if depth not in BLOCKS else "tf" if version == 2 else "caffe"
+    mode: Preprocessing = "unit" if depth not in BLOCKS else "tf" if version == 2 else "caffe"
     inputs = x = keras.Input(input_shape, name="image")
     if include_preprocessing:
         x = preprocess(x, mode)
