@@ -100,11 +100,12 @@ epochs = settings.epochs or recipe.epochs
 (train, validation, test), info = datasets.load(
     settings.dataset, batch_size=recipe.batch_size, seed=settings.seed, image_size=(32, 32)
 )
+input_shape = (32, 32, info.input_shape[-1])
 test_images, test_classes = datasets.as_arrays(test)
 if trial:
     test_images, test_classes = test_images[:200], test_classes[:200]
 calibration_images, _ = datasets.as_arrays(train.unbatch().take(384).batch(384))
-print(f"{info.name}: {info.counts}, images of {info.input_shape}, {info.classes} classes")
+print(f"{info.name}: {info.counts}, images of {input_shape}, {info.classes} classes")
 class_samples(test_images, test_classes, info.class_names, figures / "data.png")
 
 # %% [markdown]
@@ -125,7 +126,7 @@ pictures.timeline(architectures.PUBLISHED, figures / "timeline.png")
 
 # %%
 tables["stages"] = architectures.stage_table(
-    {name: build(info.input_shape, info.classes) for name, build in architectures.NETWORKS.items()}
+    {name: build(input_shape, info.classes) for name, build in architectures.NETWORKS.items()}
 )
 for row in tables["stages"]:
     print(" | ".join(row))
@@ -139,7 +140,7 @@ for row in tables["stages"]:
 # %%
 runs = residual.compare_depths(
     lambda depth, shortcut: resnet(
-        info.input_shape,
+        input_shape,
         info.classes,
         depth=depth,
         shortcut="padding" if shortcut else None,  # no weights: both are of the same size
@@ -185,7 +186,7 @@ pictures.accuracy_against_costs(results, figures / "accuracy_against_costs.png")
 # ResNet-8 is MLPerf Tiny's image classifier.
 
 # %%
-model = resnet(info.input_shape, info.classes, depth=8)
+model = resnet(input_shape, info.classes, depth=8)
 model.summary()
 model.compile(
     optimizer=adamw(steps=epochs * len(train), learning_rate=1e-2, weight_decay=0.05),
@@ -251,13 +252,13 @@ attention_maps(
 
 # %%
 embed = keras.Model(model.input, model.layers[-1].input)
-gallery, gallery_classes = datasets.as_arrays(validation)
-index = NearestNeighbors(n_neighbors=7, metric="cosine").fit(embed.predict(gallery, verbose=0))
+known, known_classes = datasets.as_arrays(validation)
+index = NearestNeighbors(n_neighbors=7, metric="cosine").fit(embed.predict(known, verbose=0))
 nearest = index.kneighbors(embed.predict(test_images[:6], verbose=0), return_distance=False)
 nearest_neighbours(
     test_images[:6],
-    gallery[nearest],
-    gallery_classes[nearest] == test_classes[:6, None],
+    known[nearest],
+    known_classes[nearest] == test_classes[:6, None],
     figures / "neighbours.png",
 )
 # %% [markdown]
@@ -272,10 +273,10 @@ x, y = datasets.as_arrays(train)
 kinds = np.unique(y)
 if offline:
     kinds = kinds[len(kinds) // 2 :]
-    known = np.isin(y, kinds, invert=True)
-    features = resnet(info.input_shape, len(np.unique(y)) - len(kinds), depth=8)
+    others = np.isin(y, kinds, invert=True)
+    features = resnet(input_shape, len(np.unique(y)) - len(kinds), depth=8)
     with courses.timed(seconds, "features of the other digits"):
-        transfer.train_from_scratch(features, x[known], y[known], epochs=epochs)
+        transfer.train_from_scratch(features, x[others], y[others], epochs=epochs)
     features = keras.Model(features.input, features.layers[-1].input)
 else:
     features = squeezenet((128, 128, 3), include_top=False, pooling="avg", weights="imagenet")
@@ -294,9 +295,9 @@ for per_class in recipe.few:
         return float(np.mean(predicted.argmax(-1) == answers))
 
     with courses.timed(seconds, f"transfer, {per_class} a class"):
-        scratch = resnet(info.input_shape, len(kinds), depth=8)
+        scratch = resnet(input_shape, len(kinds), depth=8)
         transfer.train_from_scratch(scratch, few_x, few_y, epochs=4 if trial else 60)
-        transferred = transfer.on_top_of(features, info.input_shape, len(kinds))
+        transferred = transfer.on_top_of(features, input_shape, len(kinds))
         transfer.train_classifier(transferred, few_x, few_y, epochs=2 if trial else 60)
         frozen = right(transferred)
         transfer.fine_tune(transferred, few_x, few_y, epochs=1 if trial else 10)
@@ -317,7 +318,7 @@ transfer_plots.few_examples(rows, figures / "few_examples.png")
 # %%
 held = len(train) // 10
 found = own_architecture.search(
-    info.input_shape,
+    input_shape,
     info.classes,
     train.skip(held),
     train.take(held),
@@ -523,14 +524,14 @@ trained_here.compile(
 with courses.timed(seconds, "style features"):
     trained_here.fit(crops, classes, batch_size=64, epochs=settings.epochs or 4, verbose=2)
 
-networks = {"trained here": (trained_here, style.last_layers(trained_here)[:3])}
+feature_networks = {"trained here": (trained_here, style.last_layers(trained_here)[:3])}
 if info.input_shape[-1] == 3:
-    networks[f"trained on {info.name}"] = (model, style.last_layers(model)[:3])
+    feature_networks[f"trained on {info.name}"] = (model, style.last_layers(model)[:3])
 if style_recipe.imagenet:
     layers = ["conv1", "fire3_concat", "fire5_concat", "fire7_concat"]
-    networks["no training"] = (squeezenet(include_top=False), layers)
-    networks["ImageNet"] = (squeezenet(include_top=False, weights="imagenet"), layers)
-network, layers = list(networks.values())[-1]
+    feature_networks["no training"] = (squeezenet(include_top=False), layers)
+    feature_networks["ImageNet"] = (squeezenet(include_top=False, weights="imagenet"), layers)
+network, layers = list(feature_networks.values())[-1]
 
 # %% [markdown]
 # ### Gatys et al.: the picture is the weights
@@ -586,8 +587,10 @@ style_plots.what_layers_hold(layers, styles, contents, figures / "style_layers.p
 
 # %%
 compared = {"photograph": photograph, first: painting}
-for name, (features, names) in networks.items():
-    lacks = StyleTransferLoss(features, painting, style_layers=names, content_layer=names[-2])
+for name, (features, style_layers) in feature_networks.items():
+    lacks = StyleTransferLoss(
+        features, painting, style_layers=style_layers, content_layer=style_layers[-2]
+    )
     compared[name] = style.paint(lacks, palette, palette, steps=style_recipe.steps)[-1].picture
 in_order = list(compared.items())
 style_plots.picture_grid(
@@ -602,15 +605,17 @@ style_plots.picture_grid(
 # which begin and end at the photograph itself.
 
 # %%
-rows = []
+gallery: list[dict[str, np.ndarray]] = []
 for name, one in paintings.items():
     lacks = StyleTransferLoss(network, one, style_layers=layers, content_layer=layers[-2])
-    row = {name: one}
+    paintings_row = {name: one}
     for title, content in photographs.items():
         begin = match_colours(content[None], one)[0]
-        row[title] = style.paint(lacks, begin, begin, steps=style_recipe.steps)[-1].picture
-    rows.append(row)
-style_plots.picture_grid(rows, figures / "style_gallery.png")
+        paintings_row[title] = style.paint(lacks, begin, begin, steps=style_recipe.steps)[
+            -1
+        ].picture
+    gallery.append(paintings_row)
+style_plots.picture_grid(gallery, figures / "style_gallery.png")
 
 in_own_colours = StyleTransferLoss(
     network,
@@ -637,7 +642,7 @@ style_plots.picture_grid(
 # %%
 sources = list(photographs.values())
 if style_recipe.photographs:
-    (balloons, *_), _ = datasets.load_detection(
+    (balloons, _, _), _scenes = datasets.load_detection(
         style_recipe.photographs, image_size=(384, 384), augment=False, seed=settings.seed
     )
     sources = [one.astype("uint8") for batch in balloons for one in batch["images"].numpy()]

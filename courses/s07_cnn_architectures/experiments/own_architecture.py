@@ -9,7 +9,6 @@ import numpy as np
 import tensorflow as tf
 
 import deploy
-from deploy.commands.targets import Verdict
 from thinkkeras.models.blocks import (
     conv_block,
     inverted_residual_block,
@@ -87,34 +86,44 @@ def network(
     return keras.Model(inputs, outputs, name=name)
 
 
-def cost(model: keras.Model, target: str = "ethos-u55-128") -> Verdict:
-    """What an inference costs on a microcontroller's NPU: `cycles`, `ram` and `store` in bytes.
+class Costs(NamedTuple):
+    """What an inference costs on a microcontroller's NPU."""
+
+    cycles: float  # infinite where it doesn't run there
+    arena_bytes: int
+
+
+def costs(model: keras.Model, target: str = "ethos-u55-128") -> Costs:
+    """A network's costs by the target's compiler, which takes seconds.
 
     Its weights don't matter for that: an untrained network costs what the trained one will.
     """
     (verdict,) = deploy.check_targets(model, targets=[target], verbose=0)
-    return verdict
+    if not verdict.fits or verdict.cycles is None or verdict.ram is None:
+        return Costs(float("inf"), 0)
+    return Costs(verdict.cycles, verdict.ram)
 
 
 def widest(
-    costs: Callable[[int], Verdict], cycles: int, arena_bytes: int
-) -> tuple[int, Verdict] | None:
+    costs_of: Callable[[int], Costs], cycles: int, arena_bytes: int
+) -> tuple[int, Costs] | None:
     """The largest of `WIDTHS` within the budget and what it costs, found by bisection.
 
     Args:
-        costs: of a network of a width; a wider one costs more.
+        costs_of: of a network of a width; a wider one costs more.
         cycles: the most an inference may cost.
         arena_bytes: the most RAM it may take.
 
     Returns:
         The width and its costs; None where not even the least is within the budget.
     """
-    found, low, high = None, 0, len(WIDTHS)
+    found: tuple[int, Costs] | None = None
+    low, high = 0, len(WIDTHS)
     while low < high:
         middle = (low + high) // 2
-        verdict = costs(WIDTHS[middle])
-        if verdict.fits and verdict.cycles <= cycles and verdict.ram <= arena_bytes:
-            found, low = (WIDTHS[middle], verdict), middle + 1
+        asked = costs_of(WIDTHS[middle])
+        if asked.cycles <= cycles and asked.arena_bytes <= arena_bytes:
+            found, low = (WIDTHS[middle], asked), middle + 1
         else:
             high = middle
     return found
@@ -162,22 +171,27 @@ def search(
     found: list[Candidate] = []
     seen: set[tuple[Stage, ...]] = set()
     while len(found) < trials:
-        random = len(found) < (trials + 1) // 2
-        best = max(found, key=lambda one: one.accuracy, default=None)
-        chosen = drawn(generator, stages) if random else mutated(best.stages, generator)
+        if len(found) < (trials + 1) // 2:
+            chosen = drawn(generator, stages)
+        else:
+            chosen = mutated(max(found, key=lambda one: one.accuracy).stages, generator)
         if chosen in seen:
             continue
         seen.add(chosen)
         build = partial(network, input_shape, classes, stages=chosen)
-        fitting = widest(lambda stem, build=build: cost(build(stem=stem)), cycles, arena_bytes)
+        fitting = widest(partial(_costs_of, build), cycles, arena_bytes)
         if fitting is None:
             continue
-        stem, verdict = fitting
+        stem, spent = fitting
         keras.utils.set_random_seed(seed)
         accuracy = short_training(build(stem=stem), train, validation, epochs)
-        found.append(Candidate(stem, chosen, accuracy, verdict.cycles, verdict.ram))
+        found.append(Candidate(stem, chosen, accuracy, int(spent.cycles), spent.arena_bytes))
         print(f"{accuracy:.1%}, {found[-1].cycles:,} cycles: {describe(found[-1])}", flush=True)
     return sorted(found, key=lambda one: -one.accuracy)
+
+
+def _costs_of(build: Callable[..., keras.Model], stem: int) -> Costs:
+    return costs(build(stem=stem))
 
 
 def short_training(
@@ -197,17 +211,17 @@ def short_training(
 def drawn(generator: np.random.Generator, stages: int) -> tuple[Stage, ...]:
     """Stages at random."""
     return tuple(
-        Stage(*(choices[generator.integers(len(choices))] for choices in CHOICES))
+        Stage(*(choices[int(generator.integers(len(choices)))] for choices in CHOICES))
         for _ in range(stages)
     )
 
 
 def mutated(chosen: Sequence[Stage], generator: np.random.Generator) -> tuple[Stage, ...]:
     """The same stages, but for another kind, number or growth of one of them."""
-    number, field = generator.integers(len(chosen)), generator.integers(len(CHOICES))
+    number, field = int(generator.integers(len(chosen))), int(generator.integers(len(CHOICES)))
     others = [choice for choice in CHOICES[field] if choice != chosen[number][field]]
-    values = list(chosen[number])
-    values[field] = others[generator.integers(len(others))]
+    values: list[Any] = list(chosen[number])
+    values[field] = others[int(generator.integers(len(others)))]
     return (*chosen[:number], Stage(*values), *chosen[number + 1 :])
 
 

@@ -7,7 +7,6 @@ import tensorflow as tf
 from courses.s07_cnn_architectures.experiments import own_architecture as own
 from courses.s07_cnn_architectures.experiments.own_architecture import Candidate, Stage
 from courses.s07_cnn_architectures.plots.own_architecture import candidates
-from deploy.commands.targets import Verdict
 
 STAGES = (Stage("residual", 2, 1.5), Stage("separable", 1, 2.0), Stage("inverted residual", 1, 1.0))
 
@@ -33,7 +32,7 @@ def test_the_widest_within_the_budget(budget, width):
 
     def costs(stem):
         asked.append(stem)
-        return Verdict("t", True, "", ram=stem, store=0, cycles=10 * stem)
+        return own.Costs(10 * stem, stem)
 
     found = own.widest(costs, budget, 10**6)
     assert (found and found[0]) == width
@@ -64,10 +63,10 @@ def test_the_search_ends_with_changes_of_the_best(monkeypatch):
         return sum("_add" in layer.name for layer in model.layers) / 100
 
     def cheap(model):
-        return Verdict("t", True, "", ram=1, store=1, cycles=model.count_params())
+        return own.Costs(model.count_params(), 1)
 
     monkeypatch.setattr(own, "short_training", scored)
-    monkeypatch.setattr(own, "cost", cheap)
+    monkeypatch.setattr(own, "costs", cheap)
     found = own.search(
         (32, 32, 3), 10, None, None, cycles=60_000, arena_bytes=2, trials=9, epochs=1, seed=1
     )
@@ -84,11 +83,10 @@ def test_the_search_ends_with_changes_of_the_best(monkeypatch):
 @pytest.mark.slow
 def test_a_network_costs_before_training_what_the_compiler_says():
     narrow, wide = (
-        own.cost(own.network((16, 16, 1), 3, stem=stem, stages=STAGES[:1])) for stem in (8, 24)
+        own.costs(own.network((16, 16, 1), 3, stem=stem, stages=STAGES[:1])) for stem in (8, 24)
     )
-    assert narrow.fits and wide.fits
     assert 0 < narrow.cycles < wide.cycles
-    assert 0 < narrow.ram < wide.ram
+    assert 0 < narrow.arena_bytes < wide.arena_bytes
 
 
 @pytest.mark.slow
