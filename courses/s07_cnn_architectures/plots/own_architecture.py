@@ -17,19 +17,19 @@ def candidates(found: Sequence[Candidate], budget: int, path: PathLike | None = 
         budget: cycles that an inference may cost.
         path: where to save the figure.
     """
-    figure = Figure(figsize=(11, 0.42 * len(found) + 1.6), layout="constrained")
+    figure = Figure(figsize=(14, 0.42 * len(found) + 1.6), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
     rows = np.arange(len(found))
     colors = [RED] + [BLUE] * (len(found) - 1)
     left.barh(rows, [100 * candidate.accuracy for candidate in found], 0.7, color=colors)
     left.set_yticks(rows, [describe(candidate) for candidate in found])
     left.invert_yaxis()
-    left.set_xlabel("right on validation data after a short training, %")
+    left.set_xlabel("right after a short training, %")
     lowest = 100 * min(candidate.accuracy for candidate in found)
     left.set_xlim(max(0, lowest - 5))
     right.barh(rows, [candidate.cycles / 1000 for candidate in found], 0.7, color=colors)
     right.axvline(budget / 1000, color=GREY, ls="--")
-    right.set_xlabel("thousand cycles on Ethos-U55-128 (dashed: the budget)")
+    right.set_xlabel("thousand cycles, Ethos-U55-128 (dashed: the budget)")
     for axes in (left, right):
         plain(axes, "x")
     return save(figure, path)
