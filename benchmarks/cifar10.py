@@ -1,4 +1,4 @@
-"""ResNet-8 and a network of one's own on CIFAR-10, beside MLPerf Tiny's recipe in the same time.
+"""ResNet-8 on CIFAR-10, beside MLPerf Tiny's recipe in the same time.
 
     TFDS_DATA_DIR=… python -m benchmarks.cifar10                      # seeds 0, 1 and 2
     TFDS_DATA_DIR=… python -m benchmarks.cifar10 --seed 3             # one more
@@ -29,17 +29,14 @@ import tensorflow as tf
 
 import deploy
 from benchmarks import tables
-from courses.s07_cnn_architectures.experiments.own_architecture import OWN, network
 from deploy import environment
 from thinkkeras import datasets
-from thinkkeras.models import mobilenet_v2, resnet
+from thinkkeras.models import resnet
 from thinkkeras.optimizers import adamw
 
 EPOCHS, BATCH = 16, 128
 TARGETS = ("cpu", "cortex-m", "ethos-u55-128")
 RECORD = tables.RECORDS / "cifar10.json"
-
-Arrays = tuple[np.ndarray, np.ndarray]
 
 
 def main() -> int:
@@ -163,8 +160,6 @@ NETWORKS: dict[str, Callable[[], keras.Model]] = {
     "resnet8": lambda: resnet((32, 32, 3), 10, depth=8),
     # Trained by MLPerf Tiny's recipe for as long as the one above.
     MLPERF: lambda: resnet((32, 32, 3), 10, depth=8),
-    "own": lambda: network((32, 32, 3), 10, **OWN),
-    "mobilenet_v2": lambda: mobilenet_v2((32, 32, 3), 10),
 }
 
 

@@ -10,12 +10,15 @@
 #
 # From a terminal:
 #
-#     python -m courses run s07                     # digits, drawn characters: no download
-#     python -m courses run s07 --target cpu --target cortex-m --target ethos-u55-128
+#     python -m courses run s07                     # digits, no download: 99 % in 40 s
+#     python -m courses run s07 --target cpu --target gpu --target cortex-m
 #     python -m courses check s07                   # grades exercises.py
 #
 # With `--dataset cifar10`, or any other set of images or a folder with a sub-folder a class, it
 # takes the real thing: Omniglot's characters and ImageNet's features, too.
+#
+# (Right on test data, and the time of ResNet-8's training on two cores; with all the others that it
+# is compared with, the run takes a quarter of an hour. README.md has the tables.)
 #
 # The theory behind each step is in README.md, under the same headings.
 
