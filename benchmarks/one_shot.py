@@ -50,11 +50,11 @@ def main() -> int:
             runs = record["networks"].setdefault(network, {})
             if str(seed) not in runs:
                 runs[str(seed)] = trained(seed, train, validation, test)
-                keep(record)
+                tables.keep("one_shot", record)
                 print(network, seed, runs[str(seed)], flush=True)
     pixels = one_shot.few_shot_results(one_shot.raw_pixels(test), test.alphabets)
     record["pixels"] = written(pixels)
-    keep(record)
+    tables.keep("one_shot", record)
     return tables.main([])
 
 
@@ -137,13 +137,6 @@ def written(results: dict[str, FewShotAccuracy]) -> dict[str, dict[str, float]]:
         test: {"mean": round(each.mean, 5), "interval": round(each.interval, 5)}
         for test, each in results.items()
     }
-
-
-def keep(record: dict[str, Any]) -> None:
-    """Writes the record; a reader never meets half of it."""
-    partial = FILE.with_suffix(".partial")
-    partial.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
-    partial.replace(FILE)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,13 @@ def read_record(name: str) -> dict[str, Any]:
     return json.loads((RECORDS / f"{name}.json").read_text("utf-8"))
 
 
+def keep(name: str, record: dict[str, Any]) -> None:
+    """Write the record `name` at once, so that a run that is broken off leaves a whole one."""
+    partial = RECORDS / f"{name}.json.partial"
+    partial.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+    partial.replace(RECORDS / f"{name}.json")
+
+
 def session_table(name: str) -> str:
     """What a session's run gave: the training in one line, then a row a target. After a second
     hyphen the name says which of the lesson's own tables is meant."""

@@ -213,7 +213,6 @@ learning_curves(history, figures / "learning_curves.png")
 # Its first filters, and what its stages make of one picture.
 
 # %%
-model = keras.models.load_model(settings.out / "architectures" / "ResNet-8" / "model.keras")
 first = next(layer for layer in model.layers if hasattr(layer, "kernel"))
 learned_filters(first.get_weights()[0], figures / "filters.png")
 
@@ -256,7 +255,8 @@ attention_maps(
 # %%
 embed = keras.Model(model.input, model.layers[-1].input)
 known, known_classes = datasets.as_arrays(validation)
-index = NearestNeighbors(n_neighbors=7, metric="cosine").fit(embed.predict(known, verbose=0))
+index = NearestNeighbors(n_neighbors=min(7, len(known)), metric="cosine")
+index.fit(embed.predict(known, verbose=0))
 nearest = index.kneighbors(embed.predict(test_images[:6], verbose=0), return_distance=False)
 nearest_neighbours(
     test_images[:6],
@@ -272,7 +272,10 @@ nearest_neighbours(
 # hundredth of the rate, everything.
 
 # %%
-x, y = datasets.as_arrays(train)
+(unchanged, _, _), _ = datasets.load(
+    settings.dataset, augment=False, seed=settings.seed, image_size=(32, 32)
+)
+x, y = datasets.as_arrays(unchanged)
 kinds = np.unique(y)
 if offline:
     kinds = kinds[len(kinds) // 2 :]
@@ -289,7 +292,8 @@ answers = np.searchsorted(kinds, test_classes[chosen])
 
 # %%
 rows = []
-for per_class in recipe.few:
+fewest = int(np.unique(pool[1], return_counts=True)[1].min())
+for per_class in [few for few in recipe.few if few <= fewest] or [fewest]:
     few_x, few_y = transfer.few_examples(*pool, per_class, seed=settings.seed)
     few_y = np.searchsorted(kinds, few_y)
 
@@ -316,15 +320,16 @@ transfer_plots.few_examples(rows, figures / "few_examples.png")
 #
 # The budget: an inference on Ethos-U55-128 may cost so many cycles, and 56 kB of RAM. A search
 # draws blocks and changes the best ones, the width is the widest that the budget pays for, and a
-# short training on nine tenths of the training pictures ranks the candidates on the last tenth.
+# short training on nine tenths of the training pictures ranks the candidates on the other tenth.
 
 # %%
-held = len(train) // 10
+held = len(x) // 10
 found = own_architecture.search(
     input_shape,
     info.classes,
-    train.skip(held),
-    train.take(held),
+    (x[held:], y[held:]),
+    (x[:held], y[:held]),
+    batch_size=recipe.batch_size,
     cycles=recipe.cycles,
     arena_bytes=56_000,
     trials=recipe.trials,
@@ -487,11 +492,12 @@ unknown = deploy.recognition_threshold(
     false_accept=0.05,
     task=recognition,
 )
-same, different = pair_distances(one_shot.embed(encoder, held_out), seed=settings.seed)
-tables["unknown"] = one_shot.unknown_table(same, different)
+print(f"unknown beyond a distance of {unknown.threshold:.2f}: {unknown.task['threshold_from']}")
+squared = pair_distances(one_shot.embed(encoder, held_out), seed=settings.seed)
+tables["unknown"] = one_shot.unknown_table(*map(np.sqrt, squared))
 one_shot_plots.distances(
-    *pair_distances(embeddings, seed=settings.seed),
-    unknown.threshold**2,  # the figure's distances are squared
+    *map(np.sqrt, pair_distances(embeddings, seed=settings.seed)),
+    unknown.threshold,
     figures / "one_shot_distances.png",
 )
 

@@ -35,7 +35,7 @@ def find_images(folder: str | Path) -> Images:
             is missing of these is cut from `train`. The cut is the same at every call.
 
     Raises:
-        ValueError: Fewer than two classes; a class without a image for each split that is to be
+        ValueError: Fewer than two classes; a class without an image for each split that is to be
             cut, and one left (3 where there are no such folders); a split without images; or one
             with a class that the training images lack.
     """
@@ -69,7 +69,7 @@ def find_images(folder: str | Path) -> Images:
 
 
 def read_image(path: str | Path, size: tuple[int, int] | None = None) -> np.ndarray:
-    """Reads a image as uint8 `(height, width, 3)`: upright, of grey three times the same, without
+    """Reads an image as uint8 `(height, width, 3)`: upright, of grey three times the same, without
     transparency, 16 bits a pixel divided by 257.
 
     Args:

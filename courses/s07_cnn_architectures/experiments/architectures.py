@@ -188,6 +188,7 @@ def train(
     epochs: int,
     learning_rate: float = 2e-3,
     weight_decay: float = 0.05,
+    verbose: int = 2,
 ) -> keras.callbacks.History:
     """The recipe that is the same for every network: AdamW, warm-up and cosine.
 
@@ -195,10 +196,11 @@ def train(
         model: a classifier that ends in a softmax, freshly built.
         examples: training batches of pixels and classes, a `tf.data` pipeline that knows its
             length.
-        validation: batches that the curves are measured on.
+        validation: batches that the curves are measured on; None draws none.
         epochs: passes over the examples.
         learning_rate: the highest.
         weight_decay: as `thinkkeras.optimizers.adamw` has it.
+        verbose: as `fit` has it.
     """
     model.compile(
         optimizer=adamw(
@@ -208,7 +210,9 @@ def train(
         metrics=["accuracy"],
         jit_compile=False,  # on a CPU, XLA makes convolutions slower
     )
-    return model.fit(examples, validation_data=validation, epochs=epochs, shuffle=False, verbose=2)
+    return model.fit(
+        examples, validation_data=validation, epochs=epochs, shuffle=False, verbose=verbose
+    )
 
 
 def compare_architectures(

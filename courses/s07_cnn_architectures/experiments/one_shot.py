@@ -152,7 +152,7 @@ def unknown_table(
         different: Distances of pairs of different classes.
         false_accepts: The rates.
     """
-    rows = [["strangers accepted", "threshold", "acquaintances rejected"]]
+    rows = [["different characters accepted", "distance", "same character rejected"]]
     for rate in false_accepts:
         threshold = np.quantile(different, rate)
         missed = np.mean(same > threshold)

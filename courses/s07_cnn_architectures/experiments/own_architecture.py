@@ -9,13 +9,13 @@ import numpy as np
 import tensorflow as tf
 
 import deploy
+from courses.s07_cnn_architectures.experiments.architectures import Examples, train
 from thinkkeras.models.blocks import (
     conv_block,
     inverted_residual_block,
     residual_block,
     separable_block,
 )
-from thinkkeras.optimizers import adamw
 
 WIDTHS = range(8, 49, 4)  # filters of the stem to choose from
 STEP = 4  # the filters of every stage are a multiple of it
@@ -132,9 +132,10 @@ def widest(
 def search(
     input_shape: tuple[int, int, int],
     classes: int,
-    train: tf.data.Dataset,
-    validation: tf.data.Dataset,
+    examples: Examples,
+    validation: Examples,
     *,
+    batch_size: int,
     cycles: int,
     arena_bytes: int,
     trials: int,
@@ -144,15 +145,16 @@ def search(
 ) -> list[Candidate]:
     """Searches for the blocks that make the most of a budget.
 
-    A candidate is as wide as the budget allows, so that each one spends it and validation accuracy
+    A candidate is as wide as the budget and `WIDTHS` allow, so that accuracy on held-out pictures
     after a short training alone decides. The first half of the candidates is drawn at random; each
     of the others is the best one so far with one thing changed.
 
     Args:
         input_shape: `(height, width, channels)` of the images.
         classes: number of classes.
-        train: batches of images and classes.
-        validation: the same, for the accuracy that is sought.
+        examples: images and classes to train on.
+        validation: others, for the accuracy that is sought.
+        batch_size: of the training.
         cycles: the most an inference may cost on `ethos-u55-128`.
         arena_bytes: the most RAM it may take there.
         trials: candidates to train.
@@ -161,7 +163,10 @@ def search(
         stages: how many times height and width are halved.
 
     Returns:
-        The candidates, the most accurate first.
+        The candidates, the most accurate first; fewer than asked for where hardly any fit.
+
+    Raises:
+        ValueError: No candidate fits the budget.
 
     Source:
         Real, Aggarwal, Huang and Le, "Regularized Evolution for Image Classifier Architecture
@@ -170,7 +175,9 @@ def search(
     generator = np.random.default_rng(seed)
     found: list[Candidate] = []
     seen: set[tuple[Stage, ...]] = set()
-    while len(found) < trials:
+    for _ in range(20 * trials):
+        if len(found) == trials:
+            break
         if len(found) < (trials + 1) // 2:
             chosen = drawn(generator, stages)
         else:
@@ -184,9 +191,14 @@ def search(
             continue
         stem, spent = fitting
         keras.utils.set_random_seed(seed)
-        accuracy = short_training(build(stem=stem), train, validation, epochs)
+        accuracy = short_training(build(stem=stem), examples, validation, epochs, batch_size)
         found.append(Candidate(stem, chosen, accuracy, int(spent.cycles), spent.arena_bytes))
         print(f"{accuracy:.1%}, {found[-1].cycles:,} cycles: {describe(found[-1])}", flush=True)
+    if not found:
+        raise ValueError(
+            f"expected a budget that a network fits, received {cycles:,} cycles and "
+            f"{arena_bytes:,} bytes; allow more"
+        )
     return sorted(found, key=lambda one: -one.accuracy)
 
 
@@ -195,17 +207,14 @@ def _costs_of(build: Callable[..., keras.Model], stem: int) -> Costs:
 
 
 def short_training(
-    model: keras.Model, train: tf.data.Dataset, validation: tf.data.Dataset, epochs: int
+    model: keras.Model, examples: Examples, validation: Examples, epochs: int, batch_size: int
 ) -> float:
     """The validation accuracy after a few epochs, which ranks networks well enough."""
-    model.compile(
-        optimizer=adamw(epochs * len(train), 1e-2, weight_decay=0.05),
-        loss="sparse_categorical_crossentropy",
-        metrics=["accuracy"],
-        jit_compile=False,
+    batches = (
+        tf.data.Dataset.from_tensor_slices(examples).shuffle(len(examples[0])).batch(batch_size)
     )
-    model.fit(train, epochs=epochs, shuffle=False, verbose=0)
-    return float(model.evaluate(validation, verbose=0, return_dict=True)["accuracy"])
+    train(model, batches, None, epochs=epochs, learning_rate=1e-2, verbose=0)
+    return model.evaluate(*validation, verbose=0, return_dict=True)["accuracy"]
 
 
 def drawn(generator: np.random.Generator, stages: int) -> tuple[Stage, ...]:

@@ -51,10 +51,11 @@ def paintings(height: int, files: Sequence[str] = PAINTINGS) -> dict[str, np.nda
         height: In pixels.
         files: Names in that folder, or paths; those that are not there are left out, and named.
     """
-    folder, found = Path(os.environ.get("THINKKERAS_DOWNLOADS", "")), {}
+    downloads = os.environ.get("THINKKERAS_DOWNLOADS")
+    folder, found = Path(downloads) if downloads else None, {}
     for file in files:
-        path = folder / file
-        if path.is_file():
+        path = Path(file) if folder is None else folder / file
+        if path.is_file() and (folder or path.name != file):
             found[path.stem.replace("_", " ")] = read_picture(path, height)
         else:
             print(f"without {file}: it is not in the folder that THINKKERAS_DOWNLOADS names")

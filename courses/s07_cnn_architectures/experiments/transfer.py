@@ -69,6 +69,10 @@ def on_top_of(
     height, width = features.input_shape[1:3]
     if (height, width) != tuple(input_shape[:2]):
         x = keras.layers.Resizing(height, width, name="resizing")(x)
+    channels = features.input_shape[-1]
+    if channels != input_shape[-1] == 1:
+        # A grey picture for a network of colours.
+        x = keras.layers.Concatenate(name="colours")([x] * channels)
     x = features(x)
     x = keras.layers.Dropout(dropout, name="dropout")(x)
     outputs = keras.layers.Dense(classes, activation="softmax", name="classifier")(x)

@@ -133,11 +133,12 @@ def distances(
         axes.hist(values, edges, weights=share, color=colour, alpha=0.6, label=f"{name} character")
     axes.axvline(threshold, color="black", linestyle="--")
     axes.set_title(
-        f'"unknown" beyond {threshold:.1f}: {100 * np.mean(different <= threshold):.1f} % of '
-        f"strangers accepted, {100 * np.mean(same > threshold):.1f} % of acquaintances rejected",
+        f'"unknown" beyond {threshold:.1f}: {100 * np.mean(different <= threshold):.1f} % of pairs '
+        f"of different characters are nearer, {100 * np.mean(same > threshold):.1f} % of the same "
+        "are farther",
         fontsize=11,
     )
-    axes.set_xlabel("squared distance of two embeddings")
+    axes.set_xlabel("distance of two embeddings")
     axes.set_ylabel("pairs, %")
     plain(axes, "y")
     axes.legend(frameon=False, loc="upper right")

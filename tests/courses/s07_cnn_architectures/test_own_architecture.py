@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from courses.s07_cnn_architectures.experiments import own_architecture as own
 from courses.s07_cnn_architectures.experiments.own_architecture import Candidate, Stage
@@ -67,17 +66,15 @@ def test_the_search_ends_with_changes_of_the_best(monkeypatch):
 
     monkeypatch.setattr(own, "short_training", scored)
     monkeypatch.setattr(own, "costs", cheap)
-    found = own.search(
-        (32, 32, 3), 10, None, None, cycles=60_000, arena_bytes=2, trials=9, epochs=1, seed=1
-    )
+    options = {"batch_size": 1, "arena_bytes": 2, "trials": 9, "epochs": 1, "seed": 1}
+    found = own.search((32, 32, 3), 10, None, None, cycles=60_000, **options)
     assert len(found) == len(built) == 9
     assert [one.accuracy for one in found] == sorted((one.accuracy for one in found), reverse=True)
     assert max(one.cycles for one in found) <= 60_000
     assert len({one.stages for one in found}) == 9
-    again = own.search(
-        (32, 32, 3), 10, None, None, cycles=60_000, arena_bytes=2, trials=9, epochs=1, seed=1
-    )
-    assert again == found
+    assert own.search((32, 32, 3), 10, None, None, cycles=60_000, **options) == found
+    with pytest.raises(ValueError, match="a budget that a network fits, received 10 cycles"):
+        own.search((32, 32, 3), 10, None, None, cycles=10, **options)
 
 
 @pytest.mark.slow
@@ -96,9 +93,8 @@ def test_the_short_training_learns():
     x = generator.uniform(0, 60, (256, 16, 16, 1)).astype("float32")
     x[y == 0, ::2] += 190
     x[y == 1, :, ::2] += 190
-    batches = tf.data.Dataset.from_tensor_slices((x, y)).batch(32)
     model = own.network((16, 16, 1), 2, stem=8, stages=STAGES[:2])
-    assert own.short_training(model, batches, batches, 3) > 0.9
+    assert own.short_training(model, (x, y), (x, y), 3, 32) > 0.9
 
 
 def test_the_figure_shows_every_candidate(tmp_path):

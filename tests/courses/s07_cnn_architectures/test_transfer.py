@@ -70,6 +70,13 @@ def test_first_the_classifier_learns_then_everything_but_the_statistics():
     assert all(map(np.array_equal, trained.get_weights(), before))
 
 
+def test_grey_pictures_suit_features_of_colours():
+    inputs = keras.Input((16, 16, 3))
+    colours = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(inputs))
+    model = transfer.on_top_of(keras.Model(inputs, colours), (8, 8, 1), 2)
+    assert model.predict(np.zeros((1, 8, 8, 1)), verbose=0).shape == (1, 2)
+
+
 def test_training_from_scratch_learns():
     keras.utils.set_random_seed(0)
     x, y = striped(64)

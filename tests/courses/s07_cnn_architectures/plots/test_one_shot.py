@@ -22,7 +22,8 @@ def test_distances_state_both_errors():
     figure = plots.distances(np.array([1.0, 2, 3, 9]), np.arange(1, 11.0), 2.5)
     title = figure.axes[0].get_title()
     assert title == (
-        '"unknown" beyond 2.5: 20.0 % of strangers accepted, 50.0 % of acquaintances rejected'
+        '"unknown" beyond 2.5: 20.0 % of pairs of different characters are nearer, '
+        "50.0 % of the same are farther"
     )
 
 
