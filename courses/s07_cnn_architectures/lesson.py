@@ -607,10 +607,10 @@ style_plots.what_layers_hold(layers, styles, contents, figures / "style_layers.p
 # %%
 compared = {"photograph": photograph, first: painting}
 for name, (features, style_layers) in feature_networks.items():
-    lacks = StyleTransferLoss(
+    objective = StyleTransferLoss(
         features, painting, style_layers=style_layers, content_layer=style_layers[-2]
     )
-    compared[name] = style.paint(lacks, palette, palette, steps=style_recipe.steps)[-1].picture
+    compared[name] = style.paint(objective, palette, palette, steps=style_recipe.steps)[-1].picture
 in_order = list(compared.items())
 style_plots.picture_grid(
     [dict(in_order[at : at + 3]) for at in range(0, len(in_order), 3)],
@@ -626,11 +626,11 @@ style_plots.picture_grid(
 # %%
 gallery: list[dict[str, np.ndarray]] = []
 for name, one in paintings.items():
-    lacks = StyleTransferLoss(network, one, style_layers=layers, content_layer=layers[-2])
+    objective = StyleTransferLoss(network, one, style_layers=layers, content_layer=layers[-2])
     paintings_row = {name: one}
     for title, content in photographs.items():
         begin = match_colours(content[None], one)[0]
-        paintings_row[title] = style.paint(lacks, begin, begin, steps=style_recipe.steps)[
+        paintings_row[title] = style.paint(objective, begin, begin, steps=style_recipe.steps)[
             -1
         ].picture
     gallery.append(paintings_row)

@@ -175,7 +175,7 @@ def search(
     generator = np.random.default_rng(seed)
     found: list[Candidate] = []
     seen: set[tuple[Stage, ...]] = set()
-    for _ in range(20 * trials):
+    for _ in range(5 * trials):
         if len(found) == trials:
             break
         if len(found) < (trials + 1) // 2:

@@ -93,7 +93,7 @@ def test_the_operator_that_stops_a_model_is_named(capsys):
     assert verdicts["coral"].fits
     assert "; 1 operator on the CPU: TOPK_V2 '" in verdicts["coral"].text
     # Linux runs on that board, and LiteRT has the operator.
-    (verdict,) = deploy.check_targets(model, board="imx93", verbose=0)
+    (verdict,) = deploy.check_targets(model, board="imx93", targets=names, verbose=0)
     assert verdict.target == "ethos-u65-256" and verdict.fits
     assert "TOPK_V2 '" in verdict.text and "(Unsupported opType)" in verdict.text
     assert capsys.readouterr().out == ""

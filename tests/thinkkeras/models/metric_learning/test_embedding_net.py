@@ -3,21 +3,21 @@
 import keras
 import numpy as np
 import pytest
-from tests.thinkkeras.models.convolutions import multiply_accumulates
 
 import deploy
 from thinkkeras.datasets import load_characters
+from thinkkeras.inspection import multiply_accumulates
 from thinkkeras.models import embedding_net
 
 
-def test_default_size_is_the_literatures_without_idle_biases(monkeypatch):
+def test_default_size_is_the_literatures_without_idle_biases():
     model = embedding_net()
     trainable = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
     assert trainable == 111_936 - 4 * 64
     assert model.count_params() == trainable + 4 * 2 * 64  # moving averages
     assert model.output_shape == (None, 64)
     by_hand = 784 * 9 * 64 + (196 + 49 + 9) * 9 * 64 * 64
-    assert multiply_accumulates(model, monkeypatch) == by_hand == 9_815_040
+    assert multiply_accumulates(model) == by_hand == 9_815_040
     for figure in ("111,680", "111,936", "9.82"):
         assert figure in embedding_net.__doc__
 
