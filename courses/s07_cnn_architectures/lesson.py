@@ -272,10 +272,10 @@ nearest_neighbours(
 # hundredth of the rate, everything.
 
 # %%
-unchanged, _ = datasets.load(
-    settings.dataset, augment=False, seed=settings.seed, image_size=(32, 32)
-)
-x, y = datasets.as_arrays(unchanged[0])
+unchanged = datasets.load(settings.dataset, augment=False, seed=settings.seed, image_size=(32, 32))[
+    0
+][0]
+x, y = datasets.as_arrays(unchanged)
 kinds = np.unique(y)
 if offline:
     kinds = kinds[len(kinds) // 2 :]
