@@ -67,6 +67,33 @@ def check_image_classifier(
         check_activation(classes, classifier_activation, "the softmax of one number is always 1")
 
 
+def conv_stages(
+    filters: Sequence[int | Sequence[int]], input_shape: Sequence[int], poolings: int
+) -> list[tuple[int, ...]]:
+    """The filters of each stage's convolutions, in a tuple also where there is one.
+
+    Args:
+        filters: For each stage a number, or several in a sequence.
+        input_shape: `(height, width, channels)` of the images.
+        poolings: How many times height and width are halved.
+
+    Raises:
+        ValueError: There is no stage, one without a positive entry, or an image too small.
+    """
+    stages = [(stage,) if isinstance(stage, int) else tuple(stage) for stage in filters]
+    if not stages or not all(stage and min(stage) > 0 for stage in stages):
+        raise ValueError(
+            f"expected filters with one positive entry or more per stage, received {stages}"
+        )
+    smallest = 2**poolings
+    if min(input_shape[:2]) < smallest:
+        raise ValueError(
+            f"expected images of at least {smallest}x{smallest} pixels for {len(stages)} stages, "
+            f"received {input_shape[0]}x{input_shape[1]}; pass fewer filters"
+        )
+    return stages
+
+
 def check_images(input_shape: tuple[int, int, int], classes: int, stride: int = 32) -> None:
     """Refuse images that don't halve evenly down to a map of this stride, and a bad `classes`.
 

@@ -61,7 +61,7 @@ def conv_block(
 def conv_relu(
     x: keras.KerasTensor,
     filters: int,
-    kernel_size: int,
+    kernel_size: int | tuple[int, int],
     *,
     strides: int = 1,
     padding: str = "same",
@@ -75,7 +75,7 @@ def conv_relu(
     Args:
         x: Feature maps of shape `(batch, height, width, channels)`.
         filters: Number of feature maps it makes.
-        kernel_size: Side of the square kernel, in pixels.
+        kernel_size: Side of the square kernel, or its height and width, in pixels.
         strides: Step of the kernel, in pixels; 2 halves height and width.
         padding: "same" or "valid".
         batch_normalization: Whether to normalize before the ReLU.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import keras
 
-from thinkkeras.models.arguments import check_image_classifier
+from thinkkeras.models.arguments import check_image_classifier, conv_stages
 from thinkkeras.models.blocks import classifier_top, conv_block, preprocess
 from thinkkeras.models.weights import Weights, load_weights
 
@@ -48,9 +48,8 @@ def convnet(
         LeCun, Bottou, Bengio and Haffner, "Gradient-Based Learning Applied to Document
         Recognition", Proceedings of the IEEE 86(11), 1998, section II and figure 2.
     """
-    stages = [(stage,) if isinstance(stage, int) else tuple(stage) for stage in filters]
     check_image_classifier(input_shape, classes, include_top, pooling, classifier_activation)
-    _check_stages(input_shape, stages)
+    stages = conv_stages(filters, input_shape, poolings=len(filters) - 1)
     inputs = x = keras.Input(input_shape, name="image")
     if include_preprocessing:
         x = preprocess(x, "unit")
@@ -68,16 +67,3 @@ def convnet(
         dropout=dropout,
     )
     return load_weights(keras.Model(inputs, x, name=name), weights)
-
-
-def _check_stages(input_shape: tuple[int, ...], stages: list[tuple[int, ...]]) -> None:
-    if not stages or not all(stage and min(stage) > 0 for stage in stages):
-        raise ValueError(
-            f"expected filters with one positive entry or more per stage, received {stages}"
-        )
-    smallest = 2 ** (len(stages) - 1)
-    if min(input_shape[:2]) < smallest:
-        raise ValueError(
-            f"expected images of at least {smallest}x{smallest} pixels for {len(stages)} stages, "
-            f"received {input_shape[0]}x{input_shape[1]}; pass fewer filters"
-        )

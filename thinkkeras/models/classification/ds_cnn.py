@@ -6,8 +6,8 @@ import keras
 
 from thinkkeras.models.arguments import check_image_classifier
 from thinkkeras.models.blocks import (
-    batch_norm_relu,
     classifier_top,
+    conv_relu,
     preprocess,
     separable_block,
 )
@@ -66,16 +66,9 @@ def ds_cnn(
     inputs = x = keras.Input(input_shape, name="image" if include_preprocessing else "features")
     if include_preprocessing:
         x = preprocess(x, "unit")
-    x = keras.layers.Conv2D(
-        filters[0],
-        kernel_size,
-        strides=strides[0],
-        padding="same",
-        use_bias=False,
-        kernel_initializer="he_normal",
-        name="stem",
-    )(x)
-    x = batch_norm_relu(x, name="stem")
+    x = conv_relu(
+        x, filters[0], kernel_size, strides=strides[0], batch_normalization=True, name="stem"
+    )
     for block, (width, stride) in enumerate(zip(filters[1:], strides[1:], strict=True), start=1):
         x = separable_block(x, width, strides=stride, name=f"block{block}")
     x = classifier_top(

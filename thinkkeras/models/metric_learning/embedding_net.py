@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import keras
 
-from thinkkeras.models.arguments import check_classifier
+from thinkkeras.models.arguments import check_classifier, conv_stages
 from thinkkeras.models.blocks import conv_block
 
 
@@ -40,17 +40,7 @@ def embedding_net(
         Few-shot Learning", NIPS 2017, section 3.1.
     """
     check_classifier(input_shape, 1)
-    stages = [(stage,) if isinstance(stage, int) else tuple(stage) for stage in filters]
-    if not stages or not all(stage and min(stage) > 0 for stage in stages):
-        raise ValueError(
-            f"expected filters with one positive entry or more per stage, received {stages}"
-        )
-    smallest = 2 ** len(stages)
-    if min(input_shape[:2]) < smallest:
-        raise ValueError(
-            f"expected images of at least {smallest}x{smallest} pixels for {len(stages)} stages, "
-            f"received {input_shape[0]}x{input_shape[1]}; pass fewer filters"
-        )
+    stages = conv_stages(filters, input_shape, poolings=len(filters))
     inputs = keras.Input(input_shape, name="image")
     x = keras.layers.Rescaling(-1 / 255, offset=1, name="rescaling")(inputs)
     for stage, widths in enumerate(stages, start=1):
