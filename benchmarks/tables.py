@@ -207,6 +207,38 @@ def one_shot_table(name: str) -> str:
     )
 
 
+def cifar10_table(name: str) -> str:
+    """Each network on both test sets and on devices: mean and standard deviation over the seeds."""
+    record = read_record(name)
+    header = ["network", "parameters", "MACs", "epochs", "minutes", "`test`", "`train[36000:]`"]
+    rows = [[*header, "int8 loses, points", "Ethos-U55-128 cycles", "arena, bytes"]]
+    for network, by_seed in record["runs"].items():
+        runs = list(by_seed.values())
+        lost = [100 * (run["keras"] - run["deployed"]) for run in runs]
+        rows.append(
+            [
+                network,
+                f"{runs[0]['parameters']:,}",
+                f"{runs[0]['macs'] / 1e6:.2f} M",
+                f"{statistics.mean(run['epochs'] for run in runs):.0f}",
+                f"{statistics.mean(run['seconds'] for run in runs) / 60:.0f}",
+                _over_seeds([run["test"] for run in runs]),
+                _over_seeds([run["more_test"] for run in runs]),
+                f"{statistics.mean(lost):.2f} (at most {max(lost):.2f})",
+                f"{statistics.mean(run['cycles'] for run in runs):,.0f}",
+                f"{runs[0]['arena_bytes']:,}",
+            ]
+        )
+    runs = [run for by_seed in record["runs"].values() for run in by_seed.values()]
+    seeds = max(len(by_seed) for by_seed in record["runs"].values())
+    processors = " and ".join(sorted({run["cpu"] for run in runs}))
+    return (
+        f"Mean ± standard deviation of {seeds} seeds; minutes of processor time, on {processors} "
+        f"(Keras {runs[0]['versions']['keras']}, TensorFlow {runs[0]['versions']['tensorflow']})."
+        "\n\n" + markdown(rows)
+    )
+
+
 def _over_seeds(accuracies: list[float]) -> str:
     mean = f"{100 * statistics.mean(accuracies):.1f}"
     if len(accuracies) < 2:
@@ -221,6 +253,7 @@ TABLES: dict[str, Callable[[str], str]] = {
     "export_time": export_time_table,
     "compression": compression_table,
     "one_shot": one_shot_table,
+    "cifar10": cifar10_table,
 }
 
 
