@@ -5,10 +5,8 @@ learner's layers may come in any order; SciPy then computes what they must put o
 """
 
 import functools
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -16,7 +14,7 @@ import numpy as np
 from scipy.spatial.distance import cdist
 from scipy.special import log_softmax
 
-import deploy
+from courses.budget import cortex_m_card, expect_budget
 from courses.grading import expect, expect_equal
 from courses.s07_cnn_architectures.references import (
     NETWORKS,
@@ -29,7 +27,7 @@ from courses.s07_cnn_architectures.references import (
     weight,
 )
 
-FLASH_BUDGET, ARENA_BUDGET = 60_000, 40_000  # bytes
+BUDGET = {"flash": 60_000, "arena": 40_000}  # bytes
 REQUIRED_ACCURACY = 0.92
 EPOCHS, BATCH_SIZE, LEARNING_RATE, SEED = 8, 32, 0.005, 7
 
@@ -476,7 +474,7 @@ def check_build_network(answers: Any) -> None:
         received=f"sums of {sums.min():.4g} to {sums.max():.4g}",
     )
     # A flatbuffer's size and its arena are the same before and after training.
-    expect_budget(_converted(model, x, None))
+    expect_budget(cortex_m_card(model, x), BUDGET)
     model.compile(
         optimizer=keras.optimizers.AdamW(
             keras.optimizers.schedules.CosineDecay(LEARNING_RATE, EPOCHS * -(-len(x) // BATCH_SIZE))
@@ -485,40 +483,10 @@ def check_build_network(answers: Any) -> None:
         jit_compile=False,
     )
     model.fit(x, y, batch_size=BATCH_SIZE, epochs=EPOCHS, verbose=0)
-    accuracy = _converted(model, x, test)["quality"]["deployed"]
+    accuracy = cortex_m_card(model, x, test)["quality"]["deployed"]
     expect(
         accuracy >= REQUIRED_ACCURACY,
         case=f"test accuracy of the int8 network after {EPOCHS} epochs",
         expected=f"at least {REQUIRED_ACCURACY:.1%}",
         received=f"{accuracy:.1%}",
     )
-
-
-def expect_budget(card: Any) -> None:
-    """Which budgets are broken, and by how much."""
-    sizes = {"flash": card["size_bytes"], "arena": card["memory"]["arena_bytes"]}
-    budgets = {"flash": FLASH_BUDGET, "arena": ARENA_BUDGET}
-    over = [
-        f"{name} {sizes[name]:,} bytes, {sizes[name] - budget:,} too many"
-        for name, budget in budgets.items()
-        if sizes[name] > budget
-    ]
-    expect(
-        not over,
-        case="the int8 network on cortex-m",
-        expected=", ".join(f"{name} of at most {size:,} bytes" for name, size in budgets.items()),
-        received="; ".join(over),
-    )
-
-
-def _converted(model: keras.Model, x: np.ndarray, test: Any) -> Any:
-    """The card of the int8 network."""
-    with tempfile.TemporaryDirectory(prefix="courses-") as folder:
-        return deploy.export(
-            model,
-            "cortex-m",
-            out=Path(folder, "bundle"),
-            calibration=x[:200],
-            test=test,
-            verbose=0,
-        )
