@@ -74,7 +74,7 @@ def run(name: str, seed: int, runs: dict[str, Any]) -> dict[str, Any]:
     if epochs is None:
         epochs = fit_as_mlperf_tiny(model, seed, runs["ResNet-8"][str(seed)]["seconds"])
     else:
-        architectures.train(model, train, None, epochs=epochs, learning_rate=1e-2)
+        architectures.train(model, train, None, epochs=epochs, learning_rate=1e-2, l1=1e-4)
     seconds, clock = time.process_time() - worked, time.perf_counter() - started
     calibration, _ = datasets.as_arrays(train.unbatch().take(512).batch(512))
     x, y = map(np.concatenate, zip(*map(datasets.as_arrays, (test, more_test)), strict=True))

@@ -35,6 +35,17 @@ def test_a_row_a_network_a_column_a_stride():
     ]
 
 
+def test_zeros_are_preferred_in_kernels_alone():
+    model = convnet((8, 8, 1), 3, filters=(4,))
+    architectures.prefer_zeros(model, 0.5)
+    sizes = [np.abs(v).sum() for v in model.trainable_variables if v.name == "kernel"]
+    assert len(sizes) == 2
+    assert float(sum(model.losses)) == pytest.approx(0.5 * sum(map(float, sizes)), rel=1e-5)
+    assert keras.models.clone_model(model).losses == []
+    architectures.prefer_zeros(model, 0.0)
+    assert model.losses == []
+
+
 @pytest.mark.slow
 def test_networks_take_small_pictures_and_are_of_comparable_size():
     for name, build in architectures.NETWORKS.items():

@@ -1,0 +1,1 @@
+"""Session 5: what its lesson trains and measures."""
