@@ -160,7 +160,7 @@ def test_calibration_never_sees_the_test(calibration, test, fits, pets, monkeypa
     if fits:
         check_disjoint(calibration, test)
     else:
-        with pytest.raises(DeployError, match="other images for the test"):
+        with pytest.raises(DeployError, match="other examples for the test"):
             check_disjoint(calibration, test)
 
 
@@ -170,7 +170,7 @@ def test_calibration_never_sees_the_test(calibration, test, fits, pets, monkeypa
         (lambda pets, s: labelled_examples(Folder(pets, None), s, [], ["ants", "cats", "birds"]),
          "called like the classes ants, cats, birds, received 'dogs' in"),
         (lambda pets, s: calibration_examples(Folder(pets, "test"), s, [], 9, 0),
-         "expected training images, received"),
+         "expected training examples, received"),
         (lambda pets, s: labelled_examples(Folder(pets.parent / "none", None), s, [], []),
          "of the kinds .bmp, .* without any that can be read"),
         (lambda pets, s: labelled_examples(
@@ -220,4 +220,4 @@ def test_export_and_verify_take_a_folder(digits, trained, tmp_path, monkeypatch,
         main([*command, "--overwrite", "--calibration", "scans/test/1", "--test", "scans/test/1"])
         == 2
     )
-    assert "other images for the test" in capsys.readouterr().err
+    assert "other examples for the test" in capsys.readouterr().err
