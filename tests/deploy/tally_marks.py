@@ -41,5 +41,7 @@ def size(example):
 def to_array(example, front_end, shape):
     groups = example.split()
     if len(groups) != shape[0] or set("".join(groups)) - {front_end["stroke"]}:
-        raise DeployError(f"expected {shape[0]} groups of {front_end['stroke']}, received '{example}'")
+        raise DeployError(
+            f"expected {shape[0]} groups of {front_end['stroke']}, received '{example}'"
+        )
     return np.array([len(group) for group in groups], np.float32)

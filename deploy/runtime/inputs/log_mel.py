@@ -193,6 +193,11 @@ def _windows(
     # The next window's first frame among those kept, and its last among all.
     start, end = 0, shape[0]
     for chunk in chunks:
+        if np.ndim(chunk) != 1:
+            raise DeployError(
+                f"expected chunks of samples (n,) to stream, received one of shape "
+                f"{np.shape(chunk)}; give a list of them"
+            )
         rest = np.concatenate([rest, chunk])
         count = 1 + (len(rest) - window) // hop
         if count < 1:

@@ -88,6 +88,11 @@ def test_the_same_from_chunks(tones):
     assert list(runtime.stream(device, [samples], threshold=1.0)) == []
     with pytest.raises(DeployError, match="threshold from 0 to 1, received 1.5"):
         runtime.stream(device, [samples], threshold=1.5)
+    for chunks in (samples, [samples[:, None]]):
+        with pytest.raises(DeployError, match=r"chunks of samples \(n,\) to stream, received one"):
+            list(runtime.stream(device, chunks))
+    with pytest.raises(DeployError, match="finite"):
+        list(runtime.stream(device, [samples * np.nan]))
 
 
 def test_a_long_recording_is_heard_by_stream_alone(tones, tmp_path, capsys):

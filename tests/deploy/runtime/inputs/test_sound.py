@@ -4,6 +4,7 @@ import io
 import struct
 import sys
 import wave
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -178,7 +179,7 @@ def test_other_formats_go_through_soundfile(write, monkeypatch):
         samplerate, frames = 22_050, 800
 
         def __init__(self, path):
-            if open(path, "rb").read() != b"TONE":
+            if Path(path).read_bytes() != b"TONE":
                 raise RuntimeError(f"Error opening {path!r}:\nformat not recognised.")
             self.left = TONE.astype("f4")
 

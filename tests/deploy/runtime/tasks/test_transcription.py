@@ -120,7 +120,9 @@ def test_a_softmax_may_hold_zeros(beam):
     prediction = predict(card(beam=beam, activation="softmax"), [output], ["a", "b", "c"], (0, 0))
     assert prediction["text"] == "bca" and prediction["symbols"].tolist() == [2, 3, 1]
     assert prediction["score"] == pytest.approx(0, abs=1e-5)
-    assert to_text(prediction, ["a", "b", "c"]) == f"bca (log probability {prediction['score']:.2f})"
+    assert (
+        to_text(prediction, ["a", "b", "c"]) == f"bca (log probability {prediction['score']:.2f})"
+    )
 
 
 def test_words_stand_apart_and_symbols_without_names_are_numbers():
