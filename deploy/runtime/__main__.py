@@ -11,6 +11,7 @@ python -m deploy.runtime forget DIR NAME
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -128,10 +129,13 @@ def _stream(model: Model, inputs: list[str], draw: str | None, threshold: float 
             f"{'' if draw is None else ' and --draw'}; stream one after the other"
         )
     moment = moment_of(model)
-    # Whoever listens ends it.
+    # Whoever listens ends it, by a key or by reading no further.
     with suppress(KeyboardInterrupt):
-        for event in stream(model, inputs[0] if inputs else None, threshold):
-            print(f"{moment(event.time)}: {event.text}", flush=True)
+        try:
+            for event in stream(model, inputs[0] if inputs else None, threshold):
+                print(f"{moment(event.time)}: {event.text}", flush=True)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

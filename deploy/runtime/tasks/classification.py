@@ -27,7 +27,7 @@ STREAM: dict[str, Any] = {
     "hop": 0.1,
     "smoothing": 3,
     "threshold": 0.8,
-    "refractory": 0.5,
+    "refractory": 0.6,
     "background": [],
 }
 

@@ -221,3 +221,22 @@ def test_export_and_verify_take_a_folder(digits, trained, tmp_path, monkeypatch,
         == 2
     )
     assert "other examples for the test" in capsys.readouterr().err
+
+
+def test_each_record_of_a_file_is_an_example(tmp_path):
+    front_end = {"kind": "one_hot_sequence", "letters": "ACGT"}
+    layers = [keras.layers.Flatten(), keras.layers.Dense(2)]
+    source = load(keras.Sequential([keras.Input((3, 4)), *layers], name="bases"))
+    texts = {"exon": ["ACG", "TTT"], "intron": ["GGG", "CAT", "AAA"]}
+    for name, sequences in texts.items():
+        (tmp_path / name).mkdir()
+        records = "\n".join(f">{number}\n{text}" for number, text in enumerate(sequences))
+        (tmp_path / name / "all.fasta").write_text(records)
+    folder = find_folder(tmp_path)
+    x, y = labelled_examples(folder, source, [front_end], ["exon", "intron"])
+    assert y.tolist() == [0, 0, 1, 1, 1]
+    assert ["".join("ACGT"[k] for k in row) for row in x.argmax(axis=2)] == sum(texts.values(), [])
+    assert calibration_examples(folder, source, [front_end], 9, seed=0).shape == (5, 3, 4)
+    (tmp_path / "exon" / "bad.fasta").write_text(">a\nACU")
+    with pytest.raises(DeployError, match="bad.fasta': expected letters of ACGT, received 'U'"):
+        labelled_examples(folder, source, [front_end], ["exon", "intron"])
