@@ -141,7 +141,8 @@ class _Layout(NamedTuple):
 
 
 def _read_layout(file: IO[bytes], path: str | Path) -> _Layout | None:
-    """Where a WAV file's samples are and how they are written; None of any other file."""
+    """Where a WAV file's samples are and how they are written; None of any other file, and of one
+    of compressed samples."""
     if len(head := file.read(12)) < 12 or head[:4] != b"RIFF" or head[8:] != b"WAVE":
         return None
     size = Path(path).stat().st_size
@@ -168,19 +169,21 @@ def _read_layout(file: IO[bytes], path: str | Path) -> _Layout | None:
     )
 
 
-def _layout_of(form: bytes, start: int, length: int, path: str | Path) -> _Layout:
+def _layout_of(form: bytes, start: int, length: int, path: str | Path) -> _Layout | None:
     if len(form) < 16:
         raise DeployError(f"expected a WAV file with a format, received '{path}' with half of one")
     kind, channels, rate, _, align, _ = struct.unpack("<HHIIHH", form[:16])
     if kind == _EXTENSIBLE and len(form) >= 26:
         kind = struct.unpack("<H", form[24:26])[0]
+    if kind not in (_PCM, _FLOAT):
+        # Compressed, by the μ-law say.
+        return None
     width = align // channels if channels else 0
     dtype = _DTYPES.get((kind, width))
     if dtype is None or align != channels * width or not _is_rate(rate):
         raise DeployError(
-            "expected a WAV file of 8, 16, 24 or 32 bits or of floats, received "
-            f"'{path}' of the kind {kind} with {channels} channels of {8 * width} bits at {rate} "
-            "Hz; convert it"
+            f"expected a WAV file of 8, 16, 24 or 32 bits or of floats, received '{path}' with "
+            f"{channels} channels of {8 * width} bits at {rate} Hz; convert it"
         )
     return _Layout(rate, channels, dtype, length // align, start)
 
@@ -246,8 +249,9 @@ def _open_with_soundfile(path: str | Path) -> Sound:
         import soundfile
     except (ImportError, OSError) as error:
         raise DeployError(
-            f"expected a WAV file, received '{path}', which is none; other formats need soundfile: "
-            "install it with pip install '.[sound]' in the project's folder"
+            f"expected a WAV file of 8, 16, 24 or 32 bits or of floats, received '{path}', which is "
+            "none; other formats need soundfile: install it with pip install '.[sound]' in the "
+            "project's folder"
         ) from error
     try:
         opened = soundfile.SoundFile(str(path))

@@ -135,8 +135,8 @@ def test_without_an_input_a_stream_is_the_microphones(tones, capsys, monkeypatch
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["text.wav"], "expected a WAV file, received"),
-        (["text.wav", "--stream"], "expected a WAV file, received"),
+        (["text.wav"], "expected a WAV file of 8, 16"),
+        (["text.wav", "--stream"], "expected a WAV file of 8, 16"),
         (["empty.wav"], "without a sample"),
         (["empty.wav", "--stream"], "without a sample"),
         (["cut.wav", "--stream"], "truncated"),

@@ -96,7 +96,7 @@ NAN = np.array([0.0, np.nan, 0.0])
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"hello", "expected a WAV file, received .*, which is none; other formats need soundfile"),
+        (b"hello", "expected a WAV file of .*, which is none; other formats need soundfile"),
         (b"", "which is none"),
         (wav(TONE)[:-1], "expected 1,600 bytes of samples in .*, received 1,599: truncated"),
         (wav(TONE)[:30], "with half of one|truncated"),
@@ -104,7 +104,8 @@ NAN = np.array([0.0, np.nan, 0.0])
         (wav(TONE[:0]), "without a sample"),
         (wav(NAN, "<f4"), "expected finite samples, received NaN or infinity in '"),
         (wav(np.full(3, 1e300), "<f8"), "expected finite samples"),
-        (wav(TONE, kind=7), "of the kind 7 with 1 channels of 16 bits at 8000 Hz; convert it"),
+        (wav(TONE, kind=7), "which is none; other formats need soundfile"),
+        (wav(TONE, "<i2", kind=3), "with 1 channels of 16 bits at 8000 Hz; convert it"),
         (wav(TONE, rate=0), "at 0 Hz"),
         (wav(np.zeros(8000 * 121), "u1"), "at most 120 s, received '.* of 121.0 s; hear it with"),
     ],
