@@ -249,8 +249,8 @@ def _open_with_soundfile(path: str | Path) -> Sound:
         import soundfile
     except (ImportError, OSError) as error:
         raise DeployError(
-            f"expected a WAV file of 8, 16, 24 or 32 bits or of floats, received '{path}', which is "
-            "none; other formats need soundfile: install it with pip install '.[sound]' in the "
+            f"expected a WAV file of 8, 16, 24 or 32 bits or of floats, received '{path}', which "
+            "is none; other formats need soundfile: install it with pip install '.[sound]' in the "
             "project's folder"
         ) from error
     try:
