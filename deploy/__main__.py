@@ -2,7 +2,7 @@
 
 python -m deploy targets [--for MODEL] [--board B] [--calibration FILE.npz|FOLDER|DATASET]
 python -m deploy export MODEL --target T… --out DIR [--calibration FILE.npz|FOLDER|DATASET]
-    [--test FILE.npz|FOLDER] [--labels FILE] [--task NAME|FILE.json]
+    [--test FILE.npz|FOLDER] [--labels FILE] [--task NAME|FILE.json] [--front-end FILE.json]
 python -m deploy verify DIR [--data FILE.npz|FOLDER]
 python -m deploy benchmark DIR…
 python -m deploy compare DIR… [--out DIR]
@@ -11,7 +11,10 @@ python -m deploy compare DIR… [--out DIR]
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+from pathlib import Path
+from typing import Any
 
 from deploy import worker
 from deploy.boards import BOARDS, find_board
@@ -70,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument(
         "--calibration",
         metavar="FILE.npz|FOLDER|DATASET",
-        help="training examples x in the model's own units, a folder of images, or a TFDS name",
+        help="training examples x in the model's own units, a folder of files, or a TFDS name",
     )
     export.add_argument("--labels", metavar="FILE", help="class names, one a line")
     task = export.add_mutually_exclusive_group()
@@ -84,9 +87,15 @@ def _parser() -> argparse.ArgumentParser:
         "a file with the task and its parameters",
     )
     export.add_argument(
+        "--front-end",
+        metavar="FILE.json",
+        help="how an example becomes the numbers of the input, its kind and parameters; by default "
+        "images where the shape allows it, and arrays",
+    )
+    export.add_argument(
         "--test",
         metavar="FILE.npz|FOLDER",
-        help="x and y, or a folder of images whose sub-folders are called like the classes: the "
+        help="x and y, or a folder whose sub-folders are called like the classes: the "
         "metric before and after",
     )
     export.add_argument("--scheme", metavar="S", help="another one of the target's schemes")
@@ -156,6 +165,21 @@ def _layer_and_scheme(text: str) -> tuple[str, str]:
     return layer, scheme
 
 
+def _read_front_end(path: str) -> Any:
+    try:
+        given = json.loads(Path(path).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise DeployError(
+            f"expected a JSON file with a front end, received '{path}': {error}"
+        ) from error
+    if not all(isinstance(each, dict) for each in (given if isinstance(given, list) else [given])):
+        raise DeployError(
+            f"expected a front end with kind and parameters, or a list of several, in '{path}', "
+            f"received {given!r:.100}"
+        )
+    return given
+
+
 def _targets(options: argparse.Namespace) -> int:
     board = None if options.board is None else find_board(options.board)
     if options.model:
@@ -209,6 +233,7 @@ def _export(options: argparse.Namespace) -> int:
             options.scheme, dict(options.mixed), options.tolerance, options.fix
         ),
         test=options.test,
+        front_end=options.front_end and _read_front_end(options.front_end),
         seed=options.seed,
         overwrite=options.overwrite,
         trust=options.trust,

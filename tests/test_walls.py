@@ -17,7 +17,7 @@ TENSORFLOW = {
     "tensorflow_model_optimization",
 }
 # What a device has.
-ON_DEVICE = {"numpy", "ai_edge_litert", "PIL", "cv2"}
+ON_DEVICE = {"numpy", "ai_edge_litert", "PIL", "cv2", "soundfile", "sounddevice"}
 PACKAGES = ("deploy", "thinkkeras")
 
 

@@ -41,8 +41,10 @@ from deploy.runtime.card import (
     SelfTest,
     Toolchain,
     is_folder_name,
+    without_state,
 )
 from deploy.runtime.errors import DeployError
+from deploy.runtime.streaming import check_stream
 from deploy.schemes import Quantization, read_quantization, schemes_for
 from deploy.targets import Target, find_target
 from deploy.tasks import infer_task, read_task
@@ -82,22 +84,23 @@ def export(
         out: the bundle's folder, which does not exist yet; of several targets the folder in which
             each has a bundle of its name, or a path with "{target}" in place of that name.
         calibration: training examples in the model's own input units (an array, a `tf.data`
-            pipeline, the path of an `.npz` with `x`, a folder of images, one sub-folder a class, or
-            a TFDS name); needed by int8 targets.
+            pipeline, the path of an `.npz` with `x`, a folder of what the front end opens, one
+            sub-folder a class, or a TFDS name); needed by int8 targets.
         class_names: the class names, or the path of a text file with one a line; by default those
             of the sub-folders of `test`, sorted.
         task: what the model is for, where its outputs don't tell: a name of `deploy.tasks.TASKS`;
             a mapping with `task` and its parameters, or the path of a JSON file with one. That of a
             detector or instance segmenter says how its outputs become boxes, as
             `runtime.boxes.decoding_config.check_decoding_config` has it, but with the outputs'
-            names.
+            names. A classifier of sounds may have a `stream`, as
+            `runtime.tasks.classification.STREAM` has it; what it leaves out is as there.
         quantization: how numbers are stored, and how much accuracy may be lost; a scheme's name
             stands for `Quantization(scheme)`. By default the target's first scheme.
         test: labelled examples, never seen in training, on which the metric of both models is
-            measured: `TestData`, `(x, y)`, the path of an `.npz` with both, or a folder of images
-            whose sub-folders are called like the classes. Of a folder with the sub-folders `train`
-            and `test` each takes its own; `"FOLDER:test"` is a fixed tenth of each class where
-            there is none.
+            measured: `TestData`, `(x, y)`, the path of an `.npz` with both, or a folder of what the
+            front end opens, whose sub-folders are called like the classes. Of a folder with the
+            sub-folders `train` and `test` each takes its own; `"FOLDER:test"` is a fixed tenth of
+            each class where there is none.
         front_end: how an example becomes the numbers of the input (of several inputs: one each),
             `{"kind": "image", "black": 0, "white": 255}` say; see `runtime.inputs`. By default
             images where the shape and the values allow it.
@@ -288,6 +291,12 @@ def _prepare(
     arrays, ground_truth, data = _reference(source, examples, test, told, class_names, seed)
     expected = source.predict(arrays)
     task = infer_task(source, expected, class_names, settings)
+    front_ends = find_front_ends(source, options.front_end, None if data == _RANDOM else arrays)
+    if task.get("stream") is not None:
+        card = keras_card(source, expected, task)
+        for entry, front_end in zip(card["inputs"], front_ends, strict=True):
+            entry["front_end"] = front_end
+        check_stream(without_state(card))
     metric = test.metric if test else None
     # Ground truth that doesn't fit the outputs is found before the minutes of a conversion.
     keras_score = _keras_score(source, task, ground_truth, expected, class_names, metric)
@@ -299,7 +308,7 @@ def _prepare(
         class_names=class_names,
         quantization=quantization,
         task=task,
-        front_ends=find_front_ends(source, options.front_end, None if data == _RANDOM else arrays),
+        front_ends=front_ends,
         arrays=arrays,
         expected=expected,
         data=data,

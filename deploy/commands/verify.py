@@ -38,7 +38,7 @@ def verify(
 
     Args:
         bundle: the folder that `export` wrote.
-        data: the path of an `.npz` with `x` and, for the metric, `y`, or of a folder of images, of
+        data: the path of an `.npz` with `x` and, for the metric, `y`, or of a folder of files, of
             a classifier one sub-folder a class (as `test` of `export`); `(x, y)` (y may be None);
             or `TestData`, by which alone a detector or segmenter has a metric (without one the `y`
             of a file does not count there).

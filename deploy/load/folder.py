@@ -13,6 +13,7 @@ import numpy as np
 from deploy.load.source import Source
 from deploy.runtime.errors import DeployError
 from deploy.runtime.inputs import FrontEndModule, default_front_end, find_front_end
+from deploy.runtime.inputs.files import examples_in
 
 # Sub-folders that are taken as the splits, each with one sub-folder a class.
 _SPLITS = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
@@ -40,7 +41,7 @@ def find_folder(data: Any) -> Folder | None:
 
 
 def check_disjoint(calibration: Any, test: Any) -> None:
-    """Whether both are not the same images, where both are folders.
+    """Whether both are not the same examples, where both are folders.
 
     Raises:
         DeployError: they are.
@@ -52,9 +53,9 @@ def check_disjoint(calibration: Any, test: Any) -> None:
         None in (first.split, second.split) and "test" not in _parts(first.path)
     ):
         raise DeployError(
-            f"expected other images for the test than for the calibration, received '{calibration}'"
-            f" and '{test}'; give '{first.path}:train' and '{first.path}:test', a fixed tenth of "
-            "each class, or sort the images into the sub-folders train and test"
+            "expected other examples for the test than for the calibration, received "
+            f"'{calibration}' and '{test}'; give '{first.path}:train' and '{first.path}:test', a "
+            "fixed tenth of each class, or sort them into the sub-folders train and test"
         )
 
 
@@ -81,12 +82,12 @@ def calibration_examples(
         seed: draws them.
 
     Raises:
-        DeployError: a model of several inputs, no file that can be read, or test images.
+        DeployError: a model of several inputs, no file that can be read, or test examples.
     """
     if folder.split == "test":
         raise DeployError(
-            f"expected training images, received '{folder.path}:test': a model calibrated on test "
-            "images can't be judged on them; give the split train"
+            f"expected training examples, received '{folder.path}:test': a model calibrated on "
+            "test data can't be judged on them; give the split train"
         )
     reader = _Reader(source, front_ends)
     generator = np.random.default_rng(seed)
@@ -155,18 +156,22 @@ class _Reader:
         )
 
     def opened(self, paths: Iterable[Path]) -> Iterator[tuple[Path, Any]]:
-        """The files with what the front end opens."""
+        """What the front end opens, with the file that it is of."""
         for path in paths:
             try:
-                yield path, self.module.open_file(str(path))
+                for _, example in examples_in(str(path), self.module):
+                    yield path, example
             except DeployError as error:
                 self._skipped.append(f"skipped '{path}': {error.__cause__ or error}")
 
     def arrays(self, paths: Iterable[Path]) -> Iterator[tuple[Path, np.ndarray]]:
-        """The files as the model's numbers."""
+        """The model's numbers, with the file that they are of."""
         for path, example in self.opened(paths):
             if self.module.is_raw(example, self._shape):
-                example = self.module.to_array(example, self._front_end, self._shape)
+                try:
+                    example = self.module.to_array(example, self._front_end, self._shape)
+                except DeployError as error:
+                    raise DeployError(f"'{path}': {error}") from error
             yield path, np.asarray(example)
 
     def tell_skipped(self) -> None:
@@ -206,7 +211,7 @@ def _files(folder: Folder, use: str, reader: _Reader) -> dict[str, list[Path]]:
 
 def _cut(paths: Sequence[Path], missing: Sequence[str], reader: _Reader) -> dict[str, list[Path]]:
     """The files of a class that can be read, 80 : 10 : 10, by a fixed draw."""
-    readable = [path for path, _ in reader.opened(paths)]
+    readable = list(dict.fromkeys(path for path, _ in reader.opened(paths)))
     order = np.random.default_rng(0).permutation(len(readable))
     drawn, tenth = [readable[index] for index in order], max(1, round(len(readable) / 10))
     splits = {}

@@ -222,6 +222,9 @@ def _prepared(examples: Any, entry: Input, front_end: Mapping[str, Any]) -> Any:
         return examples
     if not isinstance(examples, list | tuple | np.ndarray):
         return examples
+    if find_front_end({"name": entry.name, "front_end": front_end}).is_raw(examples, entry.shape):
+        # A single one, a recording with its rate say.
+        examples = [examples]
     return [prepare(example, front_end, entry.shape) for example in examples]
 
 

@@ -13,23 +13,28 @@ from deploy.runtime.errors import DeployError
 
 class _Scale(NamedTuple):
     """How a metric is read: what is lost from Keras's score to the deployed one, in which unit, and
-    the unit of a score."""
+    the unit of a score; `fraction`: it is shown in percent."""
 
     drop: Callable[[float, float], float]
     lost: str
     unit: str
+    fraction: bool = False
 
 
-# Metrics that are neither fractions, which lose points, nor lose percent.
+# Metrics that are neither fractions of which more is better, which lose points, nor lose percent.
 _SCALES = {
     # Less is better.
     "mean_absolute_error": _Scale(
         lambda keras, deployed: 100 * (deployed - keras) / max(keras, 1e-12), "%", ""
     ),
+    # Less is better, too, but a fraction, if one that may exceed 1.
+    "symbol_error_rate": _Scale(
+        lambda keras, deployed: 100 * (deployed - keras), "points", "%", fraction=True
+    ),
     # A logarithm already.
     "psnr": _Scale(lambda keras, deployed: keras - deployed, "dB", "dB"),
 }
-_POINTS = _Scale(lambda keras, deployed: 100 * (keras - deployed), "points", "%")
+_POINTS = _Scale(lambda keras, deployed: 100 * (keras - deployed), "points", "%", fraction=True)
 _PERCENT = _Scale(
     lambda keras, deployed: 100 * (keras - deployed) / max(abs(keras), 1e-12), "%", ""
 )
@@ -86,8 +91,9 @@ def sqnr_db_of(energy: float, noise: float) -> float | None:
 
 
 def metric_drop(measured: Mapping[str, Any]) -> float:
-    """What deployment costs: points of accuracy or of another metric from 0 to 1; percent more mean
-    absolute error; decibels of PSNR; or percent less of any other metric."""
+    """What deployment costs: points of accuracy or of another metric from 0 to 1; points more
+    symbol error rate; percent more mean absolute error; decibels of PSNR; or percent less of any
+    other metric."""
     keras, deployed = measured["keras"], measured["deployed"]
     return _scale(measured["metric"], keras, deployed).drop(keras, deployed)
 
@@ -104,7 +110,7 @@ def unit_of_score(metric: str) -> str:
 
 def is_fraction(metric: str, *values: float) -> bool:
     """Whether these scores of the metric are fractions, 0 to 1, which are shown in percent."""
-    return _scale(metric, *values) is _POINTS
+    return _scale(metric, *values).fraction
 
 
 def _scale(metric: str, *values: float) -> _Scale:

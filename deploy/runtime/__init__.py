@@ -16,8 +16,10 @@ from deploy.runtime.errors import DeployError
 
 if TYPE_CHECKING:
     from deploy.runtime.bundle import load, load_models
+    from deploy.runtime.inputs.log_mel import log_mel
     from deploy.runtime.model import Model
     from deploy.runtime.self_test import selftest
+    from deploy.runtime.streaming import stream
     from deploy.runtime.tasks.recognition import enrol, enrolled, forget, recognise
 
 __all__ = [
@@ -28,8 +30,10 @@ __all__ = [
     "forget",
     "load",
     "load_models",
+    "log_mel",
     "recognise",
     "selftest",
+    "stream",
 ]
 
 _HOMES = {
@@ -39,8 +43,10 @@ _HOMES = {
     "forget": "deploy.runtime.tasks.recognition",
     "load": "deploy.runtime.bundle",
     "load_models": "deploy.runtime.bundle",
+    "log_mel": "deploy.runtime.inputs.log_mel",
     "recognise": "deploy.runtime.tasks.recognition",
     "selftest": "deploy.runtime.self_test",
+    "stream": "deploy.runtime.streaming",
 }
 
 

@@ -1,6 +1,7 @@
-"""Run a bundle on images, videos or arrays, or check it on this device.
+"""Run a bundle on images, videos, recordings, sequences or arrays, or check it on this device.
 
 python -m deploy.runtime run DIR|MODEL.tflite INPUT… [--draw PNG|DIR|MP4] [--threshold SCORE]
+python -m deploy.runtime run DIR [RECORDING] --stream [--threshold SCORE]
 python -m deploy.runtime selftest DIR
 python -m deploy.runtime enrol DIR NAME INPUT…
 python -m deploy.runtime recognise DIR INPUT… [--draw PNG|DIR|MP4] [--threshold DISTANCE]
@@ -10,20 +11,23 @@ python -m deploy.runtime forget DIR NAME
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from typing import Any
 
-from deploy.runtime import Model, enrol, forget, load, recognise, selftest
+from deploy.runtime import Model, enrol, forget, load, recognise, selftest, stream
 from deploy.runtime.card import without_state
 from deploy.runtime.draw.output_files import Add, open_output
 from deploy.runtime.errors import DeployError
 from deploy.runtime.inputs import FrontEndModule, array, find_front_end
 from deploy.runtime.inputs.files import kind_of, read_examples
+from deploy.runtime.streaming import moment_of
 from deploy.runtime.tasks import find_task
+from deploy.runtime.text import plural
 
 # An example and a threshold become a prediction.
 Predict = Callable[[Any, float | None], Any]
@@ -34,16 +38,23 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="the model's prediction for each input")
     run.add_argument("model", metavar="DIR|MODEL.tflite")
-    _add_inputs(run, drawn=True)
+    _add_inputs(run, drawn=True, needed=False)
+    run.add_argument(
+        "--stream",
+        action="store_true",
+        help="tell what is heard in a long recording as it comes up; without an input listen to "
+        "the microphone",
+    )
     run.add_argument(
         "--threshold",
         type=float,
         metavar="SCORE",
-        help="of a detector: find what scores at least this, 0 to 1; default: the bundle's own",
+        help="of a detector or a stream: find what scores at least this, 0 to 1; default: the "
+        "bundle's own",
     )
     test = commands.add_parser("selftest", help="compare with the outputs recorded at export")
     test.add_argument("model", metavar="DIR")
-    shown = commands.add_parser("enrol", help="show a recogniser whose images these are")
+    shown = commands.add_parser("enrol", help="show a recogniser whose examples these are")
     shown.add_argument("model", metavar="DIR")
     shown.add_argument("name", metavar="NAME")
     _add_inputs(shown, drawn=False)
@@ -70,6 +81,10 @@ def main(arguments: list[str] | None = None) -> int:
             forget(model, options.name)
             print(f"{options.name}: forgotten")
             return 0
+        if options.command == "run" and options.stream:
+            return _stream(model, options.inputs, options.draw, options.threshold)
+        if not options.inputs:
+            raise DeployError("expected an input to run, received none; name a file, say")
         predict = model.predict if options.command == "run" else partial(recognise, model)
         return _run(model, predict, options.inputs, options.draw, options.threshold)
     except DeployError as error:
@@ -77,12 +92,13 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
 
 
-def _add_inputs(parser: argparse.ArgumentParser, drawn: bool) -> None:
+def _add_inputs(parser: argparse.ArgumentParser, drawn: bool, needed: bool = True) -> None:
     parser.add_argument(
         "inputs",
-        nargs="+",
+        nargs="+" if needed else "*",
         metavar="INPUT",
-        help="an image, .npy / .npz (x), a folder of images, or a video",
+        help="what the model takes (an image, a recording, a sequence), a folder of them, a video, "
+        "or .npy / .npz (x)",
     )
     if drawn:
         parser.add_argument(
@@ -102,7 +118,24 @@ def _enrol(model: Model, name: str, inputs: list[str]) -> int:
         else:
             examples += [example for _, example in read_examples(path, kind, front_end)]
     count = enrol(model, name, examples)
-    print(f"{name}: {count} {'image' if count == 1 else 'images'}")
+    print(f"{name}: {count} {front_end.NOUN if count == 1 else plural(front_end.NOUN)}")
+    return 0
+
+
+def _stream(model: Model, inputs: list[str], draw: str | None, threshold: float | None) -> int:
+    if len(inputs) > 1 or draw is not None:
+        raise DeployError(
+            f"expected one input to stream or none, and nothing to draw, received {len(inputs)}"
+            f"{'' if draw is None else ' and --draw'}; stream one after the other"
+        )
+    moment = moment_of(model)
+    # Whoever listens ends it, by a key or by reading no further.
+    with suppress(KeyboardInterrupt):
+        try:
+            for event in stream(model, inputs[0] if inputs else None, threshold):
+                print(f"{moment(event.time)}: {event.text}", flush=True)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
@@ -133,7 +166,8 @@ def _run_on_files(
     add: Add | None,
 ) -> None:
     task, seconds, count = find_task(model.card["task"]), 0.0, 0
-    examples = read_examples(path, kind, _front_end(model))
+    front_end = _front_end(model)
+    examples = read_examples(path, kind, front_end)
     while True:
         start = time.perf_counter()
         name, example = next(examples, (None, None))
@@ -146,7 +180,7 @@ def _run_on_files(
         if add is not None and task.draw is not None:
             add(name, task.draw(example, prediction, classes))
     if kind != "file":
-        what = "frames" if kind == "video" else "files"
+        what = plural("frame" if kind == "video" else front_end.NOUN)
         print(
             f"{path}: {count} {what}, {count / seconds:.1f} per second (reading, resizing, model, "
             "prediction)"

@@ -15,7 +15,8 @@ class FrontEnd(TypedDict):
     module says which parameters stand beside it.
 
     "image": `size` (height, width), `channels`, `black` and `white` in the model's units (None:
-    not known). "array": none.
+    not known). "array": none. "log_mel": `rate`, `window`, `hop`, `bins`, `lowest`, `highest`,
+    `floor`. "one_hot_sequence": `letters`, `ambiguous`.
     """
 
     kind: str
@@ -23,6 +24,15 @@ class FrontEnd(TypedDict):
     channels: NotRequired[int]
     black: NotRequired[float | None]
     white: NotRequired[float | None]
+    rate: NotRequired[int]
+    window: NotRequired[int]
+    hop: NotRequired[int]
+    bins: NotRequired[int]
+    lowest: NotRequired[float]
+    highest: NotRequired[float]
+    floor: NotRequired[float]
+    letters: NotRequired[str]
+    ambiguous: NotRequired[dict[str, str]]
 
 
 class Tensor(TypedDict):
@@ -177,6 +187,8 @@ class Description(TypedDict):
     black: NotRequired[float]
     white: NotRequired[float]
     recognition: NotRequired[dict[str, Any]]
+    transcription: NotRequired[dict[str, Any]]
+    stream: NotRequired[dict[str, Any]]
     metric: NotRequired[str]
     inputs: list[Tensor]
     outputs: list[Tensor]

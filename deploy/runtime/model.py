@@ -13,6 +13,7 @@ from deploy.runtime.card import without_state
 from deploy.runtime.errors import DeployError
 from deploy.runtime.inputs import default_front_end, find_front_end
 from deploy.runtime.quantization import dequantize, quantize
+from deploy.runtime.streaming import check_stream
 from deploy.runtime.tasks import find_task
 
 
@@ -71,6 +72,8 @@ class Model:
         self._state: dict[int, np.ndarray] = {}
         self._task = find_task(self.card["task"])
         self._task.check(self._seen)
+        if self.card.get("stream") is not None:
+            check_stream(self._seen)
         self.reset()
 
     def reset(self) -> None:
@@ -119,8 +122,9 @@ class Model:
             example: an array in the model's input units, with the batch axis or without; what the
                 input's front end takes, or the path of a file with it (a `Path`, where the front
                 end takes strings): an image (a Pillow image, or a camera's (height, width, 3) uint8
-                array of another size than the model's), which is resized; for a model of several
-                inputs a list of these, or a dictionary by input name.
+                array of another size than the model's), which is resized; a recording, a pair
+                (samples, rate); a sequence of letters, a string; for a model of several inputs a
+                list of these, or a dictionary by input name.
             score_threshold: of a detector: what scores at least this is found; the card's
                 threshold if None.
 
@@ -142,6 +146,8 @@ class Model:
             - "recognition": `{"name", "nearest", "distance", "embedding"}` with the name of whoever
               is nearest of those enrolled, None beyond the card's threshold; the same without a
               threshold; how far that is; and the (D,) float32 embedding.
+            - "transcription": `{"text", "symbols", "score"}` with the symbols' names joined; their
+              numbers among the outputs, (N,) int64; and the natural logarithm of the probability.
             - "regression", or any other model: `{"outputs": {name: array}}`.
 
         Raises:

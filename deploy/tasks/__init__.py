@@ -25,6 +25,7 @@ from deploy.tasks import (
     recognition,
     regression,
     semantic_segmentation,
+    transcription,
 )
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ TASKS: dict[str, Task] = {
     "image_to_image": image_to_image,
     "classification": classification,
     "recognition": recognition,
+    "transcription": transcription,
     "regression": regression,
 }
 

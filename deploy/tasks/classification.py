@@ -9,7 +9,12 @@ import numpy as np
 
 from deploy.runtime.card import ClassAgreement
 from deploy.runtime.errors import DeployError
-from deploy.runtime.tasks.classification import to_probabilities
+from deploy.runtime.tasks.classification import (
+    STREAM,
+    check_background,
+    check_stream,
+    to_probabilities,
+)
 
 if TYPE_CHECKING:
     from deploy.load.source import Source
@@ -21,11 +26,12 @@ def infer(
     class_names: Sequence[str],
     settings: Mapping[str, Any] | None,
 ) -> dict[str, Any] | None:
-    """The card's `activation` of a classifier; None of any other model.
+    """The card's `activation` of a classifier, and its `stream` if the settings have one, filled up
+    with what holds where nothing is said; None of any other model.
 
     Raises:
         DeployError: `settings`, which ask for this task, for what is no classifier; not as many
-            class names as classes.
+            class names as classes; a stream that can't be.
     """
     asked = bool(class_names) or settings is not None
     activation = _find_activation(source, outputs, asked)
@@ -33,8 +39,15 @@ def infer(
         raise no_classes(outputs)
     if activation is None:
         return None
-    check_count(class_names, max(2, outputs[0].shape[-1]))
-    return {"activation": activation}
+    classes = max(2, outputs[0].shape[-1])
+    check_count(class_names, classes)
+    given = (settings or {}).get("stream")
+    if given is None:
+        return {"activation": activation}
+    stream = {**STREAM, **given} if isinstance(given, Mapping) else given
+    check_stream(stream)
+    check_background(stream["background"], list(class_names) or list(map(str, range(classes))))
+    return {"activation": activation, "stream": stream}
 
 
 def accuracy(card: Mapping[str, Any], ground_truth: Any, outputs: Sequence[np.ndarray]) -> float:
@@ -89,8 +102,19 @@ def agreement(
 
 
 def card_lines(card: Mapping[str, Any]) -> list[str]:
-    """The outputs speak for themselves."""
-    return []
+    """How a stream is heard; of anything else the outputs speak for themselves."""
+    stream = card.get("stream")
+    if stream is None:
+        return []
+    never = f"; never {', '.join(stream['background'])}" if stream["background"] else ""
+    return [
+        "## Stream",
+        "",
+        f"- `python -m deploy.runtime run . FILE --stream`: a window every {stream['hop']:g} s, "
+        f"the mean of {stream['smoothing']} windows' probabilities, reported from "
+        f"{stream['threshold']:g} on and then not for {stream['refractory']:g} s{never}.",
+        "",
+    ]
 
 
 def predicted_classes(outputs: Sequence[np.ndarray], activation: str) -> np.ndarray:

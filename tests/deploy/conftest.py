@@ -5,6 +5,7 @@ import pytest
 
 import deploy
 from tests.deploy import strokes, tiny_models
+from tests.deploy.tones import export_tones
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +36,9 @@ def recognisers(once):
     """By target the bundles of the encoder in `strokes`, with nobody enrolled."""
     path = once("strokes", strokes.export_strokes)
     return {target: path / target for target in strokes.TARGETS}
+
+
+@pytest.fixture(scope="session")
+def tones(once):
+    """The int8 bundle of the classifier of sounds in `tones`."""
+    return once("tones", export_tones)

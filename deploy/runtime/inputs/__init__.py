@@ -7,22 +7,36 @@ prepares examples in training, in calibration and on the device. A new kind is a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from deploy.runtime.errors import DeployError
-from deploy.runtime.inputs import array, image
+from deploy.runtime.inputs import array, image, log_mel, one_hot_sequence
+from deploy.runtime.inputs.streaming import Streaming
 
 
 class FrontEndModule(Protocol):
     """What a module of this folder has."""
 
     @property
+    def NOUN(self) -> str:
+        """What an example is called: "image", "recording"."""
+
+    @property
     def SUFFIXES(self) -> tuple[str, ...]:
         """Of the files that `open_file` reads, in lower case."""
+
+    @property
+    def open_several(self) -> Callable[[str], Sequence[tuple[str, Any]]] | None:
+        """Of a kind whose files may hold several examples: these with their names; None of any
+        other."""
+
+    @property
+    def stream(self) -> Streaming | None:
+        """Of a kind that can be streamed, how; None of any other."""
 
     def check(self, front_end: Mapping[str, Any], shape: Sequence[int]) -> None:
         """Raises a DeployError where the parameters don't fit an input of this shape (without the
@@ -44,7 +58,12 @@ class FrontEndModule(Protocol):
         """The numbers for the model, of `shape`, in the units that it was trained on."""
 
 
-FRONT_ENDS: dict[str, FrontEndModule] = {"array": array, "image": image}
+FRONT_ENDS: dict[str, FrontEndModule] = {
+    "array": array,
+    "image": image,
+    "log_mel": log_mel,
+    "one_hot_sequence": one_hot_sequence,
+}
 
 
 def find_front_end(entry: Mapping[str, Any]) -> FrontEndModule:

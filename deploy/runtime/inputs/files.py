@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +24,31 @@ def kind_of(path: str) -> str:
 
 
 def read_examples(path: str, kind: str, front_end: FrontEndModule) -> Iterator[tuple[str, Any]]:
-    """The examples of an input with their names, opened one by one: that of the file, those of the
-    folder in the order of their names, or the frames of the video.
+    """The examples of an input with their names, opened one by one: those of the file, those of the
+    folder's files in the order of their names, or the frames of the video.
 
     Raises:
         DeployError: there is none, or one that can't be read.
     """
     if kind == "file":
-        yield path, front_end.open_file(path)
+        yield from examples_in(path, front_end)
     elif kind == "folder":
         for file in files_in(path, front_end.SUFFIXES):
-            yield str(file), front_end.open_file(str(file))
+            yield from examples_in(str(file), front_end)
     else:
         for number, frame in enumerate(frames(path)):
             yield f"{path}[{number}]", frame
+
+
+def examples_in(path: str, front_end: FrontEndModule) -> Sequence[tuple[str, Any]]:
+    """The examples of a file with their names, that of the file where it holds one.
+
+    Raises:
+        DeployError: it can't be read.
+    """
+    if front_end.open_several is not None:
+        return front_end.open_several(path)
+    return [(path, front_end.open_file(path))]
 
 
 def files_in(folder: str | Path, suffixes: tuple[str, ...]) -> list[Path]:

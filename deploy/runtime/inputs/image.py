@@ -5,19 +5,24 @@ Pillow is loaded only when there is an image.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from deploy.runtime.checks import is_number
 from deploy.runtime.errors import DeployError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+NOUN = "image"
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+
+# A file holds one image; a video is none of its own kind.
+open_several = None
+stream = None
 
 _PARAMETERS = ("size", "channels", "black", "white")
 
@@ -51,11 +56,7 @@ def check(front_end: Mapping[str, Any], shape: Sequence[int]) -> None:
             f"received {size}; leave them out"
         )
     ends = (front_end.get("black"), front_end.get("white"))
-    numbers = all(
-        isinstance(end, int | float) and not isinstance(end, bool) and math.isfinite(end)
-        for end in ends
-    )
-    if ends != (None, None) and not (numbers and ends[0] != ends[1]):
+    if ends != (None, None) and not (all(map(is_number, ends)) and ends[0] != ends[1]):
         raise DeployError(
             "expected two numbers black and white for the front end image, received "
             f"{ends[0]!r} and {ends[1]!r}"

@@ -6,7 +6,7 @@ is a module in both folders with what `Task` asks for, and a row in both tables.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,7 +20,12 @@ from deploy.runtime.tasks import (
     recognition,
     regression,
     semantic_segmentation,
+    transcription,
 )
+from deploy.runtime.tasks.events import Event
+
+# The card's `stream`, predictions with their times and the names of all classes become events.
+Events = Callable[[Mapping[str, Any], Iterable[tuple[float, Any]], Sequence[str]], Iterator[Event]]
 
 
 class Task(Protocol):
@@ -34,6 +39,11 @@ class Task(Protocol):
     def draw(self) -> Callable[[Any, Any, Sequence[str]], Any] | None:
         """Draws a prediction on its image, a Pillow image, with the names of all classes; None
         where there is nothing to draw."""
+
+    @property
+    def events(self) -> Events | None:
+        """What is to be reported of a stream of predictions, whose time is the moment up to which
+        the example reached; None of a task that is not streamed. `check` has seen the settings."""
 
     def check(self, card: Mapping[str, Any]) -> None:
         """Raises a DeployError where the card's inputs and outputs are not what the task needs."""
@@ -72,6 +82,7 @@ TASKS: dict[str, Task] = {
     "semantic_segmentation": semantic_segmentation,
     "image_to_image": image_to_image,
     "recognition": recognition,
+    "transcription": transcription,
 }
 
 

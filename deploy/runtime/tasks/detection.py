@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 HAS_SCORES = True
 
+# A stream of them is not reported.
+events = None
+
 # Of so many highest-scoring boxes at most the suppression chooses; more only cost time.
 _CANDIDATES = 1000
 

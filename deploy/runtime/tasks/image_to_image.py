@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 HAS_SCORES = False
 
+# A stream of them is not reported.
+events = None
+
 
 def check(card: Mapping[str, Any]) -> None:
     """Whether the model takes one image and gives one, from a known black to a known white.

@@ -13,6 +13,9 @@ from deploy.runtime.tasks.checks import wrong_model
 
 HAS_SCORES = True
 
+# A stream of them is not reported.
+events = None
+
 # Masks are drawn where a prediction has them.
 class_names, to_text, draw = detection.class_names, detection.to_text, detection.draw
 

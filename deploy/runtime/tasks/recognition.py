@@ -8,13 +8,13 @@ Source: Snell, Swersky & Zemel, "Prototypical Networks for Few-shot Learning", N
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from deploy.runtime.card import without_state
+from deploy.runtime.checks import is_number
 from deploy.runtime.draw.drawing import draw_caption
 from deploy.runtime.errors import DeployError
 from deploy.runtime.store import UNKNOWN, Owner, Prototype, check_name, read_store, update_store
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 # Of distances there are thresholds, which `recognise` takes.
 HAS_SCORES = False
+
+# A stream of them is not reported.
+events = None
 
 DISTANCES = ("cosine", "euclidean")
 
@@ -53,8 +56,7 @@ def check_threshold(threshold: Any) -> None:
     Raises:
         DeployError: it is not.
     """
-    number = isinstance(threshold, int | float) and not isinstance(threshold, bool)
-    if not number or not math.isfinite(threshold) or threshold < 0:
+    if not is_number(threshold) or threshold < 0:
         raise DeployError(
             f"expected a distance of 0 or more for the threshold, received {threshold!r}"
         )

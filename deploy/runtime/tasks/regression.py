@@ -9,6 +9,9 @@ import numpy as np
 
 HAS_SCORES = False
 
+# A stream of them is not reported.
+events = None
+
 # Numbers are not drawn.
 draw = None
 

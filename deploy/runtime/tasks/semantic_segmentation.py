@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 HAS_SCORES = False
 
+# A stream of them is not reported.
+events = None
+
 # So many classes of a label map are told, the largest.
 _TOLD = 5
 

@@ -12,7 +12,7 @@ from deploy.load.inputs import find_front_ends
 from deploy.load.readers import load
 from deploy.runtime.__main__ import main
 from deploy.runtime.inputs import FRONT_ENDS
-from tests.deploy import one_hot_sequence
+from tests.deploy import tally_marks
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3)).astype("float32")
 RESCALING = keras.layers.Rescaling
@@ -83,48 +83,49 @@ def test_images_of_unknown_units_are_refused(tmp_path):
     np.testing.assert_allclose(received, expected, rtol=1e-4, atol=1e-3)
 
 
-LETTERS = {"kind": "one_hot_sequence", "letters": "ACGT"}
+TALLY = {"kind": "tally_marks", "stroke": "|"}
 
 
 @pytest.fixture
-def letters(monkeypatch, tmp_path):
-    """A network that reads six letters, and its bundle: one row in the table is all it needs."""
-    monkeypatch.setitem(FRONT_ENDS, "one_hot_sequence", one_hot_sequence)
+def tally(monkeypatch, tmp_path):
+    """A network that reads three groups of strokes, and its bundle: a row in the table is all."""
+    monkeypatch.setitem(FRONT_ENDS, "tally_marks", tally_marks)
     keras.utils.set_random_seed(0)
-    layers = [keras.Input((6, 4), name="bases"), keras.layers.Conv1D(5, 3, activation="relu")]
-    layers += [keras.layers.GlobalAveragePooling1D(), keras.layers.Dense(2, activation="softmax")]
-    model, rows = keras.Sequential(layers, name="reader"), np.eye(4, dtype="float32")
-    x = rows[np.random.default_rng(0).integers(0, 4, (64, 6))]
+    layers = [keras.Input((3,), name="groups"), keras.layers.Dense(2, activation="softmax")]
+    model = keras.Sequential(layers, name="reader")
+    x = np.random.default_rng(0).integers(0, 6, (64, 3)).astype("float32")
     out = tmp_path / "bundle"
-    deploy.export(model, "cpu", out=out, calibration=x, front_end=LETTERS, verbose=0)
+    deploy.export(model, "cpu", out=out, calibration=x, front_end=TALLY, verbose=0)
     return model, out
 
 
-def test_a_made_up_front_end_is_a_module_and_a_row(letters, tmp_path, capsys):
-    model, out = letters
-    assert json.loads((out / "card.json").read_text())["inputs"][0]["front_end"] == LETTERS
-    device = runtime.load(out)
-    text = "ACGTTA"
-    rows = np.eye(4, dtype="float32")[["ACGT".index(letter) for letter in text]]
-    expected = model.predict(rows[None], verbose=0)[0]
-    for example in (text, {"bases": text}, rows):
+def test_a_made_up_front_end_is_a_module_and_a_row(tally, tmp_path, capsys):
+    model, out = tally
+    assert json.loads((out / "card.json").read_text())["inputs"][0]["front_end"] == TALLY
+    device, text, row = runtime.load(out), "| |||| ||", np.array([1, 4, 2], "float32")
+    expected = model.predict(row[None], verbose=0)[0]
+    for example in (text, {"groups": text}, row):
         received = device.predict(example)["probabilities"]
-        np.testing.assert_allclose(received, expected, atol=0.05)
+        np.testing.assert_allclose(received, expected, atol=0.02)
     (tmp_path / "texts").mkdir()
-    for name in ("a.txt", "b.txt"):
-        (tmp_path / "texts" / name).write_text(text + "\n")
-    path = tmp_path / "texts" / "a.txt"
+    for name in ("a.tally", "b.tally"):
+        (tmp_path / "texts" / name).write_text(f"{text}\n|| | |\n")
+    path = tmp_path / "texts" / "a.tally"
     np.testing.assert_array_equal(device.predict(path)["probabilities"], received)
     assert main(["run", str(out), str(path), str(tmp_path / "texts")]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 4 and len({line.split(": ")[1] for line in lines[:3]}) == 1
+    assert lines[0].startswith(f"{path}, line 1: ") and lines[1].startswith(f"{path}, line 2: ")
+    assert len(lines) == 7 and lines[6].startswith(f"{tmp_path / 'texts'}: 4 tallies, ")
+    assert len({line.split(": ")[1] for line in (lines[0], lines[2], lines[4])}) == 1
     assert main(["run", str(out), str(path), "--draw", str(tmp_path / "out.png")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
-    with pytest.raises(DeployError, match="expected 6 of ACGT, received 'ACGU'"):
-        device.predict("ACGU")
+    with pytest.raises(DeployError, match="expected 3 groups of |, received '| x |'"):
+        device.predict("| x |")
+    assert main(["run", str(out), str(path), "--stream"]) == 2
+    assert "the first of the front end tally_marks" in capsys.readouterr().err
 
 
-def test_a_bundle_of_an_unknown_front_end_is_refused(letters, monkeypatch):
-    monkeypatch.delitem(FRONT_ENDS, "one_hot_sequence")
-    with pytest.raises(DeployError, match="for the input 'bases', received 'one_hot_sequence'"):
-        runtime.load(letters[1])
+def test_a_bundle_of_an_unknown_front_end_is_refused(tally, monkeypatch):
+    monkeypatch.delitem(FRONT_ENDS, "tally_marks")
+    with pytest.raises(DeployError, match="for the input 'groups', received 'tally_marks'"):
+        runtime.load(tally[1])

@@ -303,6 +303,18 @@ def test_the_headline_says_what_the_reader_wants_to_know(report):
     assert all(f"<li>{line}</li>" in page for line in lines)
 
 
+def test_the_least_of_error_rates_is_the_best(fake, tmp_path):
+    rate = {"metric": "symbol_error_rate", "keras": 0.04, "examples": 9}
+    made = [
+        fake("a", quality=rate | {"deployed": 0.042}),
+        fake("b", target="gpu", quality=rate | {"deployed": 0.041}),
+        fake("c", target="coral", quality=rate | {"deployed": 0.06}),
+    ]
+    text = compare(made, tmp_path / "report").with_name("compare.md").read_text()
+    assert "- Best symbol error rate: gpu with 4.10 %.\n" in text
+    assert "that lose at most 0.5 points of symbol error rate against Keras: " in text
+
+
 def test_models_and_metrics_that_differ(fake, tmp_path):
     error = {"metric": "mean_absolute_error", "keras": 0.2, "deployed": 0.21, "examples": 9}
     made = [

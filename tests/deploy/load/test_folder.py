@@ -160,7 +160,7 @@ def test_calibration_never_sees_the_test(calibration, test, fits, pets, monkeypa
     if fits:
         check_disjoint(calibration, test)
     else:
-        with pytest.raises(DeployError, match="other images for the test"):
+        with pytest.raises(DeployError, match="other examples for the test"):
             check_disjoint(calibration, test)
 
 
@@ -170,7 +170,7 @@ def test_calibration_never_sees_the_test(calibration, test, fits, pets, monkeypa
         (lambda pets, s: labelled_examples(Folder(pets, None), s, [], ["ants", "cats", "birds"]),
          "called like the classes ants, cats, birds, received 'dogs' in"),
         (lambda pets, s: calibration_examples(Folder(pets, "test"), s, [], 9, 0),
-         "expected training images, received"),
+         "expected training examples, received"),
         (lambda pets, s: labelled_examples(Folder(pets.parent / "none", None), s, [], []),
          "of the kinds .bmp, .* without any that can be read"),
         (lambda pets, s: labelled_examples(
@@ -220,4 +220,23 @@ def test_export_and_verify_take_a_folder(digits, trained, tmp_path, monkeypatch,
         main([*command, "--overwrite", "--calibration", "scans/test/1", "--test", "scans/test/1"])
         == 2
     )
-    assert "other images for the test" in capsys.readouterr().err
+    assert "other examples for the test" in capsys.readouterr().err
+
+
+def test_each_record_of_a_file_is_an_example(tmp_path):
+    front_end = {"kind": "one_hot_sequence", "letters": "ACGT"}
+    layers = [keras.layers.Flatten(), keras.layers.Dense(2)]
+    source = load(keras.Sequential([keras.Input((3, 4)), *layers], name="bases"))
+    texts = {"exon": ["ACG", "TTT"], "intron": ["GGG", "CAT", "AAA"]}
+    for name, sequences in texts.items():
+        (tmp_path / name).mkdir()
+        records = "\n".join(f">{number}\n{text}" for number, text in enumerate(sequences))
+        (tmp_path / name / "all.fasta").write_text(records)
+    folder = find_folder(tmp_path)
+    x, y = labelled_examples(folder, source, [front_end], ["exon", "intron"])
+    assert y.tolist() == [0, 0, 1, 1, 1]
+    assert ["".join("ACGT"[k] for k in row) for row in x.argmax(axis=2)] == sum(texts.values(), [])
+    assert calibration_examples(folder, source, [front_end], 9, seed=0).shape == (5, 3, 4)
+    (tmp_path / "exon" / "bad.fasta").write_text(">a\nACU")
+    with pytest.raises(DeployError, match="bad.fasta': expected letters of ACGT, received 'U'"):
+        labelled_examples(folder, source, [front_end], ["exon", "intron"])

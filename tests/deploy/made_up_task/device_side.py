@@ -3,6 +3,7 @@
 from deploy import DeployError
 
 HAS_SCORES = False
+events = None
 
 
 def check(card):

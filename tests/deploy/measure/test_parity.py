@@ -54,6 +54,8 @@ def quality(metric, keras, deployed):
         (quality("perplexity", 30.0, 27.0), 10.0, "30"),
         (quality("r2", 0.5, -0.5), 200.0, "0.5"),
         (quality("mean_absolute_error", 0.5, 0.6), 20.0, "0.5"),
+        (quality("symbol_error_rate", 0.05, 0.06), 1.0, "5.00 %"),
+        (quality("symbol_error_rate", 0.9, 1.2), 30.0, "90.00 %"),
     ],
 )
 def test_fractions_lose_points_and_other_metrics_percent(measured, loss, shown):

@@ -91,8 +91,8 @@ def test_run_on_a_folder_tells_its_speed_and_draws_each(task, squares, photos, t
     lines = capsys.readouterr().out.splitlines()
     named = [line.split(": ")[0] for line in lines if not line.startswith(" ")]
     assert named == [str(photos / f"{stem}.png") for stem in "abc"] + [str(photos)]
-    assert lines[-1].startswith(f"{photos}: 3 files, ")
-    assert float(lines[-1].split("files, ")[1].split()[0]) > 1
+    assert lines[-1].startswith(f"{photos}: 3 images, ")
+    assert float(lines[-1].split("images, ")[1].split()[0]) > 1
     assert sorted(path.name for path in drawings.iterdir()) == ["a.png", "b.png", "c.png"]
     for name in "abc":
         with Image.open(drawings / f"{name}.png") as drawing:
@@ -187,7 +187,7 @@ def test_a_folder_is_enrolled_and_recognised(recogniser, pictures, tmp_path, cap
     assert main(["recognise", str(recogniser), str(folder)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "anna: 4 images" and len(lines) == 6
-    assert lines[-1].startswith(f"{folder}: 4 files, ")
+    assert lines[-1].startswith(f"{folder}: 4 images, ")
 
 
 @pytest.mark.parametrize(
