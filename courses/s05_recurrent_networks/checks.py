@@ -1,6 +1,7 @@
 """Session 5, checks: what each exercise must compute (graded by `courses.grading`)."""
 
 import contextlib
+import functools
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -72,18 +73,11 @@ def check_backpropagation_through_time(answers: Any) -> None:
         rows = {"all": slice(None), "last": slice(-1, None), "second": slice(1, 2)}[seen]
         gradient[rows] = generator.normal(size=gradient[rows].shape)
 
-        def loss(
-            kernel: np.ndarray,
-            recurrent_kernel: np.ndarray,
-            x: np.ndarray = x,
-            gradient: np.ndarray = gradient,
-        ) -> float:
-            return float(np.sum(gradient * simple_outputs(x, kernel, recurrent_kernel)))
-
+        loss = functools.partial(_weighted_outputs, x=x, weights=gradient)
         received = answers.backpropagation_through_time(x, kernel, recurrent_kernel, gradient)
         expected = (
-            slope(lambda k, u=recurrent_kernel, f=loss: f(k, u), kernel),
-            slope(lambda u, k=kernel, f=loss: f(k, u), recurrent_kernel),
+            slope(functools.partial(loss, recurrent_kernel=recurrent_kernel), kernel),
+            slope(functools.partial(loss, kernel), recurrent_kernel),
         )
         case = f"{steps} steps, a loss of {seen} of the outputs"
         expect(
@@ -95,6 +89,12 @@ def check_backpropagation_through_time(answers: Any) -> None:
         names = ("dL/dkernel", "dL/drecurrent_kernel")
         for name, value, right in zip(names, received, expected, strict=True):
             expect_equal(value, right, case=f"{case}, {name}")
+
+
+def _weighted_outputs(
+    kernel: np.ndarray, recurrent_kernel: np.ndarray, *, x: np.ndarray, weights: np.ndarray
+) -> float:
+    return float(np.sum(weights * simple_outputs(x, kernel, recurrent_kernel)))
 
 
 def check_attention(answers: Any) -> None:

@@ -1,21 +1,33 @@
-"""Input pipelines: real images offline, and TFDS's sets by name, with labels, boxes or masks."""
+"""Data sets: offline ones, and TFDS's by name: images, recordings, texts, DNA."""
 
 from thinkkeras.datasets.augmentation import augmented
 from thinkkeras.datasets.characters import Characters, load_characters, rotated_as_classes
 from thinkkeras.datasets.classification import DatasetInfo, as_arrays, load
 from thinkkeras.datasets.detection import DetectionInfo, load_detection
 from thinkkeras.datasets.episodes import episodes, pairs
+from thinkkeras.datasets.recordings import Recordings, load_recordings
+from thinkkeras.datasets.sentences import Sentences, load_sentences
+from thinkkeras.datasets.sequences import Sequences, load_sequences
+from thinkkeras.datasets.translations import Translations, load_translations
 
 __all__ = [
     "Characters",
     "DatasetInfo",
     "DetectionInfo",
+    "Recordings",
+    "Sentences",
+    "Sequences",
+    "Translations",
     "as_arrays",
     "augmented",
     "episodes",
     "load",
     "load_characters",
     "load_detection",
+    "load_recordings",
+    "load_sentences",
+    "load_sequences",
+    "load_translations",
     "pairs",
     "rotated_as_classes",
 ]

@@ -19,7 +19,7 @@ SPLITS = ("train", "validation", "test")
 MEMORY_BYTES = 2**31
 
 # Modules with TFDS builders of our own; TFDS knows a builder once its module is imported.
-OWN = ("balloon", "balloon_scenes")
+OWN = ("balloon", "balloon_scenes", "multi30k", "splice")
 
 Pipelines = tuple[tf.data.Dataset, tf.data.Dataset, tf.data.Dataset]
 

@@ -10,6 +10,8 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image, ImageDraw
 
+from thinkkeras.datasets.builders.publisher import publishers_file
+
 ARCHIVE = "balloon_dataset.zip"
 URL = f"https://github.com/matterport/Mask_RCNN/releases/download/v2.1/{ARCHIVE}"
 
@@ -52,7 +54,7 @@ class Balloon(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Any]:
-        archive = _archive(dl_manager)
+        archive = publishers_file(dl_manager, ARCHIVE, URL)
         return {
             "train": self._generate_examples(archive, "train"),
             "validation": self._generate_examples(archive, "val"),
@@ -80,14 +82,6 @@ class Balloon(tfds.core.GeneratorBasedBuilder):
                         ],
                     },
                 )
-
-
-def _archive(dl_manager: tfds.download.DownloadManager) -> Path:
-    try:
-        by_hand = Path(dl_manager.manual_dir) / ARCHIVE
-    except AssertionError:  # no such folder, or nothing in it
-        return Path(dl_manager.download(URL))
-    return by_hand if by_hand.exists() else Path(dl_manager.download(URL))
 
 
 def _object(polygon: dict[str, Any], size: tuple[int, int]) -> dict[str, Any]:
