@@ -36,13 +36,17 @@ from thinkkeras.models.metric_learning import (
 from thinkkeras.models.mlp import mlp
 from thinkkeras.models.residual_net import residual_net
 from thinkkeras.models.segmentation import deeplab_v3_plus, unet
+from thinkkeras.models.sequence import crnn, ctc_net, dna_net, text_classifier
 
 __all__ = [
     "alexnet",
     "convnet",
+    "crnn",
+    "ctc_net",
     "decoding_config",
     "deeplab_v3_plus",
     "densenet",
+    "dna_net",
     "ds_cnn",
     "edge_model",
     "efficientnet_lite0",
@@ -61,6 +65,7 @@ __all__ = [
     "siamese_net",
     "squeezenet",
     "style_net",
+    "text_classifier",
     "unet",
     "vgg",
     "yolact_tiny",

@@ -34,6 +34,23 @@ def check_classifier(
         raise ValueError(f"expected at least 1 class, received classes={classes}")
 
 
+def check_sequence(sizes: Sequence[int], classes: int, meaning: str) -> None:
+    """Refuse sizes of a sequence that are not two positive integers, and a bad `classes`.
+
+    Args:
+        sizes: two of them.
+        classes: number of classes.
+        meaning: what the sizes are, for the error: "(frames, bins)".
+
+    Raises:
+        ValueError: An argument is out of range.
+    """
+    if len(sizes) != 2 or not all(isinstance(size, int) and size > 0 for size in sizes):
+        raise ValueError(f"expected {meaning}, two positive integers, received {tuple(sizes)}")
+    if classes < 1:
+        raise ValueError(f"expected at least 1 class, received {classes}")
+
+
 def check_image_classifier(
     input_shape: Sequence[int],
     classes: int,
