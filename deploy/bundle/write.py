@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from deploy.bundle.card_text import card_text
-from deploy.runtime.bundle import read_lines
 from deploy.runtime.card import Card
 from deploy.runtime.errors import DeployError
+from deploy.runtime.lines import read_lines
 
 
 def check_output(out: Path, overwrite: bool, model: Any) -> None:
@@ -54,7 +54,7 @@ def check_class_names(class_names: Sequence[str] | str | Path | None) -> list[st
         DeployError: no such file, no text, or a name with a line break or twice.
     """
     if isinstance(class_names, str | Path):
-        path, class_names = class_names, read_lines(Path(class_names))
+        path, class_names = class_names, read_lines(class_names, "class name")
         if not class_names:
             raise DeployError(f"expected one class name a line, received '{path}', which is empty")
     if class_names is not None and not isinstance(class_names, Sequence):

@@ -39,10 +39,12 @@ from deploy.runtime.card import (
     LayerError,
     Quality,
     SelfTest,
+    Tensor,
     Toolchain,
     is_folder_name,
 )
 from deploy.runtime.errors import DeployError
+from deploy.runtime.inputs.vocabulary import split_off
 from deploy.schemes import Quantization, read_quantization, schemes_for
 from deploy.targets import Target, find_target
 from deploy.tasks import infer_task, read_task
@@ -349,6 +351,7 @@ def _make_bundle(
     say(f"6 benchmark  {speed['median']:.3f} ms, {speed['runtime']}")
 
     # 7 bundle
+    named, vocabularies = split_off(description["inputs"])
     keras_model = origin(prepared.source, prepared.saved, out)
     tested: SelfTest = {
         "examples": len(inputs[0]),
@@ -356,6 +359,7 @@ def _make_bundle(
     }
     card: Card = {
         **description,
+        "inputs": cast(list[Tensor], named),
         **storage(
             prepared.source,
             converted.scheme,
@@ -368,7 +372,8 @@ def _make_bundle(
         **toolchain,
         **provenance(keras_model, tested, content, seed),
     }
-    return _Bundle(card, files | prepared.saved | {"selftest.npz": pack(recorded)})
+    files |= prepared.saved | vocabularies | {"selftest.npz": pack(recorded)}
+    return _Bundle(card, files)
 
 
 def _convert(prepared: _Prepared, target: Target, say: Callable[[str], None]) -> _Converted:
@@ -579,7 +584,7 @@ def _reference(
         return as_inputs(x, source, "test", front_ends), y, "test data"
     if examples is not None:
         return list(examples.arrays), None, "calibration data"
-    return list(random_examples(source, seed).arrays), None, _RANDOM
+    return list(random_examples(source, seed, front_ends).arrays), None, _RANDOM
 
 
 def _printer(prefix: str, verbose: int) -> Callable[[str], None]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from deploy.load.source import Source
 from deploy.runtime.errors import DeployError
-from deploy.runtime.inputs import FrontEndModule, default_front_end, find_front_end
+from deploy.runtime.inputs import FrontEndModule, default_front_end, find_front_end, open_examples
 
 # Sub-folders that are taken as the splits, each with one sub-folder a class.
 _SPLITS = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
@@ -155,12 +155,14 @@ class _Reader:
         )
 
     def opened(self, paths: Iterable[Path]) -> Iterator[tuple[Path, Any]]:
-        """The files with what the front end opens."""
+        """The files with each example that the front end opens."""
         for path in paths:
             try:
-                yield path, self.module.open_file(str(path))
+                examples = open_examples(self.module, path)
             except DeployError as error:
                 self._skipped.append(f"skipped '{path}': {error.__cause__ or error}")
+            else:
+                yield from ((path, example) for example in examples)
 
     def arrays(self, paths: Iterable[Path]) -> Iterator[tuple[Path, np.ndarray]]:
         """The files as the model's numbers."""
@@ -206,7 +208,7 @@ def _files(folder: Folder, use: str, reader: _Reader) -> dict[str, list[Path]]:
 
 def _cut(paths: Sequence[Path], missing: Sequence[str], reader: _Reader) -> dict[str, list[Path]]:
     """The files of a class that can be read, 80 : 10 : 10, by a fixed draw."""
-    readable = [path for path, _ in reader.opened(paths)]
+    readable = list(dict.fromkeys(path for path, _ in reader.opened(paths)))
     order = np.random.default_rng(0).permutation(len(readable))
     drawn, tenth = [readable[index] for index in order], max(1, round(len(readable) / 10))
     splits = {}

@@ -1,4 +1,4 @@
-"""Run a bundle on images, videos or arrays, or check it on this device.
+"""Run a bundle on images, videos, arrays or texts, or check it on this device.
 
 python -m deploy.runtime run DIR|MODEL.tflite INPUT… [--draw PNG|DIR|MP4] [--threshold SCORE]
 python -m deploy.runtime selftest DIR
@@ -82,7 +82,8 @@ def _add_inputs(parser: argparse.ArgumentParser, drawn: bool) -> None:
         "inputs",
         nargs="+",
         metavar="INPUT",
-        help="an image, .npy / .npz (x), a folder of images, or a video",
+        help="an image, .npy / .npz (x), a folder of images, or a video; of a model that reads "
+        "texts a text, or a .txt file with one a line",
     )
     if drawn:
         parser.add_argument(
@@ -96,7 +97,7 @@ def _add_inputs(parser: argparse.ArgumentParser, drawn: bool) -> None:
 def _enrol(model: Model, name: str, inputs: list[str]) -> int:
     front_end, examples = _front_end(model), []
     for path in inputs:
-        kind = kind_of(path)
+        kind = kind_of(path, front_end)
         if kind == "arrays":
             examples.append(array.open_file(path))
         else:
@@ -110,7 +111,7 @@ def _run(
     model: Model, predict: Predict, inputs: list[str], draw: str | None, threshold: float | None
 ) -> int:
     task, classes = find_task(model.card["task"]), model.class_names()
-    kinds = [kind_of(path) for path in inputs]
+    kinds = [kind_of(path, _front_end(model)) for path in inputs]
     with _drawings(model, inputs, kinds, draw) as add:
         for path, kind in zip(inputs, kinds, strict=True):
             if kind == "arrays":
@@ -145,7 +146,7 @@ def _run_on_files(
         print(f"{name}: {task.to_text(prediction, classes)}")
         if add is not None and task.draw is not None:
             add(name, task.draw(example, prediction, classes))
-    if kind != "file":
+    if kind in ("folder", "video"):
         what = "frames" if kind == "video" else "files"
         print(
             f"{path}: {count} {what}, {count / seconds:.1f} per second (reading, resizing, model, "

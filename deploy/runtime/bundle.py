@@ -7,6 +7,8 @@ from pathlib import Path
 
 from deploy.runtime.card import model_names, read_card
 from deploy.runtime.errors import DeployError
+from deploy.runtime.inputs.vocabulary import fill_in
+from deploy.runtime.lines import read_lines
 from deploy.runtime.model import Model
 
 
@@ -21,6 +23,7 @@ def load(path: str | Path, threads: int = 1) -> Model:
     if path.is_file():
         return Model(path.read_bytes(), {}, [], threads)
     card = read_card(path)
+    card["inputs"] = fill_in(card["inputs"], path)
     model_path = path / "model.tflite"
     if not model_path.is_file():
         raise DeployError(f"expected model.tflite in the bundle '{path}', received none")
@@ -70,19 +73,4 @@ def bundle_folders(path: str | Path) -> dict[str, Path]:
 def read_labels(folder: Path) -> list[str]:
     """The class names of the bundle `folder`; none where it has no `labels.txt`."""
     path = folder / "labels.txt"
-    return read_lines(path) if path.exists() else []
-
-
-def read_lines(path: Path) -> list[str]:
-    """The lines of a UTF-8 text file, without the empty ones at its end.
-
-    Raises:
-        DeployError: no such file, or none in UTF-8.
-    """
-    try:
-        text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DeployError(
-            f"expected a UTF-8 text file with one class name a line, received '{path}': {error}"
-        ) from error
-    return [line.removesuffix("\r") for line in text.rstrip("\r\n").split("\n")] if text else []
+    return read_lines(path, "class name") if path.exists() else []

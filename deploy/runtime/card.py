@@ -15,7 +15,8 @@ class FrontEnd(TypedDict):
     module says which parameters stand beside it.
 
     "image": `size` (height, width), `channels`, `black` and `white` in the model's units (None:
-    not known). "array": none.
+    not known). "array": none. "tokens": see `inputs.tokens`; in a file the `vocabulary` is named by
+    `inputs.vocabulary`.
     """
 
     kind: str
@@ -23,6 +24,15 @@ class FrontEnd(TypedDict):
     channels: NotRequired[int]
     black: NotRequired[float | None]
     white: NotRequired[float | None]
+    unit: NotRequired[str]
+    lower: NotRequired[bool]
+    strip_punctuation: NotRequired[bool]
+    vocabulary: NotRequired[list[str] | dict[str, Any]]
+    unknown: NotRequired[int]
+    start: NotRequired[int | None]
+    end: NotRequired[int | None]
+    padding: NotRequired[int]
+    side: NotRequired[str]
 
 
 class Tensor(TypedDict):

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from deploy.runtime.errors import DeployError
-from deploy.runtime.inputs import array, image
+from deploy.runtime.inputs import array, image, tokens
 
 
 class FrontEndModule(Protocol):
@@ -29,7 +29,7 @@ class FrontEndModule(Protocol):
         batch axis)."""
 
     def open_file(self, path: str) -> Any:
-        """The example in a file, as `to_array` takes it."""
+        """The example in a file, as `to_array` takes it, or a list of several."""
 
     def is_raw(self, example: Any, shape: Sequence[int]) -> bool:
         """Whether `example` is one for `to_array`, and no array that is ready for the model. Where
@@ -44,7 +44,7 @@ class FrontEndModule(Protocol):
         """The numbers for the model, of `shape`, in the units that it was trained on."""
 
 
-FRONT_ENDS: dict[str, FrontEndModule] = {"array": array, "image": image}
+FRONT_ENDS: dict[str, FrontEndModule] = {"array": array, "image": image, "tokens": tokens}
 
 
 def find_front_end(entry: Mapping[str, Any]) -> FrontEndModule:
@@ -70,6 +70,16 @@ def default_front_end(shape: Sequence[int]) -> dict[str, Any]:
     return {"kind": "array"}
 
 
+def open_examples(module: FrontEndModule, path: str | Path) -> list[Any]:
+    """The examples in a file, of most front ends one.
+
+    Raises:
+        DeployError: a file that can't be read.
+    """
+    found = module.open_file(str(path))
+    return found if isinstance(found, list) else [found]
+
+
 def prepare(example: Any, front_end: Mapping[str, Any], shape: Sequence[int]) -> np.ndarray:
     """One example, the path of a file or what the front end takes, as the model's own numbers.
 
@@ -83,7 +93,13 @@ def prepare(example: Any, front_end: Mapping[str, Any], shape: Sequence[int]) ->
     """
     module = find_front_end({"name": "example", "front_end": front_end})
     if isinstance(example, str | Path) and not module.is_raw(example, tuple(shape)):
-        example = module.open_file(str(example))
+        several = open_examples(module, example)
+        if len(several) != 1:
+            raise DeployError(
+                f"expected a file with one example, received '{example}' with {len(several)}; give "
+                "the examples themselves"
+            )
+        (example,) = several
     if module.is_raw(example, tuple(shape)):
         return module.to_array(example, front_end, tuple(shape))
     return np.asarray(example)

@@ -1,4 +1,5 @@
-"""The inputs of the command line: a file of the model's front end, arrays, a folder, a video."""
+"""The inputs of the command line: a file of the model's front end, arrays, a folder, a video, or a
+text itself."""
 
 from __future__ import annotations
 
@@ -7,17 +8,25 @@ from pathlib import Path
 from typing import Any
 
 from deploy.runtime.errors import DeployError
-from deploy.runtime.inputs import FrontEndModule, array
+from deploy.runtime.inputs import FrontEndModule, array, open_examples
 from deploy.runtime.inputs.video import frames
+
+# As many letters of a text are its name.
+_SHOWN = 60
 
 _VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
 
 
-def kind_of(path: str) -> str:
-    """What an input is by its name: "folder", "arrays", "video" or "file"."""
-    if Path(path).is_dir():
+def kind_of(path: str, front_end: FrontEndModule) -> str:
+    """What an input is by its name: "folder", "arrays", "video", "file" or, where the front end
+    takes texts and no file is called like it, "text"."""
+    if _exists(path) and Path(path).is_dir():
         return "folder"
     suffix = Path(path).suffix.lower()
+    # One word that ends like a file is the name of one that is missing.
+    called_like_a_file = suffix in (*front_end.SUFFIXES, *array.SUFFIXES) and path.split() == [path]
+    if front_end.is_raw(path, ()) and not _exists(path) and not called_like_a_file:
+        return "text"
     if suffix in array.SUFFIXES:
         return "arrays"
     return "video" if suffix in _VIDEOS else "file"
@@ -25,19 +34,30 @@ def kind_of(path: str) -> str:
 
 def read_examples(path: str, kind: str, front_end: FrontEndModule) -> Iterator[tuple[str, Any]]:
     """The examples of an input with their names, opened one by one: that of the file, those of the
-    folder in the order of their names, or the frames of the video.
+    folder in the order of their names, the frames of the video, or the text.
 
     Raises:
         DeployError: there is none, or one that can't be read.
     """
-    if kind == "file":
-        yield path, front_end.open_file(path)
-    elif kind == "folder":
-        for file in files_in(path, front_end.SUFFIXES):
-            yield str(file), front_end.open_file(str(file))
+    if kind == "text":
+        yield f'"{path}"' if len(path) <= _SHOWN else f'"{path[:_SHOWN]}…"', path
+    elif kind in ("file", "folder"):
+        files = [path] if kind == "file" else files_in(path, front_end.SUFFIXES)
+        for file in files:
+            examples = open_examples(front_end, file)
+            for number, example in enumerate(examples):
+                yield str(file) if len(examples) == 1 else f"{file}[{number}]", example
     else:
         for number, frame in enumerate(frames(path)):
             yield f"{path}[{number}]", frame
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except OSError:
+        # A text may be longer than any path.
+        return False
 
 
 def files_in(folder: str | Path, suffixes: tuple[str, ...]) -> list[Path]:
