@@ -36,7 +36,8 @@ def cut_text_inputs(model: keras.Model) -> tuple[keras.Model, dict[str, Mapping[
     if not texts:
         return model, {}
     flat = keras.Model(list(model.inputs), list(model.outputs))
-    cuts, given, front_ends = [], [], {}
+    cuts, given = [], []
+    front_ends: dict[str, Mapping[str, Any]] = {}
     for tensor in flat.inputs:
         if any(tensor is text for text in texts):
             layer, after = _vectorization(flat, tensor)

@@ -17,13 +17,14 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
-from deploy.runtime import Model, enrol, forget, load, recognise, selftest
+from deploy.runtime import Model, Translator, enrol, forget, load, recognise, selftest
+from deploy.runtime.bundle import load_model
 from deploy.runtime.card import without_state
 from deploy.runtime.draw.output_files import Add, open_output
 from deploy.runtime.errors import DeployError
 from deploy.runtime.inputs import FrontEndModule, array, find_front_end
 from deploy.runtime.inputs.files import kind_of, read_examples
-from deploy.runtime.tasks import find_task
+from deploy.runtime.tasks import PIPELINES, Pipeline, Task, find_task
 
 # An example and a threshold become a prediction.
 Predict = Callable[[Any, float | None], Any]
@@ -63,15 +64,18 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.command == "selftest":
             return _selftest(options.model)
-        model = load(options.model)
+        if options.command == "run":
+            runner = load(options.model)
+            return _run(runner, runner.predict, options.inputs, options.draw, options.threshold)
+        model = load_model(options.model)
         if options.command == "enrol":
             return _enrol(model, options.name, options.inputs)
         if options.command == "forget":
             forget(model, options.name)
             print(f"{options.name}: forgotten")
             return 0
-        predict = model.predict if options.command == "run" else partial(recognise, model)
-        return _run(model, predict, options.inputs, options.draw, options.threshold)
+        known = partial(recognise, model)
+        return _run(model, known, options.inputs, options.draw, options.threshold)
     except DeployError as error:
         print(f"deploy.runtime: error: {error}", file=sys.stderr)
         return 2
@@ -108,9 +112,13 @@ def _enrol(model: Model, name: str, inputs: list[str]) -> int:
 
 
 def _run(
-    model: Model, predict: Predict, inputs: list[str], draw: str | None, threshold: float | None
+    model: Model | Translator,
+    predict: Predict,
+    inputs: list[str],
+    draw: str | None,
+    threshold: float | None,
 ) -> int:
-    task, classes = find_task(model.card["task"]), model.class_names()
+    task, classes = _task(model), model.class_names()
     kinds = [kind_of(path, _front_end(model)) for path in inputs]
     with _drawings(model, inputs, kinds, draw) as add:
         for path, kind in zip(inputs, kinds, strict=True):
@@ -125,7 +133,7 @@ def _run(
 
 
 def _run_on_files(
-    model: Model,
+    model: Model | Translator,
     predict: Predict,
     path: str,
     kind: str,
@@ -133,7 +141,7 @@ def _run_on_files(
     threshold: float | None,
     add: Add | None,
 ) -> None:
-    task, seconds, count = find_task(model.card["task"]), 0.0, 0
+    task, seconds, count = _task(model), 0.0, 0
     examples = read_examples(path, kind, _front_end(model))
     while True:
         start = time.perf_counter()
@@ -154,16 +162,21 @@ def _run_on_files(
         )
 
 
-def _front_end(model: Model) -> FrontEndModule:
+def _front_end(model: Model | Translator) -> FrontEndModule:
     return find_front_end(without_state(model.card)["inputs"][0])
 
 
+def _task(model: Model | Translator) -> Task | Pipeline:
+    name = model.card["task"]
+    return PIPELINES[name] if name in PIPELINES else find_task(name)
+
+
 def _drawings(
-    model: Model, inputs: list[str], kinds: list[str], draw: str | None
+    model: Model | Translator, inputs: list[str], kinds: list[str], draw: str | None
 ) -> AbstractContextManager[Add | None]:
     if draw is None:
         return nullcontext(None)
-    drawn = find_task(model.card["task"]).draw is not None
+    drawn = _task(model).draw is not None
     images = without_state(model.card)["inputs"][0]["front_end"]["kind"] == "image"
     if not drawn or not images or set(kinds) == {"arrays"}:
         raise DeployError(

@@ -18,7 +18,7 @@ from deploy.runtime.inputs.array import reason
 FILE = "vocabulary.txt"
 
 # What would end a line, as a piece of characters may.
-_ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r"}
+_ESCAPES: dict[str, str | int | None] = {"\\": "\\\\", "\n": "\\n", "\r": "\\r"}
 
 
 def split_off(inputs: Sequence[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
@@ -55,9 +55,9 @@ def fill_in(inputs: Sequence[Any], folder: Path) -> list[Any]:
 
 def _filled(entry: Any, folder: Path) -> Any:
     front_end = entry.get("front_end") if isinstance(entry, dict) else None
-    told = front_end.get("vocabulary") if isinstance(front_end, dict) else None
-    if not isinstance(told, dict):
+    if not isinstance(front_end, dict) or not isinstance(front_end.get("vocabulary"), dict):
         return entry
+    told = front_end["vocabulary"]
     return {**entry, "front_end": {**front_end, "vocabulary": _read(told, folder)}}
 
 
@@ -92,9 +92,8 @@ def _to_lines(pieces: Sequence[str]) -> bytes:
 
 def _unescaped(line: str) -> str:
     # A backslash that stands for itself comes first, so that "\\n" stays a backslash and an n.
-    parts = line.split(_ESCAPES["\\"])
-    for character in ("\n", "\r"):
-        parts = [part.replace(_ESCAPES[character], character) for part in parts]
+    parts = line.split(r"\\")
+    parts = [part.replace(r"\n", "\n").replace(r"\r", "\r") for part in parts]
     return "\\".join(parts)
 
 

@@ -7,7 +7,8 @@ is a module in both folders with what `Task` asks for, and a row in both tables.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -20,7 +21,11 @@ from deploy.runtime.tasks import (
     recognition,
     regression,
     semantic_segmentation,
+    translation,
 )
+
+if TYPE_CHECKING:
+    from deploy.runtime.model import Model
 
 
 class Task(Protocol):
@@ -73,6 +78,40 @@ TASKS: dict[str, Task] = {
     "image_to_image": image_to_image,
     "recognition": recognition,
 }
+
+
+class Pipeline(Protocol):
+    """What a module of this folder has whose task several models do together."""
+
+    @property
+    def draw(self) -> Callable[[Any, Any, Sequence[str]], Any] | None:
+        """As of a `Task`."""
+
+    def open_bundle(
+        self, card: Mapping[str, Any], models: Mapping[str, Model], folder: Path | None
+    ) -> translation.Translator:
+        """What `runtime.load` gives: `card` is that of the whole, `models` those of the bundle."""
+
+    def to_text(self, prediction: Any, classes: Sequence[str]) -> str:
+        """As of a `Task`."""
+
+
+# Tasks of several models, by the `task` of their bundle's card.
+PIPELINES: dict[str, Pipeline] = {"translation": translation}
+
+
+def find_pipeline(name: Any) -> Pipeline:
+    """The module of the task called `name` that several models do.
+
+    Raises:
+        DeployError: no such task.
+    """
+    if not isinstance(name, str) or name not in PIPELINES:
+        raise DeployError(
+            f"expected one of the tasks of several models {', '.join(PIPELINES)}, received "
+            f"{name!r}; correct its name, or install a version that knows it"
+        )
+    return PIPELINES[name]
 
 
 def find_task(name: str) -> Task:
