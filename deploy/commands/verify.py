@@ -66,13 +66,13 @@ def verify(
         raise DeployError("expected data to compare the Keras model on, received none; add --data")
     report: dict[str, Any] = {"selftest": runtime.selftest(folder), "loss": None}
     failures = [
-        f"output '{_name(result, whole is not None)}' is {result['max_difference']:.3g} from its recorded value, "
-        f"more than {result['tolerance']:.3g}"
+        f"output '{_name(result, whole is not None)}' is {result['max_difference']:.3g} from its "
+        f"recorded value, more than {result['tolerance']:.3g}"
         for result in report["selftest"]
         if not result["passed"]
     ]
     if whole is not None:
-        report |= _compare_whole(folder, whole, data, dict(model or {}), trust)
+        report |= _compare_whole(folder, whole, data, model, trust)
     elif data is None:
         report |= _compare_recorded(folder)
     else:
@@ -93,8 +93,9 @@ def report_text(report: dict[str, Any]) -> str:
     """The report of `verify` for people."""
     measured, errors = report["quality"], report["parity"]
     lines = [
-        f"self-test   {_name(result, 'same' in report)}: largest difference {result['max_difference']:.3g} from the "
-        f"recorded outputs (tolerance {result['tolerance']:.3g})"
+        f"self-test   {_name(result, 'same' in report)}: largest difference "
+        f"{result['max_difference']:.3g} from the recorded outputs (tolerance "
+        f"{result['tolerance']:.3g})"
         for result in report["selftest"]
     ]
     lines += [
@@ -106,7 +107,8 @@ def report_text(report: dict[str, Any]) -> str:
     if report.get("same"):
         same = report["same"]
         lines.append(
-            f"parity      {100 * same['same']:.1f} % of {same['examples']} texts the same as in Keras"
+            f"parity      {100 * same['same']:.1f} % of {same['examples']} texts the same as in "
+            "Keras"
         )
     if report["agreement"]:
         lines.append(f"agreement   {agreement_text(report['agreement'])}")
@@ -124,12 +126,12 @@ def _name(result: Mapping[str, Any], several: bool) -> str:
 
 
 def _compare_whole(
-    folder: Path, whole: Mapping[str, Any], data: Any, moved: Mapping[str, Any], trust: bool
+    folder: Path, whole: Mapping[str, Any], data: Any, models: Any, trust: bool
 ) -> dict[str, Any]:
     """Of a pipeline the models' recorded outputs, and with data what they do together."""
     runner = runtime.load(folder)
     parts = {name: _compare_recorded(folder / name)["parity"] for name in whole["models"]}
-    outputs = [
+    outputs: list[dict[str, Any]] = [
         {**entry, "name": f"{name}/{entry['name']}"}
         for name, part in parts.items()
         for entry in part["outputs"]
@@ -149,7 +151,12 @@ def _compare_whole(
     }
     if data is None:
         return report
-    sources = {}
+    if models is not None and not isinstance(models, Mapping):
+        raise DeployError(
+            f"expected the Keras models of '{folder}' by the names {', '.join(whole['models'])}, "
+            f"received {type(models).__name__}"
+        )
+    sources, moved = {}, models or {}
     for name in whole["models"]:
         card = read_card(folder / name)
         sources[name] = load(moved.get(name) or _find_model(folder / name, card), trust)

@@ -362,10 +362,12 @@ def check(settings: Any, parts: Mapping[str, Mapping[str, Any]]) -> Mapping[str,
             f"the front end tokens with start and end for the input '{settings['token']}'",
             {key: front_end.get(key) for key in ("kind", "start", "end")},
         )
-    widths: dict[str, tuple[int, ...]] = {settings["logits"]: (len(front_end["vocabulary"]),)}
+    wanted: list[tuple[str, tuple[int, ...]]] = [
+        (settings["logits"], (len(front_end["vocabulary"]),))
+    ]
     if settings["attention"] is not None:
-        widths[settings["attention"]] = next(iter(given.values()))
-    for name, shape in widths.items():
+        wanted.append((settings["attention"], next(iter(given.values()))))
+    for name, shape in wanted:
         if outputs.get(name) != shape:
             raise _error(
                 f"an output '{name}' of shape {shape}", outputs.get(name, ", ".join(outputs))

@@ -22,7 +22,9 @@ TEXTS, ANSWERS = translators.pairs(20, seed=9)
 
 
 def exact_match(ground_truth, predictions):
-    return float(np.mean([y == each["text"] for y, each in zip(ground_truth, predictions)]))
+    return float(
+        np.mean([y == each["text"] for y, each in zip(ground_truth, predictions, strict=True)])
+    )
 
 
 @pytest.fixture(scope="module", params=["gru", "transformer"])
@@ -60,7 +62,7 @@ def keras_greedy(models, settings, text):
         given[settings["token"]] = np.array([[before]], "int32")
         if "position" in settings:
             given[settings["position"]] = np.array([[step]], "int32")
-        outputs = decoder([given[tensor.name] for tensor in decoder.inputs])
+        outputs = decoder([np.asarray(given[tensor.name]) for tensor in decoder.inputs])
         before = int(np.argmax(outputs[settings["logits"]][0]))
         if before == TARGET["end"]:
             break
@@ -216,9 +218,8 @@ def test_the_decoder_is_calibrated_by_teacher_forcing():
     # The second steps take the first word and the state of the first step.
     first = [TARGET["vocabulary"].index(text.split()[0]) for text in y]
     assert examples["before"][20:40, 0].tolist() == first
-    outputs = models["decoder"](
-        [np.full((20, 1), 2), encoded["last"], encoded["memory"], encoded["mask"]]
-    )
+    given = [np.full((20, 1), 2), *(encoded[name] for name in ("last", "memory", "mask"))]
+    outputs = models["decoder"]([np.asarray(array) for array in given])
     np.testing.assert_allclose(examples["h"][20:40], outputs["new_h"], atol=1e-5)
     longest = [row for row in range(20) if lengths[row] == max(lengths)]
     np.testing.assert_allclose(

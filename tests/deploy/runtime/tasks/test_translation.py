@@ -131,12 +131,8 @@ def test_the_length_is_normalized_as_in_gnmt():
 
 
 def test_logits_that_are_no_numbers_are_refused():
-    both = networks(0)
-    spoilt = Networks(
-        both.encode,
-        lambda given: both.step(given) | {"logits": np.full((1, V), np.nan)},
-        {"h": (6,)},
-    )
+    both, nan = networks(0), np.full((1, V), np.nan)
+    spoilt = Networks(both.encode, lambda given: both.step(given) | {"logits": nan}, {"h": (6,)})
     with pytest.raises(DeployError, match="finite logits, received NaN or infinity from 'logits'"):
         search(spoilt, np.array([[4, 4, 4]]), SETTINGS, TARGET)
 
