@@ -12,7 +12,8 @@ import numpy as np
 
 from deploy.load.source import Source
 from deploy.runtime.errors import DeployError
-from deploy.runtime.inputs import FrontEndModule, default_front_end, find_front_end, open_examples
+from deploy.runtime.inputs import FrontEndModule, default_front_end, find_front_end
+from deploy.runtime.inputs.files import examples_in
 
 # Sub-folders that are taken as the splits, each with one sub-folder a class.
 _SPLITS = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
@@ -155,20 +156,22 @@ class _Reader:
         )
 
     def opened(self, paths: Iterable[Path]) -> Iterator[tuple[Path, Any]]:
-        """The files with each example that the front end opens."""
+        """What the front end opens, with the file that it is of."""
         for path in paths:
             try:
-                examples = open_examples(self.module, path)
+                for _, example in examples_in(str(path), self.module):
+                    yield path, example
             except DeployError as error:
                 self._skipped.append(f"skipped '{path}': {error.__cause__ or error}")
-            else:
-                yield from ((path, example) for example in examples)
 
     def arrays(self, paths: Iterable[Path]) -> Iterator[tuple[Path, np.ndarray]]:
-        """The files as the model's numbers."""
+        """The model's numbers, with the file that they are of."""
         for path, example in self.opened(paths):
             if self.module.is_raw(example, self._shape):
-                example = self.module.to_array(example, self._front_end, self._shape)
+                try:
+                    example = self.module.to_array(example, self._front_end, self._shape)
+                except DeployError as error:
+                    raise DeployError(f"'{path}': {error}") from error
             yield path, np.asarray(example)
 
     def tell_skipped(self) -> None:

@@ -9,7 +9,10 @@ import numpy as np
 
 from deploy import DeployError
 
+NOUN = "sequence"
 SUFFIXES = (".txt",)
+
+open_several = None
 
 
 def check(front_end, shape):

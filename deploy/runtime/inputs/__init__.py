@@ -7,7 +7,7 @@ prepares examples in training, in calibration and on the device. A new kind is a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,15 +21,24 @@ class FrontEndModule(Protocol):
     """What a module of this folder has."""
 
     @property
+    def NOUN(self) -> str:
+        """What an example is called: "image", "recording"."""
+
+    @property
     def SUFFIXES(self) -> tuple[str, ...]:
         """Of the files that `open_file` reads, in lower case."""
+
+    @property
+    def open_several(self) -> Callable[[str], Sequence[tuple[str, Any]]] | None:
+        """Of a kind whose files may hold several examples: these with their names; None of any
+        other."""
 
     def check(self, front_end: Mapping[str, Any], shape: Sequence[int]) -> None:
         """Raises a DeployError where the parameters don't fit an input of this shape (without the
         batch axis)."""
 
     def open_file(self, path: str) -> Any:
-        """The example in a file, as `to_array` takes it, or a list of several."""
+        """The example in a file, as `to_array` takes it."""
 
     def is_raw(self, example: Any, shape: Sequence[int]) -> bool:
         """Whether `example` is one for `to_array`, and no array that is ready for the model. Where
@@ -70,16 +79,6 @@ def default_front_end(shape: Sequence[int]) -> dict[str, Any]:
     return {"kind": "array"}
 
 
-def open_examples(module: FrontEndModule, path: str | Path) -> list[Any]:
-    """The examples in a file, of most front ends one.
-
-    Raises:
-        DeployError: a file that can't be read.
-    """
-    found = module.open_file(str(path))
-    return found if isinstance(found, list) else [found]
-
-
 def prepare(example: Any, front_end: Mapping[str, Any], shape: Sequence[int]) -> np.ndarray:
     """One example, the path of a file or what the front end takes, as the model's own numbers.
 
@@ -93,13 +92,7 @@ def prepare(example: Any, front_end: Mapping[str, Any], shape: Sequence[int]) ->
     """
     module = find_front_end({"name": "example", "front_end": front_end})
     if isinstance(example, str | Path) and not module.is_raw(example, tuple(shape)):
-        several = open_examples(module, example)
-        if len(several) != 1:
-            raise DeployError(
-                f"expected a file with one example, received '{example}' with {len(several)}; give "
-                "the examples themselves"
-            )
-        (example,) = several
+        example = module.open_file(str(example))
     if module.is_raw(example, tuple(shape)):
         return module.to_array(example, front_end, tuple(shape))
     return np.asarray(example)

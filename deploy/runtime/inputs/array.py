@@ -10,7 +10,11 @@ import numpy as np
 
 from deploy.runtime.errors import DeployError
 
+NOUN = "example"
 SUFFIXES = (".npy", ".npz")
+
+open_several = None
+stream = None
 
 
 def check(front_end: Mapping[str, Any], shape: Sequence[int]) -> None:

@@ -3,12 +3,12 @@ text itself."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from deploy.runtime.errors import DeployError
-from deploy.runtime.inputs import FrontEndModule, array, open_examples
+from deploy.runtime.inputs import FrontEndModule, array
 from deploy.runtime.inputs.video import frames
 
 # As many letters of a text are its name.
@@ -33,23 +33,33 @@ def kind_of(path: str, front_end: FrontEndModule) -> str:
 
 
 def read_examples(path: str, kind: str, front_end: FrontEndModule) -> Iterator[tuple[str, Any]]:
-    """The examples of an input with their names, opened one by one: that of the file, those of the
-    folder in the order of their names, the frames of the video, or the text.
+    """The examples of an input with their names, opened one by one: those of the file, those of the
+    folder's files in the order of their names, the frames of the video, or the text.
 
     Raises:
         DeployError: there is none, or one that can't be read.
     """
     if kind == "text":
         yield f'"{path}"' if len(path) <= _SHOWN else f'"{path[:_SHOWN]}…"', path
-    elif kind in ("file", "folder"):
-        files = [path] if kind == "file" else files_in(path, front_end.SUFFIXES)
-        for file in files:
-            examples = open_examples(front_end, file)
-            for number, example in enumerate(examples):
-                yield str(file) if len(examples) == 1 else f"{file}[{number}]", example
+    elif kind == "file":
+        yield from examples_in(path, front_end)
+    elif kind == "folder":
+        for file in files_in(path, front_end.SUFFIXES):
+            yield from examples_in(str(file), front_end)
     else:
         for number, frame in enumerate(frames(path)):
             yield f"{path}[{number}]", frame
+
+
+def examples_in(path: str, front_end: FrontEndModule) -> Sequence[tuple[str, Any]]:
+    """The examples of a file with their names, that of the file where it holds one.
+
+    Raises:
+        DeployError: it can't be read.
+    """
+    if front_end.open_several is not None:
+        return front_end.open_several(path)
+    return [(path, front_end.open_file(path))]
 
 
 def _exists(path: str) -> bool:

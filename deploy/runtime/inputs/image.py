@@ -17,7 +17,12 @@ from deploy.runtime.errors import DeployError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+NOUN = "image"
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+
+# A file holds one image; a video is none of its own kind.
+open_several = None
+stream = None
 
 _PARAMETERS = ("size", "channels", "black", "white")
 

@@ -32,7 +32,11 @@ import numpy as np
 from deploy.runtime.errors import DeployError
 from deploy.runtime.lines import read_lines
 
+NOUN = "text"
 SUFFIXES = (".txt",)
+
+# Texts end.
+stream = None
 
 UNITS = ("word", "character", "subword")
 SIDES = ("after", "before")
@@ -91,8 +95,23 @@ def check(front_end: Mapping[str, Any], shape: Sequence[int]) -> None:
             raise _error(f"{name} as a number from 0 to {len(pieces) - 1}", _shown(value))
 
 
-def open_file(path: str | Path) -> list[str]:
-    """The texts in a file, one a line; blank lines count for nothing.
+def open_file(path: str | Path) -> str:
+    """The text in a file of one.
+
+    Raises:
+        DeployError: as `open_several`, or several texts.
+    """
+    found = open_several(path)
+    if len(found) != 1:
+        raise DeployError(
+            f"expected one text, received '{path}' with {len(found)}; run it, which takes them one "
+            "after the other"
+        )
+    return found[0][1]
+
+
+def open_several(path: str | Path) -> list[tuple[str, str]]:
+    """The texts in a file with their names, one a line; blank lines count for nothing.
 
     Raises:
         DeployError: no such file, none in UTF-8, or one without a text.
@@ -100,7 +119,9 @@ def open_file(path: str | Path) -> list[str]:
     found = [line for line in read_lines(path, "text") if line.strip()]
     if not found:
         raise DeployError(f"expected a text in '{path}', received an empty file")
-    return found
+    if len(found) == 1:
+        return [(str(path), found[0])]
+    return [(f"{path}[{number}]", text) for number, text in enumerate(found)]
 
 
 def is_raw(example: Any, shape: Sequence[int]) -> bool:

@@ -111,7 +111,7 @@ class Translator:
                 "leave the threshold out"
             )
         if isinstance(example, Path):
-            example = tokens.open_file(example)
+            example = [text for _, text in tokens.open_several(example)]
         several = isinstance(example, list | tuple | np.ndarray)
         texts = list(example) if several else [example]
         if not texts:

@@ -250,11 +250,13 @@ def test_a_damaged_vocabulary_is_refused(spoil, message, tmp_path):
 def test_a_file_has_a_text_a_line(tmp_path):
     path = tmp_path / "texts.txt"
     path.write_bytes("\ufeffthe cat\r\n\r\n  \r\nthe mat\r\n\r\n".encode())
-    assert tokens.open_file(path) == ["the cat", "the mat"]
+    assert [text for _, text in tokens.open_several(path)] == ["the cat", "the mat"]
     names = [name for name, _ in read_examples(str(path), "file", tokens)]
     assert names == [f"{path}[0]", f"{path}[1]"]
-    with pytest.raises(DeployError, match="with one example, received '.*' with 2"):
+    with pytest.raises(DeployError, match="expected one text, received '.*' with 2"):
         prepare(path, WORDS, (3,))
+    path.write_text("the cat")
+    assert prepare(path, WORDS, (3,)).tolist() == [2, 3, 0]
     path.write_text(" \n")
     with pytest.raises(DeployError, match="received an empty file"):
         tokens.open_file(path)
