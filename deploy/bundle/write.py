@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from deploy.bundle.card_text import card_text
-from deploy.runtime.bundle import read_lines
-from deploy.runtime.card import Card
+from deploy.bundle.card_text import card_text, pipeline_text
+from deploy.runtime.card import Card, PipelineCard
 from deploy.runtime.errors import DeployError
+from deploy.runtime.lines import read_lines
 
 
 def check_output(out: Path, overwrite: bool, model: Any) -> None:
@@ -54,7 +54,7 @@ def check_class_names(class_names: Sequence[str] | str | Path | None) -> list[st
         DeployError: no such file, no text, or a name with a line break or twice.
     """
     if isinstance(class_names, str | Path):
-        path, class_names = class_names, read_lines(Path(class_names))
+        path, class_names = class_names, read_lines(class_names, "class name")
         if not class_names:
             raise DeployError(f"expected one class name a line, received '{path}', which is empty")
     if class_names is not None and not isinstance(class_names, Sequence):
@@ -85,13 +85,16 @@ def write_bundle(
 
 
 def write_bundles(
-    out: Path, bundles: Mapping[str, tuple[Card, Sequence[str], Mapping[str, bytes]]]
+    out: Path,
+    bundles: Mapping[str, tuple[Card, Sequence[str], Mapping[str, bytes]]],
+    whole: PipelineCard | None = None,
 ) -> None:
     """Write a bundle of several models: each as a bundle in the folder of its name.
 
     Args:
         out: the folder.
         bundles: by name the card, the class names and the files of each.
+        whole: the card of what they do together, if they do.
 
     Raises:
         DeployError: the folder can't be written; nothing of it remains then.
@@ -101,20 +104,27 @@ def write_bundles(
         for name, bundle in bundles.items()
         for file, content in _contents(*bundle).items()
     }
-    models = json.dumps({"models": list(bundles)}, indent=2, ensure_ascii=False) + "\n"
-    write_folder(out, contents | {"card.json": models.encode()}, "the bundle")
+    contents["card.json"] = _as_json(whole or {"models": list(bundles)}).encode()
+    if whole is not None:
+        cards = {name: bundle[0] for name, bundle in bundles.items()}
+        contents["card.md"] = pipeline_text(whole, cards).encode()
+    write_folder(out, contents, "the bundle")
 
 
 def _contents(
     card: Card, class_names: Sequence[str], files: Mapping[str, bytes]
 ) -> dict[str, bytes]:
     texts = {
-        "card.json": json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
+        "card.json": _as_json(card),
         "card.md": card_text(card),
     }
     if class_names:
         texts["labels.txt"] = "\n".join(class_names) + "\n"
     return {name: text.encode() for name, text in texts.items()} | dict(files)
+
+
+def _as_json(card: Mapping[str, Any]) -> str:
+    return json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def write_folder(out: Path, contents: Mapping[str, bytes], what: str) -> None:

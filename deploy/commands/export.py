@@ -37,19 +37,25 @@ from deploy.runtime.card import (
     Description,
     Kept,
     LayerError,
+    PipelineCard,
     Quality,
     SelfTest,
+    Tensor,
     Toolchain,
     is_folder_name,
     without_state,
 )
 from deploy.runtime.errors import DeployError
+from deploy.runtime.inputs.vocabulary import split_off
+from deploy.runtime.model import Model
 from deploy.runtime.streaming import check_stream
+from deploy.runtime.tasks import find_pipeline
 from deploy.schemes import Quantization, read_quantization, schemes_for
-from deploy.targets import Target, find_target
-from deploy.tasks import infer_task, read_task
+from deploy.targets import TARGETS, Target, find_target
+from deploy.tasks import PIPELINES, infer_task, read_task
 from deploy.tasks.evaluation import Metric, TestData, compare, measure, read_test_data
 from deploy.tasks.predictions import keras_card
+from deploy.tasks.translation import Plan
 
 _RANDOM = "random inputs"
 
@@ -143,24 +149,31 @@ def export_models(
     target: str,
     *,
     out: str | Path,
+    pipeline: Mapping[str, Any] | None = None,
     seed: int = 0,
     overwrite: bool = False,
     trust: bool = False,
     verbose: int = 1,
-    **options: Mapping[str, Any],
-) -> dict[str, Card]:
+    **options: Any,
+) -> dict[str, Any]:
     """One bundle of several models, each a bundle in a folder of its name.
 
     Args:
         models: the models by name, `{"encoder": …, "decoder": …}`, each as `export` takes it.
         target: as for `export`.
         out: the bundle's folder, which does not exist yet.
+        pipeline: what the models do together, `task` and its parameters: "translation", by an
+            `encoder` and a `decoder` (see `tasks.translation.plan`). `runtime.load` then gives what
+            does it. None: they are a bundle of models, each for itself.
         seed: as for `export`, as are `overwrite`, `trust` and `verbose`.
         options: of `export`'s `calibration`, `class_names`, `task`, `quantization`, `test`,
-            `front_end` and `state` each a mapping with that of the models that have one.
+            `front_end` and `state` each a mapping with that of the models that have one. Of a
+            pipeline `calibration` and `test` are those of the whole, pairs of texts and
+            `TestData(texts, translations, metric)` say, and `quantization` alone is of the models.
 
     Returns:
-        The cards by the models' names.
+        The cards by the models' names; of a pipeline also that of the whole, a
+        `runtime.card.PipelineCard`, by its task's.
 
     Raises:
         DeployError: as for `export`; nothing is written then.
@@ -171,21 +184,113 @@ def export_models(
             f"expected models by names that folders can have, received {models!r:.200}; give a "
             "mapping with plain names"
         )
-    _check_model_options(models, options)
     for model in models.values():
         check_output(folder, overwrite, model)
-    bundles, names = {}, {}
+    task, planned, test = "", None, None
+    if pipeline is not None:
+        task, planned, test = _plan(models, row, pipeline, options, seed, trust)
+        options = planned.options | {"quantization": options.get("quantization", {})}
+    _check_model_options(models, options)
+    bundles, names, deployed, sources = {}, {}, {}, {}
     for name, model in models.items():
         given = {key: of_models.get(name) for key, of_models in options.items()}
         say = _printer(f"{target}, {name}", verbose)
         prepared = _prepare(model, [row], _Options(**given), seed, trust, say)
-        bundles[name] = _make_bundle(prepared, row, folder / name, seed, say)
-        names[name] = prepared.class_names
+        bundles[name] = bundle = _make_bundle(prepared, row, folder / name, seed, say)
+        names[name], sources[name] = prepared.class_names, prepared.source
+        content = bundle.files["model.tflite"]
+        deployed[name] = Model(content, dict(_describe(prepared, row, content)), [])
+    cards: dict[str, Any] = {name: bundle.card for name, bundle in bundles.items()}
+    whole = None
+    if planned is not None:
+        whole = _whole(task, planned, test, row, sources, deployed, cards)
+        _printer(target, verbose)(f"  together   {_whole_verdict(whole)}")
     write_bundles(
-        folder, {name: (each.card, names[name], each.files) for name, each in bundles.items()}
+        folder,
+        {name: (each.card, names[name], each.files) for name, each in bundles.items()},
+        whole,
     )
     _printer(target, verbose)(f"7 bundle     {folder}")
-    return {name: bundle.card for name, bundle in bundles.items()}
+    return cards if whole is None else cards | {task: whole}
+
+
+def _plan(
+    models: Mapping[str, Any],
+    target: Target,
+    pipeline: Mapping[str, Any],
+    options: Mapping[str, Any],
+    seed: int,
+    trust: bool,
+) -> tuple[str, Plan, TestData | None]:
+    """The pipeline's task, how its models are exported, and the test data of the whole."""
+    if not isinstance(pipeline, Mapping):
+        raise DeployError(
+            f"expected a pipeline as a mapping with its task, received {type(pipeline).__name__}"
+        )
+    parameters = dict(pipeline)
+    task = parameters.pop("task", None)
+    find_pipeline(task)
+    if target.runtime != "litert" or target.compiler:
+        fits = [each.name for each in TARGETS.values() if each.runtime == "litert"]
+        fits = [name for name in fits if not TARGETS[name].compiler]
+        raise DeployError(
+            f"expected one of the targets {', '.join(fits)} for {task}, received '{target.name}': "
+            "what runs the models in turn is Python beside LiteRT"
+        )
+    known = ("calibration", "test", "quantization")
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise DeployError(
+            f"expected options of {', '.join(known)} for a pipeline, received '{unknown[0]}', "
+            "which it tells itself; leave it out"
+        )
+    sources = {name: load(model, trust) for name, model in models.items()}
+    test = None if options.get("test") is None else read_test_data(options["test"])
+    planned = PIPELINES[task].plan(sources, parameters, options.get("calibration"), seed)
+    return task, planned, test
+
+
+def _whole(
+    task: str,
+    planned: Plan,
+    test: TestData | None,
+    target: Target,
+    sources: Mapping[str, Source],
+    deployed: Mapping[str, Model],
+    cards: Mapping[str, Card],
+) -> PipelineCard:
+    """The card of the whole."""
+    settings = {task: planned.settings}
+    runner = find_pipeline(task).open_bundle({"task": task, **settings}, deployed, None)
+    networks = PIPELINES[task].keras_networks(sources, planned.settings)
+    data = "test data" if test else "calibration data"
+    compared = PIPELINES[task].compare(networks, runner, test or TestData(planned.pairs[0]), data)
+    created = next(iter(cards.values()))
+    return cast(
+        PipelineCard,
+        {
+            "models": list(cards),
+            "task": task,
+            "target": target.name,
+            **settings,
+            "quality": compared.quality,
+            "parity": compared.parity,
+            "size_bytes": sum(card["size_bytes"] for card in cards.values()),
+            "params": sum(card["params"] for card in cards.values()),
+            "latency_ms": compared.milliseconds,
+            "created": created["created"],
+            "seed": created["seed"],
+        },
+    )
+
+
+def _whole_verdict(whole: PipelineCard) -> str:
+    parity, quality = whole["parity"], whole["quality"]
+    text = f"{100 * parity['same']:.1f} % of {parity['examples']} as Keras on {parity['data']}"
+    if quality:
+        keras_score, deployed = score(quality, "keras"), score(quality, "deployed")
+        text += f", {quality['metric']} {keras_score} in Keras, {deployed} deployed"
+    return text
 
 
 class _Options(NamedTuple):
@@ -358,6 +463,7 @@ def _make_bundle(
     say(f"6 benchmark  {speed['median']:.3f} ms, {speed['runtime']}")
 
     # 7 bundle
+    named, vocabularies = split_off(description["inputs"])
     keras_model = origin(prepared.source, prepared.saved, out)
     tested: SelfTest = {
         "examples": len(inputs[0]),
@@ -365,6 +471,7 @@ def _make_bundle(
     }
     card: Card = {
         **description,
+        "inputs": cast(list[Tensor], named),
         **storage(
             prepared.source,
             converted.scheme,
@@ -377,7 +484,8 @@ def _make_bundle(
         **toolchain,
         **provenance(keras_model, tested, content, seed),
     }
-    return _Bundle(card, files | prepared.saved | {"selftest.npz": pack(recorded)})
+    files |= prepared.saved | vocabularies | {"selftest.npz": pack(recorded)}
+    return _Bundle(card, files)
 
 
 def _convert(prepared: _Prepared, target: Target, say: Callable[[str], None]) -> _Converted:
@@ -588,7 +696,7 @@ def _reference(
         return as_inputs(x, source, "test", front_ends), y, "test data"
     if examples is not None:
         return list(examples.arrays), None, "calibration data"
-    return list(random_examples(source, seed).arrays), None, _RANDOM
+    return list(random_examples(source, seed, front_ends).arrays), None, _RANDOM
 
 
 def _printer(prefix: str, verbose: int) -> Callable[[str], None]:

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from deploy.load.inputs import as_inputs
+from deploy.load.inputs import as_inputs, told_front_ends
 from deploy.load.readers import load
 from deploy.runtime.boxes.decoding_config import check_decoding_config
 from deploy.runtime.errors import DeployError
@@ -44,7 +44,7 @@ def predict(
             not for.
     """
     source = load(model, trust)
-    arrays = as_inputs(x, source, "input")
+    arrays = as_inputs(x, source, "input", told_front_ends(source, None))
     outputs = source.predict(arrays)
     task_facts = infer_task(source, outputs, class_names, read_task(task))
     card = keras_card(source, outputs, task_facts)

@@ -15,7 +15,7 @@ from deploy.bundle.card import describe
 from deploy.compile import COMPILERS
 from deploy.compile.compiled import cpu_text
 from deploy.convert.converter import Conversions
-from deploy.load.inputs import find_front_ends
+from deploy.load.inputs import find_front_ends, told_front_ends
 from deploy.load.readers import load as load_source
 from deploy.load.source import Source
 from deploy.quantize.calibration import calibrate, random_examples
@@ -78,10 +78,11 @@ def check_targets(
     """
     found = None if board is None else find_board(board)
     source = load_source(model, trust)
+    told = told_front_ends(source, None)
     if calibration is None:
-        examples = random_examples(source, seed)
+        examples = random_examples(source, seed, told)
     else:
-        examples = calibrate(calibration, source, seed)
+        examples = calibrate(calibration, source, seed, told)
     arrays = list(examples.arrays)
     task = infer_task(source, source.predict(arrays), [], None)
     front_ends = find_front_ends(source, None, arrays)

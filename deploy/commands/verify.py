@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,19 +10,20 @@ from typing import Any
 import keras
 
 from deploy import runtime
-from deploy.load.inputs import as_inputs, read_test
+from deploy.load.inputs import as_inputs, read_npz, read_test
 from deploy.load.readers import load
 from deploy.load.source import digest
 from deploy.measure.formatting import agreement_text, decibels, score
 from deploy.measure.interpreters import run_deployed
 from deploy.measure.parity import metric_drop
-from deploy.runtime.card import Accuracy, read_card, without_state
+from deploy.runtime.bundle import load_model
+from deploy.runtime.card import Accuracy, read_card, read_pipeline, without_state
 from deploy.runtime.errors import DeployError
 from deploy.runtime.quantization import dequantize
 from deploy.runtime.self_test import read_recorded
 from deploy.schemes import TOLERANCE
 from deploy.targets import find_target
-from deploy.tasks import TASKS
+from deploy.tasks import PIPELINES, TASKS
 from deploy.tasks.evaluation import TestData, compare, read_test_data
 
 
@@ -29,7 +31,7 @@ def verify(
     bundle: str | Path,
     data: TestData | tuple[Any, Any] | str | Path | None = None,
     *,
-    model: keras.Model | str | Path | None = None,
+    model: keras.Model | str | Path | Mapping[str, keras.Model | str | Path] | None = None,
     tolerance: float = TOLERANCE,
     min_sqnr: float | None = None,
     trust: bool = False,
@@ -37,12 +39,13 @@ def verify(
     """The bundle against its recorded outputs and, with `data`, against its Keras model.
 
     Args:
-        bundle: the folder that `export` wrote.
+        bundle: the folder that `export` or, with a pipeline, `export_models` wrote.
         data: the path of an `.npz` with `x` and, for the metric, `y`, or of a folder of files, of
             a classifier one sub-folder a class (as `test` of `export`); `(x, y)` (y may be None);
             or `TestData`, by which alone a detector or segmenter has a metric (without one the `y`
-            of a file does not count there).
-        model: the Keras model; by default the one that the card names.
+            of a file does not count there). Of a pipeline texts (`x`) and translations (`y`).
+        model: the Keras model; by default the one that the card names. Of a pipeline those that
+            have moved, by their names.
         tolerance: how much the metric may lose, in points (of a metric from 0 to 1), decibels (of
             the PSNR) or percent (of an error or any other metric).
         min_sqnr: the least signal to quantization noise ratio of every output, in decibel.
@@ -50,23 +53,27 @@ def verify(
 
     Returns:
         `selftest`, `quality`, `parity`, `agreement`, `loss` (None without `y`), `failures` (a line
-        for each tolerance that is broken) and `passed`.
+        for each tolerance that is broken) and `passed`. Of a pipeline `parity` is that of the
+        models' recorded outputs, and `same`, with data, the whole's.
 
     Raises:
         DeployError: a damaged bundle or one of several models, a Keras model that is missing or
             another one, or bad data.
     """
-    folder, card = Path(bundle), read_card(bundle)
+    folder, whole = Path(bundle), None if Path(bundle).is_file() else read_pipeline(bundle)
+    card = read_card(bundle) if whole is None else {}
     if data is None and model is not None:
         raise DeployError("expected data to compare the Keras model on, received none; add --data")
     report: dict[str, Any] = {"selftest": runtime.selftest(folder), "loss": None}
     failures = [
-        f"output '{result['name']}' is {result['max_difference']:.3g} from its recorded value, "
-        f"more than {result['tolerance']:.3g}"
+        f"output '{_name(result, whole is not None)}' is {result['max_difference']:.3g} from its "
+        f"recorded value, more than {result['tolerance']:.3g}"
         for result in report["selftest"]
         if not result["passed"]
     ]
-    if data is None:
+    if whole is not None:
+        report |= _compare_whole(folder, whole, data, model, trust)
+    elif data is None:
         report |= _compare_recorded(folder)
     else:
         report |= _compare_on(folder, card, model, data, trust)
@@ -86,8 +93,9 @@ def report_text(report: dict[str, Any]) -> str:
     """The report of `verify` for people."""
     measured, errors = report["quality"], report["parity"]
     lines = [
-        f"self-test   {result['name']}: largest difference {result['max_difference']:.3g} from the "
-        f"recorded outputs (tolerance {result['tolerance']:.3g})"
+        f"self-test   {_name(result, 'same' in report)}: largest difference "
+        f"{result['max_difference']:.3g} from the recorded outputs (tolerance "
+        f"{result['tolerance']:.3g})"
         for result in report["selftest"]
     ]
     lines += [
@@ -96,6 +104,12 @@ def report_text(report: dict[str, Any]) -> str:
         f"{decibels(entry['sqnr_db'])}"
         for entry in errors["outputs"]
     ]
+    if report.get("same"):
+        same = report["same"]
+        lines.append(
+            f"parity      {100 * same['same']:.1f} % of {same['examples']} texts the same as in "
+            "Keras"
+        )
     if report["agreement"]:
         lines.append(f"agreement   {agreement_text(report['agreement'])}")
     if measured:
@@ -107,8 +121,57 @@ def report_text(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _name(result: Mapping[str, Any], several: bool) -> str:
+    return f"{result['model']}/{result['name']}" if several else str(result["name"])
+
+
+def _compare_whole(
+    folder: Path, whole: Mapping[str, Any], data: Any, models: Any, trust: bool
+) -> dict[str, Any]:
+    """Of a pipeline the models' recorded outputs, and with data what they do together."""
+    runner = runtime.load(folder)
+    parts = {name: _compare_recorded(folder / name)["parity"] for name in whole["models"]}
+    outputs: list[dict[str, Any]] = [
+        {**entry, "name": f"{name}/{entry['name']}"}
+        for name, part in parts.items()
+        for entry in part["outputs"]
+    ]
+    ratios = [entry["sqnr_db"] for entry in outputs if entry["sqnr_db"] is not None]
+    report: dict[str, Any] = {
+        "parity": {
+            "max_abs_error": max(entry["max_abs_error"] for entry in outputs),
+            "mean_abs_error": max(entry["mean_abs_error"] for entry in outputs),
+            "sqnr_db": min(ratios) if ratios else None,
+            "examples": min(part["examples"] for part in parts.values()),
+            "outputs": outputs,
+        },
+        "quality": None,
+        "agreement": None,
+        "same": None,
+    }
+    if data is None:
+        return report
+    if models is not None and not isinstance(models, Mapping):
+        raise DeployError(
+            f"expected the Keras models of '{folder}' by the names {', '.join(whole['models'])}, "
+            f"received {type(models).__name__}"
+        )
+    sources, moved = {}, models or {}
+    for name in whole["models"]:
+        card = read_card(folder / name)
+        sources[name] = load(moved.get(name) or _find_model(folder / name, card), trust)
+    test = read_test_data(data)
+    if isinstance(test.x, str | Path):
+        x, y = read_npz(Path(test.x), sources[whole["models"][0]])
+        test = replace(test, x=x, y=y)
+    pipeline = PIPELINES[whole["task"]]
+    networks = pipeline.keras_networks(sources, whole[whole["task"]])
+    compared = pipeline.compare(networks, runner, test, "test data")
+    return report | {"quality": compared.quality, "same": compared.parity}
+
+
 def _compare_recorded(folder: Path) -> Accuracy:
-    model = runtime.load(folder)
+    model = load_model(folder)
     arrays, outputs = read_recorded(folder, model), list(enumerate(model.card["outputs"]))
     expected = [arrays[f"keras_{index}"] for index, _ in outputs]
     received = [dequantize(arrays[f"output_{index}"], entry) for index, entry in outputs]
@@ -125,7 +188,7 @@ def _compare_on(
 ) -> Accuracy:
     data = read_test_data(data)
     source = load(model if model is not None else _find_model(folder, card), trust)
-    bundled = runtime.load(folder)
+    bundled = load_model(folder)
     pairs = (bundled.card["state"] or {}).get("tensors", ())
     source = replace(source, state=tuple((output, taken) for output, taken in pairs))
     x, y = data.x, data.y

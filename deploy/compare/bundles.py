@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from deploy.compare.charts import Axis
 from deploy.measure.parity import is_fraction
-from deploy.runtime.bundle import load
+from deploy.runtime.bundle import load_model
 from deploy.runtime.errors import DeployError
 
 # What is read of a card beyond what the runtime checks.
@@ -75,7 +75,7 @@ def read_bundles(folders: Sequence[str | Path]) -> list[Bundle]:
 def _read_card(path: Path) -> dict[str, Any]:
     if not path.is_dir():
         raise DeployError(f"expected the folder of a bundle, received '{path}', which is none")
-    card = load(path).card
+    card = load_model(path).card
     missing = [key for key in _CARD if key not in card]
     if missing:
         raise DeployError(

@@ -44,7 +44,7 @@ def as_inputs(
                 "after its input"
             )
         data = [data[name] for name in names]
-    elif len(names) == 1 and not (isinstance(data, list | tuple) and len(data) == 1):
+    elif len(names) == 1 and not _is_list_of_one_array(data):
         data = [data]
     if not isinstance(data, list | tuple) or len(data) != len(names):
         count = len(data) if isinstance(data, list | tuple) else 1
@@ -176,7 +176,7 @@ def find_front_ends(
     Args:
         source: the model.
         given: what `export` is told: one front end, or a list of one for each input that is no
-            state; None: images where shape and values allow it.
+            state; None: what the model itself tells, and images where shape and values allow it.
         arrays: examples of the user's own, by which black and white are known; None: there are
             none.
 
@@ -200,21 +200,31 @@ def find_front_ends(
             given = dict(told.pop(0))
             # What is not told of an image may be known.
             found = found | given if given.get("kind", found["kind"]) == found["kind"] else given
+        if found["kind"] == "tokens" and entry.dtype.startswith("float"):
+            raise DeployError(
+                f"expected an input of whole numbers for the front end tokens, received "
+                f"{entry.dtype} for '{entry.name}', of which integers would keep 256; build it "
+                "with keras.Input(shape, dtype='int32')"
+            )
         find_front_end({"name": entry.name, "front_end": found}).check(found, entry.shape)
         front_ends.append(found)
     return front_ends
 
 
 def told_front_ends(source: Source, given: Any) -> list[dict[str, Any]]:
-    """The front ends that `export` is told of, one for each input that is no state; none where it
-    is told of none.
+    """The front ends that `export` or the model itself tells, one for each input that is no state;
+    none where neither tells any.
 
     Raises:
         DeployError: as `find_front_ends`.
     """
     taken = {pair[1] for pair in source.state}
-    found = find_front_ends(source, given, None) if given else []
+    found = find_front_ends(source, given, None) if given or source.front_ends else []
     return [front_end for index, front_end in enumerate(found) if index not in taken]
+
+
+def _is_list_of_one_array(data: Any) -> bool:
+    return isinstance(data, list | tuple) and len(data) == 1 and not isinstance(data[0], str)
 
 
 def _prepared(examples: Any, entry: Input, front_end: Mapping[str, Any]) -> Any:
@@ -229,6 +239,8 @@ def _prepared(examples: Any, entry: Input, front_end: Mapping[str, Any]) -> Any:
 
 
 def _guess(source: Source, entry: Input, shown: np.ndarray | None) -> dict[str, Any]:
+    if entry.name in source.front_ends:
+        return dict(source.front_ends[entry.name])
     if not is_image_shape(entry.shape):
         return {"kind": "array"}
     height, width, channels = entry.shape

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from deploy.load.source import Source, distinct, functional, one_line, static_input
 from deploy.load.split_outputs import split_outputs
+from deploy.load.text_inputs import cut_text_inputs
 from deploy.runtime.errors import DeployError
 
 
@@ -167,6 +168,10 @@ def _from_keras(model: Any, file: Path | None) -> Source:
             f"({type(model).__name__}), whose inputs are not defined; build it with "
             "keras.Input(shape) and keras.Model(inputs, outputs)"
         ) from None
+    front_ends: dict[str, Mapping[str, Any]] = {}
+    if isinstance(model, keras.Model):
+        model, front_ends = cut_text_inputs(model)
+        inputs, outputs = list(model.inputs), list(model.outputs)
     # Whatever structure the model's arguments have (dictionary, nest), this one takes a flat list.
     halves = [layer.name for layer in model.layers if _computes_in_half(layer)]
     if halves:
@@ -201,6 +206,7 @@ def _from_keras(model: Any, file: Path | None) -> Source:
         file=file,
         trained_weights=trained_weights,
         variables_of_state=tuple(_variables_of_state(model)),
+        front_ends=front_ends,
     )
 
 

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,8 @@ class Source:
     read from (None for a model in memory). `trained_weights` says how the weights of a
     quantization-aware model are to be stored (None for any other model). `variables_of_state` are
     what stateful recurrent layers keep from call to call; `state`: pairs of the positions of an
-    output and of the input that takes it at the next call.
+    output and of the input that takes it at the next call. `front_ends` are those that the model
+    itself tells of its inputs, by their names.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Source:
     trained_weights: str | None = None
     variables_of_state: tuple[Any, ...] = ()
     state: tuple[tuple[int, int], ...] = ()
+    front_ends: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def stateful(self) -> bool:
@@ -177,8 +179,9 @@ def static_input(name: str, shape: Sequence[int | None], dtype: str) -> Input:
         )
     if dtype not in DTYPES:
         raise DeployError(
-            f"expected numbers, received {dtype} for input '{name}'; leave that part of the model "
-            "(a text vectorization, say) to the program around it"
+            f"expected numbers, received {dtype} for input '{name}'; let texts enter by a "
+            "TextVectorization behind the input, or leave that part of the model to the program "
+            "around it"
         )
     return Input(name, tuple(size for size in shape[1:] if size is not None), dtype)
 

@@ -64,7 +64,7 @@ def calibrate(
     if isinstance(data, str | Path):
         data = _read(data, source, seed, front_ends)
     if isinstance(data, tf.data.Dataset):
-        arrays = _take(data, source)
+        arrays = _take(data, source, front_ends)
     else:
         arrays = _draw(as_inputs(data, source, "calibration", front_ends), source, seed)
     _check_values(arrays, source)
@@ -74,16 +74,22 @@ def calibrate(
     )
 
 
-def random_examples(source: Source, seed: int = 0) -> Calibration:
-    """Random inputs, 0–255 where the model rescales them itself and 0–1 elsewhere: enough to run a
-    model, and to convert it where only its size and operators are asked for."""
+def random_examples(
+    source: Source, seed: int = 0, front_ends: Sequence[Mapping[str, Any]] = ()
+) -> Calibration:
+    """Random inputs, 0–255 where the model rescales them itself, pieces of the vocabulary of a
+    front end and 0–1 elsewhere: enough to run a model, and to convert it where only its size and
+    operators are asked for."""
     generator = np.random.default_rng(seed)
-    high = 255 if first_scaling(source) else 1
-    arrays = tuple(
-        generator.uniform(0, high, (_RANDOM_EXAMPLES, *entry.shape)).astype(entry.dtype)
-        for entry in source.inputs
-    )
-    return Calibration(arrays, tuple((float(a.min()), float(a.max())) for a in arrays))
+    taken = {pair[1] for pair in source.state}
+    told = iter(front_ends)
+    arrays = []
+    for index, entry in enumerate(source.inputs):
+        front_end: Mapping[str, Any] = {} if index in taken else next(told, {})
+        high = len(front_end.get("vocabulary", ())) or (255 if first_scaling(source) else 1)
+        drawn = generator.uniform(0, high, (_RANDOM_EXAMPLES, *entry.shape))
+        arrays.append(drawn.astype(entry.dtype))
+    return Calibration(tuple(arrays), tuple((float(a.min()), float(a.max())) for a in arrays))
 
 
 def _draw(arrays: list[np.ndarray], source: Source, seed: int) -> list[np.ndarray]:
@@ -94,23 +100,33 @@ def _draw(arrays: list[np.ndarray], source: Source, seed: int) -> list[np.ndarra
     return [array[chosen] for array in arrays]
 
 
-def _take(dataset: tf.data.Dataset, source: Source) -> list[np.ndarray]:
+def _take(
+    dataset: tf.data.Dataset, source: Source, front_ends: Sequence[Mapping[str, Any]]
+) -> list[np.ndarray]:
     spec = dataset.element_spec
     inputs_spec = spec[0] if isinstance(spec, tuple) else spec
-    rank = tf.nest.flatten(inputs_spec)[0].shape.rank
-    if rank == len(source.inputs[0].shape):
+    first = tf.nest.flatten(inputs_spec)[0]
+    if first.shape.rank == (0 if first.dtype == tf.string else len(source.inputs[0].shape)):
         dataset = dataset.batch(EXAMPLES)
     parts: list[Any] = []
     count = 0
     for element in dataset.as_numpy_iterator():
         inputs = element[0] if isinstance(spec, tuple) else element
-        parts.append(as_inputs(inputs, source, "calibration"))
+        inputs = tf.nest.map_structure(_decoded, inputs)
+        parts.append(as_inputs(inputs, source, "calibration", front_ends))
         count += len(parts[-1][0])
         if count >= EXAMPLES:
             break
     if not parts:
         raise DeployError("expected at least one calibration example, received an empty pipeline")
     return [np.concatenate(arrays)[:EXAMPLES] for arrays in zip(*parts, strict=True)]
+
+
+def _decoded(values: Any) -> Any:
+    """The texts that TensorFlow gives as bytes; anything else as it is."""
+    if isinstance(values, bytes):
+        return values.decode()
+    return np.char.decode(values.astype(bytes)) if np.asarray(values).dtype == object else values
 
 
 def _read(
@@ -147,7 +163,10 @@ def _read(
     # An image of the model's own size is none in its units yet.
     to_array = find_front_end({"name": source.inputs[0].name, "front_end": front_end}).to_array
     return np.stack(
-        [to_array(example, front_end, shape) for example, _ in dataset.as_numpy_iterator()]
+        [
+            to_array(_decoded(example), front_end, shape)
+            for example, _ in dataset.as_numpy_iterator()
+        ]
     )
 
 

@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from deploy.runtime.self_test import selftest
     from deploy.runtime.streaming import stream
     from deploy.runtime.tasks.recognition import enrol, enrolled, forget, recognise
+    from deploy.runtime.tasks.translation import Translator
 
 __all__ = [
     "DeployError",
     "Model",
+    "Translator",
     "enrol",
     "enrolled",
     "forget",
@@ -38,6 +40,7 @@ __all__ = [
 
 _HOMES = {
     "Model": "deploy.runtime.model",
+    "Translator": "deploy.runtime.tasks.translation",
     "enrol": "deploy.runtime.tasks.recognition",
     "enrolled": "deploy.runtime.tasks.recognition",
     "forget": "deploy.runtime.tasks.recognition",

@@ -1,4 +1,4 @@
-"""Run a bundle on images, videos, recordings, sequences or arrays, or check it on this device.
+"""Run a bundle on images, videos, recordings, sequences, texts or arrays, or check it here.
 
 python -m deploy.runtime run DIR|MODEL.tflite INPUT… [--draw PNG|DIR|MP4] [--threshold SCORE]
 python -m deploy.runtime run DIR [RECORDING] --stream [--threshold SCORE]
@@ -19,14 +19,15 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from typing import Any
 
-from deploy.runtime import Model, enrol, forget, load, recognise, selftest, stream
+from deploy.runtime import Model, Translator, enrol, forget, load, recognise, selftest, stream
+from deploy.runtime.bundle import load_model
 from deploy.runtime.card import without_state
 from deploy.runtime.draw.output_files import Add, open_output
 from deploy.runtime.errors import DeployError
 from deploy.runtime.inputs import FrontEndModule, array, find_front_end
 from deploy.runtime.inputs.files import kind_of, read_examples
 from deploy.runtime.streaming import moment_of
-from deploy.runtime.tasks import find_task
+from deploy.runtime.tasks import PIPELINES, Pipeline, Task, find_task
 from deploy.runtime.text import plural
 
 # An example and a threshold become a prediction.
@@ -74,19 +75,23 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.command == "selftest":
             return _selftest(options.model)
-        model = load(options.model)
+        if options.command == "run" and options.stream:
+            streamed = load_model(options.model)
+            return _stream(streamed, options.inputs, options.draw, options.threshold)
+        if options.command == "run":
+            if not options.inputs:
+                raise DeployError("expected an input to run, received none; name a file, say")
+            runner = load(options.model)
+            return _run(runner, runner.predict, options.inputs, options.draw, options.threshold)
+        model = load_model(options.model)
         if options.command == "enrol":
             return _enrol(model, options.name, options.inputs)
         if options.command == "forget":
             forget(model, options.name)
             print(f"{options.name}: forgotten")
             return 0
-        if options.command == "run" and options.stream:
-            return _stream(model, options.inputs, options.draw, options.threshold)
-        if not options.inputs:
-            raise DeployError("expected an input to run, received none; name a file, say")
-        predict = model.predict if options.command == "run" else partial(recognise, model)
-        return _run(model, predict, options.inputs, options.draw, options.threshold)
+        known = partial(recognise, model)
+        return _run(model, known, options.inputs, options.draw, options.threshold)
     except DeployError as error:
         print(f"deploy.runtime: error: {error}", file=sys.stderr)
         return 2
@@ -97,8 +102,8 @@ def _add_inputs(parser: argparse.ArgumentParser, drawn: bool, needed: bool = Tru
         "inputs",
         nargs="+" if needed else "*",
         metavar="INPUT",
-        help="what the model takes (an image, a recording, a sequence), a folder of them, a video, "
-        "or .npy / .npz (x)",
+        help="what the model takes (an image, a recording, a sequence, a text), a folder of them, "
+        "a video, .npy / .npz (x), or of texts a .txt file with one a line",
     )
     if drawn:
         parser.add_argument(
@@ -112,7 +117,7 @@ def _add_inputs(parser: argparse.ArgumentParser, drawn: bool, needed: bool = Tru
 def _enrol(model: Model, name: str, inputs: list[str]) -> int:
     front_end, examples = _front_end(model), []
     for path in inputs:
-        kind = kind_of(path)
+        kind = kind_of(path, front_end)
         if kind == "arrays":
             examples.append(array.open_file(path))
         else:
@@ -140,10 +145,14 @@ def _stream(model: Model, inputs: list[str], draw: str | None, threshold: float 
 
 
 def _run(
-    model: Model, predict: Predict, inputs: list[str], draw: str | None, threshold: float | None
+    model: Model | Translator,
+    predict: Predict,
+    inputs: list[str],
+    draw: str | None,
+    threshold: float | None,
 ) -> int:
-    task, classes = find_task(model.card["task"]), model.class_names()
-    kinds = [kind_of(path) for path in inputs]
+    task, classes = _task(model), model.class_names()
+    kinds = [kind_of(path, _front_end(model)) for path in inputs]
     with _drawings(model, inputs, kinds, draw) as add:
         for path, kind in zip(inputs, kinds, strict=True):
             if kind == "arrays":
@@ -157,7 +166,7 @@ def _run(
 
 
 def _run_on_files(
-    model: Model,
+    model: Model | Translator,
     predict: Predict,
     path: str,
     kind: str,
@@ -165,7 +174,7 @@ def _run_on_files(
     threshold: float | None,
     add: Add | None,
 ) -> None:
-    task, seconds, count = find_task(model.card["task"]), 0.0, 0
+    task, seconds, count = _task(model), 0.0, 0
     front_end = _front_end(model)
     examples = read_examples(path, kind, front_end)
     while True:
@@ -179,7 +188,7 @@ def _run_on_files(
         print(f"{name}: {task.to_text(prediction, classes)}")
         if add is not None and task.draw is not None:
             add(name, task.draw(example, prediction, classes))
-    if kind != "file":
+    if kind in ("folder", "video"):
         what = plural("frame" if kind == "video" else front_end.NOUN)
         print(
             f"{path}: {count} {what}, {count / seconds:.1f} per second (reading, resizing, model, "
@@ -187,16 +196,21 @@ def _run_on_files(
         )
 
 
-def _front_end(model: Model) -> FrontEndModule:
+def _front_end(model: Model | Translator) -> FrontEndModule:
     return find_front_end(without_state(model.card)["inputs"][0])
 
 
+def _task(model: Model | Translator) -> Task | Pipeline:
+    name = model.card["task"]
+    return PIPELINES[name] if name in PIPELINES else find_task(name)
+
+
 def _drawings(
-    model: Model, inputs: list[str], kinds: list[str], draw: str | None
+    model: Model | Translator, inputs: list[str], kinds: list[str], draw: str | None
 ) -> AbstractContextManager[Add | None]:
     if draw is None:
         return nullcontext(None)
-    drawn = find_task(model.card["task"]).draw is not None
+    drawn = _task(model).draw is not None
     images = without_state(model.card)["inputs"][0]["front_end"]["kind"] == "image"
     if not drawn or not images or set(kinds) == {"arrays"}:
         raise DeployError(

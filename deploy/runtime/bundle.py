@@ -4,13 +4,31 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
-from deploy.runtime.card import model_names, read_card
+from deploy.runtime.card import model_names, read_card, read_pipeline
 from deploy.runtime.errors import DeployError
+from deploy.runtime.inputs.vocabulary import fill_in
+from deploy.runtime.lines import read_lines
 from deploy.runtime.model import Model
+from deploy.runtime.tasks import find_pipeline
 
 
-def load(path: str | Path, threads: int = 1) -> Model:
+def load(path: str | Path, threads: int = 1) -> Any:
+    """What predicts by the bundle folder, or the `.tflite` file, at `path`: a `Model`, or of a
+    bundle of several that do a task together what does it, a `Translator` say.
+
+    Raises:
+        DeployError: as `load_model`; of several models also a card that doesn't fit them.
+    """
+    card = None if Path(path).is_file() else read_pipeline(path)
+    if card is None:
+        return load_model(path, threads)
+    pipeline = find_pipeline(card["task"])
+    return pipeline.open_bundle(card, load_models(path, threads), Path(path))
+
+
+def load_model(path: str | Path, threads: int = 1) -> Model:
     """The model of the bundle folder, or of the `.tflite` file, at `path`.
 
     Raises:
@@ -21,6 +39,7 @@ def load(path: str | Path, threads: int = 1) -> Model:
     if path.is_file():
         return Model(path.read_bytes(), {}, [], threads)
     card = read_card(path)
+    card["inputs"] = fill_in(card["inputs"], path)
     model_path = path / "model.tflite"
     if not model_path.is_file():
         raise DeployError(f"expected model.tflite in the bundle '{path}', received none")
@@ -46,13 +65,13 @@ def load_models(path: str | Path, threads: int = 1) -> dict[str, Model]:
     one model that one, under its card's name.
 
     Raises:
-        DeployError: as `load`.
+        DeployError: as `load_model`.
     """
     folders = bundle_folders(path)
     if list(folders.values()) == [Path(path)]:
-        model = load(path, threads)
+        model = load_model(path, threads)
         return {model.card.get("name", Path(path).stem): model}
-    return {name: load(folder, threads) for name, folder in folders.items()}
+    return {name: load_model(folder, threads) for name, folder in folders.items()}
 
 
 def bundle_folders(path: str | Path) -> dict[str, Path]:
@@ -70,19 +89,4 @@ def bundle_folders(path: str | Path) -> dict[str, Path]:
 def read_labels(folder: Path) -> list[str]:
     """The class names of the bundle `folder`; none where it has no `labels.txt`."""
     path = folder / "labels.txt"
-    return read_lines(path) if path.exists() else []
-
-
-def read_lines(path: Path) -> list[str]:
-    """The lines of a UTF-8 text file, without the empty ones at its end.
-
-    Raises:
-        DeployError: no such file, or none in UTF-8.
-    """
-    try:
-        text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DeployError(
-            f"expected a UTF-8 text file with one class name a line, received '{path}': {error}"
-        ) from error
-    return [line.removesuffix("\r") for line in text.rstrip("\r\n").split("\n")] if text else []
+    return read_lines(path, "class name") if path.exists() else []

@@ -16,7 +16,8 @@ class FrontEnd(TypedDict):
 
     "image": `size` (height, width), `channels`, `black` and `white` in the model's units (None:
     not known). "array": none. "log_mel": `rate`, `window`, `hop`, `bins`, `lowest`, `highest`,
-    `floor`. "one_hot_sequence": `letters`, `ambiguous`.
+    `floor`. "one_hot_sequence": `letters`, `ambiguous`. "tokens": see `inputs.tokens`; in a file
+    the `vocabulary` is named by `inputs.vocabulary`.
     """
 
     kind: str
@@ -33,6 +34,15 @@ class FrontEnd(TypedDict):
     floor: NotRequired[float]
     letters: NotRequired[str]
     ambiguous: NotRequired[dict[str, str]]
+    unit: NotRequired[str]
+    lower: NotRequired[bool]
+    strip_punctuation: NotRequired[bool]
+    vocabulary: NotRequired[list[str] | dict[str, Any]]
+    unknown: NotRequired[int]
+    start: NotRequired[int | None]
+    end: NotRequired[int | None]
+    padding: NotRequired[int]
+    side: NotRequired[str]
 
 
 class Tensor(TypedDict):
@@ -254,6 +264,31 @@ class Card(Description, Storage, Cost, Accuracy, Toolchain, Provenance):
     """`card.json` of one model."""
 
 
+class PipelineParity(TypedDict):
+    """The share of the texts, 0 to 1, of which both give the same, found greedily."""
+
+    same: float
+    examples: int
+    data: str
+
+
+class PipelineCard(TypedDict):
+    """`card.json` of several models (`models`: their folders' names) that do a `task` together; a
+    section called like the task says how they fit."""
+
+    models: list[str]
+    task: str
+    target: str
+    translation: NotRequired[dict[str, Any]]
+    quality: Quality | None
+    parity: PipelineParity
+    size_bytes: int
+    params: int
+    latency_ms: float
+    created: str
+    seed: int
+
+
 def without_state(card: Mapping[str, Any]) -> dict[str, Any]:
     """The card without the inputs and outputs that hold the state: what a caller sees."""
     taken = {pair[1] for pair in _carried_on(card)}
@@ -321,6 +356,17 @@ def read_card(folder: str | Path) -> dict[str, Any]:
             "the bundle again"
         )
     return _in_todays_terms(card)
+
+
+def read_pipeline(folder: str | Path) -> dict[str, Any] | None:
+    """The `PipelineCard` of a bundle of several models that do a task together; None of any other
+    bundle.
+
+    Raises:
+        DeployError: no such folder, no card in it, or one that is damaged.
+    """
+    card = _read_json(Path(folder) / "card.json")
+    return card if isinstance(card, dict) and "models" in card and "task" in card else None
 
 
 def model_names(folder: str | Path) -> list[str]:

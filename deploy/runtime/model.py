@@ -123,8 +123,8 @@ class Model:
                 input's front end takes, or the path of a file with it (a `Path`, where the front
                 end takes strings): an image (a Pillow image, or a camera's (height, width, 3) uint8
                 array of another size than the model's), which is resized; a recording, a pair
-                (samples, rate); a sequence of letters, a string; for a model of several inputs a
-                list of these, or a dictionary by input name.
+                (samples, rate); a text or a sequence of letters, a string, or a list of texts; for
+                a model of several inputs a list of these, or a dictionary by input name.
             score_threshold: of a detector: what scores at least this is found; the card's
                 threshold if None.
 
@@ -195,6 +195,11 @@ class Model:
             front_end = find_front_end(entry)
             if isinstance(part, str | Path) and not front_end.is_raw(part, shapes[index]):
                 part = front_end.open_file(str(part))
+            if _are_texts(part) and all(front_end.is_raw(text, shapes[index]) for text in part):
+                rows = [
+                    front_end.to_array(text, entry["front_end"], shapes[index]) for text in part
+                ]
+                part = np.stack(rows)
             if front_end.is_raw(part, shapes[index]):
                 size = front_end.size(part) if index == 0 else size
                 part = front_end.to_array(part, entry["front_end"], shapes[index])
@@ -217,6 +222,13 @@ class Model:
     def class_names(self) -> list[str]:
         """The names of all classes that the model knows, their numbers where they have none."""
         return self._task.class_names(self._seen, self.labels)
+
+
+def _are_texts(part: Any) -> bool:
+    """Whether it is a batch of texts; one alone, out of an array, is none."""
+    if isinstance(part, np.ndarray):
+        return part.ndim == 1 and len(part) > 0 and part.dtype.kind in "SUO"
+    return isinstance(part, list | tuple) and len(part) > 0 and isinstance(part[0], str | bytes)
 
 
 def _numbers(example: Any) -> np.ndarray:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deploy.runtime.bundle import bundle_folders, load
+from deploy.runtime.bundle import bundle_folders, load_model
 from deploy.runtime.errors import DeployError
 from deploy.runtime.inputs.array import reason
 from deploy.runtime.model import Model
@@ -33,7 +33,7 @@ def selftest(path: str | Path) -> list[dict[str, object]]:
 
 
 def _test_model(folder: Path) -> list[dict[str, object]]:
-    model = load(folder)
+    model = load_model(folder)
     recorded = read_recorded(folder, model)
     inputs = [recorded[f"input_{index}"] for index in range(len(model.card["inputs"]))]
     examples = len(inputs[0])

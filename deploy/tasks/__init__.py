@@ -26,6 +26,7 @@ from deploy.tasks import (
     regression,
     semantic_segmentation,
     transcription,
+    translation,
 )
 
 if TYPE_CHECKING:
@@ -86,6 +87,32 @@ TASKS: dict[str, Task] = {
     "transcription": transcription,
     "regression": regression,
 }
+
+
+class Pipeline(Protocol):
+    """What a module of this folder has whose task several models do together."""
+
+    def plan(
+        self,
+        sources: Mapping[str, Source],
+        parameters: Mapping[str, Any],
+        calibration: Any,
+        seed: int,
+    ) -> translation.Plan:
+        """How the models fit, and what each is exported with."""
+
+    def keras_networks(self, sources: Mapping[str, Source], settings: Mapping[str, Any]) -> Any:
+        """The Keras models as `compare` takes them."""
+
+    def compare(self, keras: Any, deployed: Any, test: Any, data: str) -> translation.Comparison:
+        """Both on the same examples, `deployed` as `runtime.load` gives it."""
+
+    def card_lines(self, settings: Mapping[str, Any]) -> list[str]:
+        """A section of `card.md` that says how the models fit."""
+
+
+# Tasks of several models; each has a counterpart in `runtime.tasks.PIPELINES`.
+PIPELINES: dict[str, Pipeline] = {"translation": translation}
 
 
 class Settings(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +13,8 @@ from deploy.measure.parity import parity
 from deploy.runtime.card import Accuracy, Quality, seen_outputs, without_state
 from deploy.runtime.errors import DeployError
 from deploy.tasks import TASKS
+from deploy.tasks.metrics import Metric, metric_name, score_of
 from deploy.tasks.predictions import LEAST_SCORE, predictions
-
-Metric = Callable[[Any, Sequence[Any]], float]
 
 
 @dataclass(frozen=True)
@@ -139,31 +137,7 @@ def measure(
         raise DeployError(
             f"expected a target y for each of the {len(outputs[0])} examples, received {received}"
         )
-    given = metric(ground_truth, predictions(card, outputs, class_names, LEAST_SCORE))
-    try:
-        value = float(given)
-    except (TypeError, ValueError):
-        value = math.nan
-    if not math.isfinite(value):
-        raise DeployError(
-            f"expected a finite number from the metric {metric_name(metric)}, received {given!r}"
-        )
-    return value
-
-
-def metric_name(metric: Callable[..., float]) -> str:
-    """What the card calls the metric: its `__name__`.
-
-    Raises:
-        DeployError: no function, or one without a name.
-    """
-    name = getattr(metric, "__name__", "<lambda>")
-    if not callable(metric) or name == "<lambda>":
-        raise DeployError(
-            f"expected a metric that is a function with a name, received {metric!r}; write "
-            "def average_precision(ground_truth, predictions), say"
-        )
-    return name
+    return score_of(metric, ground_truth, predictions(card, outputs, class_names, LEAST_SCORE))
 
 
 def _own_name(card: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from deploy.runtime.errors import DeployError
-from deploy.runtime.inputs import array, image, log_mel, one_hot_sequence
+from deploy.runtime.inputs import array, image, log_mel, one_hot_sequence, tokens
 from deploy.runtime.inputs.streaming import Streaming
 
 
@@ -63,6 +63,7 @@ FRONT_ENDS: dict[str, FrontEndModule] = {
     "image": image,
     "log_mel": log_mel,
     "one_hot_sequence": one_hot_sequence,
+    "tokens": tokens,
 }
 
 

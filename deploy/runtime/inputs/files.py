@@ -1,4 +1,5 @@
-"""The inputs of the command line: a file of the model's front end, arrays, a folder, a video."""
+"""The inputs of the command line: a file of the model's front end, arrays, a folder, a video, or a
+text itself."""
 
 from __future__ import annotations
 
@@ -10,14 +11,22 @@ from deploy.runtime.errors import DeployError
 from deploy.runtime.inputs import FrontEndModule, array
 from deploy.runtime.inputs.video import frames
 
+# As many letters of a text are its name.
+_SHOWN = 60
+
 _VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
 
 
-def kind_of(path: str) -> str:
-    """What an input is by its name: "folder", "arrays", "video" or "file"."""
-    if Path(path).is_dir():
+def kind_of(path: str, front_end: FrontEndModule) -> str:
+    """What an input is by its name: "folder", "arrays", "video", "file" or, where the front end
+    takes texts and no file is called like it, "text"."""
+    if _exists(path) and Path(path).is_dir():
         return "folder"
     suffix = Path(path).suffix.lower()
+    # One word that ends like a file is the name of one that is missing.
+    called_like_a_file = suffix in (*front_end.SUFFIXES, *array.SUFFIXES) and path.split() == [path]
+    if front_end.is_raw(path, ()) and not _exists(path) and not called_like_a_file:
+        return "text"
     if suffix in array.SUFFIXES:
         return "arrays"
     return "video" if suffix in _VIDEOS else "file"
@@ -25,12 +34,14 @@ def kind_of(path: str) -> str:
 
 def read_examples(path: str, kind: str, front_end: FrontEndModule) -> Iterator[tuple[str, Any]]:
     """The examples of an input with their names, opened one by one: those of the file, those of the
-    folder's files in the order of their names, or the frames of the video.
+    folder's files in the order of their names, the frames of the video, or the text.
 
     Raises:
         DeployError: there is none, or one that can't be read.
     """
-    if kind == "file":
+    if kind == "text":
+        yield f'"{path}"' if len(path) <= _SHOWN else f'"{path[:_SHOWN]}…"', path
+    elif kind == "file":
         yield from examples_in(path, front_end)
     elif kind == "folder":
         for file in files_in(path, front_end.SUFFIXES):
@@ -49,6 +60,14 @@ def examples_in(path: str, front_end: FrontEndModule) -> Sequence[tuple[str, Any
     if front_end.open_several is not None:
         return front_end.open_several(path)
     return [(path, front_end.open_file(path))]
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except OSError:
+        # A text may be longer than any path.
+        return False
 
 
 def files_in(folder: str | Path, suffixes: tuple[str, ...]) -> list[Path]:

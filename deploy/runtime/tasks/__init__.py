@@ -7,7 +7,8 @@ is a module in both folders with what `Task` asks for, and a row in both tables.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -21,11 +22,15 @@ from deploy.runtime.tasks import (
     regression,
     semantic_segmentation,
     transcription,
+    translation,
 )
 from deploy.runtime.tasks.events import Event
 
 # The card's `stream`, predictions with their times and the names of all classes become events.
 Events = Callable[[Mapping[str, Any], Iterable[tuple[float, Any]], Sequence[str]], Iterator[Event]]
+
+if TYPE_CHECKING:
+    from deploy.runtime.model import Model
 
 
 class Task(Protocol):
@@ -84,6 +89,40 @@ TASKS: dict[str, Task] = {
     "recognition": recognition,
     "transcription": transcription,
 }
+
+
+class Pipeline(Protocol):
+    """What a module of this folder has whose task several models do together."""
+
+    @property
+    def draw(self) -> Callable[[Any, Any, Sequence[str]], Any] | None:
+        """As of a `Task`."""
+
+    def open_bundle(
+        self, card: Mapping[str, Any], models: Mapping[str, Model], folder: Path | None
+    ) -> translation.Translator:
+        """What `runtime.load` gives: `card` is that of the whole, `models` those of the bundle."""
+
+    def to_text(self, prediction: Any, classes: Sequence[str]) -> str:
+        """As of a `Task`."""
+
+
+# Tasks of several models, by the `task` of their bundle's card.
+PIPELINES: dict[str, Pipeline] = {"translation": translation}
+
+
+def find_pipeline(name: Any) -> Pipeline:
+    """The module of the task called `name` that several models do.
+
+    Raises:
+        DeployError: no such task.
+    """
+    if not isinstance(name, str) or name not in PIPELINES:
+        raise DeployError(
+            f"expected one of the tasks of several models {', '.join(PIPELINES)}, received "
+            f"{name!r}; correct its name, or install a version that knows it"
+        )
+    return PIPELINES[name]
 
 
 def find_task(name: str) -> Task:

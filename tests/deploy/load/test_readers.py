@@ -193,7 +193,7 @@ REFUSED = {
     ),
     "text": (
         lambda: keras.Model(text := keras.Input((), dtype="string"), L.Identity()(text)),
-        "expected numbers, received string",
+        "behind the text .*, received 'identity",
     ),
     "a subclassed model": (subclassed, "whose inputs are not defined"),
 }
