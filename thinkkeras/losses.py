@@ -175,3 +175,49 @@ def _one_hot(true: KerasTensor, predicted: KerasTensor) -> tuple[KerasTensor, Ke
             f"classes), received {tuple(true.shape)} and {tuple(predicted.shape)}"
         )
     return ops.one_hot(ops.cast(true, "int32"), predicted.shape[-1]), predicted
+
+
+@keras.saving.register_keras_serializable("thinkkeras")
+class SmoothedTokenCrossentropy(keras.losses.Loss):
+    """Cross-entropy of the next token with smoothed labels, the mean over what is no padding.
+
+    The right token is asked to have the probability 1 - s + s / V, each other one s / V. Keras's
+    sparse cross-entropy has no smoothing, and its dense one needs a row of V numbers a token.
+
+    Args:
+        label_smoothing: s, from 0 up to, not including, 1.
+        padding: The token that counts for nothing.
+
+    Source: Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", CVPR 2016,
+    section 7; Vaswani et al., "Attention Is All You Need", NIPS 2017, section 5.4.
+    """
+
+    def __init__(
+        self,
+        label_smoothing: float = 0.1,
+        padding: int = 0,
+        name: str = "smoothed_token_crossentropy",
+        **options: object,
+    ):
+        super().__init__(name=name, **options)
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(
+                f"expected label_smoothing from 0 to less than 1, received {label_smoothing}"
+            )
+        self.label_smoothing, self.padding = label_smoothing, padding
+
+    def call(self, true: KerasTensor, logits: KerasTensor) -> KerasTensor:
+        """The loss of tokens `(batch, steps)` and logits `(batch, steps, vocabulary)`, a scalar."""
+        true = ops.cast(true, "int32")
+        log_probabilities = ops.log_softmax(logits, axis=-1)
+        right = ops.take_along_axis(log_probabilities, ops.expand_dims(true, -1), axis=-1)[..., 0]
+        smoothing = self.label_smoothing
+        losses = (smoothing - 1) * right - smoothing * ops.mean(log_probabilities, axis=-1)
+        counted = ops.cast(ops.not_equal(true, self.padding), losses.dtype)
+        return ops.sum(losses * counted) / ops.maximum(ops.sum(counted), 1)
+
+    def get_config(self) -> dict[str, object]:
+        return super().get_config() | {
+            "label_smoothing": self.label_smoothing,
+            "padding": self.padding,
+        }

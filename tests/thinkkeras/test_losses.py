@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from keras import ops
 
-from thinkkeras.losses import ciou, mask_loss, sparse_dice, sparse_focal_crossentropy
+from thinkkeras.losses import (
+    SmoothedTokenCrossentropy,
+    ciou,
+    mask_loss,
+    sparse_dice,
+    sparse_focal_crossentropy,
+)
 
 
 def gradient(true, predicted):
@@ -237,3 +243,21 @@ def test_masks_of_a_batch_and_of_oblong_images_do_not_mix():
     np.testing.assert_allclose(
         ops.convert_to_numpy(mask_loss(*arguments)), np.mean(alone), rtol=1e-5
     )
+
+
+def test_smoothed_labels_are_keras_dense_ones_without_the_padding():
+    generator = np.random.default_rng(0)
+    logits = generator.normal(size=(2, 4, 5)).astype("float32")
+    true = np.array([[1, 4, 2, 0], [3, 0, 0, 0]])
+    dense = keras.losses.CategoricalCrossentropy(
+        from_logits=True, label_smoothing=0.2, reduction="none"
+    )
+    losses = keras.ops.convert_to_numpy(dense(np.eye(5, dtype="float32")[true], logits))
+    expected = losses[true != 0].mean()
+    loss = SmoothedTokenCrossentropy(0.2)
+    assert float(loss(true, logits)) == pytest.approx(expected, abs=1e-6)
+    again = SmoothedTokenCrossentropy.from_config(loss.get_config())
+    assert float(again(true, logits)) == pytest.approx(expected, abs=1e-6)
+    assert float(loss(np.zeros((1, 4)), logits[:1])) == 0
+    with pytest.raises(ValueError, match="expected label_smoothing from 0 to less than 1"):
+        SmoothedTokenCrossentropy(1.0)

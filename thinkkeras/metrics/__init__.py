@@ -1,4 +1,4 @@
-"""What Keras lacks to evaluate: COCO's AP, F1, counts; IoU, Dice; few-shot accuracy."""
+"""What Keras lacks to evaluate: COCO's AP, F1, counts; IoU, Dice; few-shot accuracy; BLEU."""
 
 from thinkkeras.metrics._coco import Annotations
 from thinkkeras.metrics.detection import (
@@ -17,17 +17,22 @@ from thinkkeras.metrics.few_shot import (
     squared_euclidean,
 )
 from thinkkeras.metrics.segmentation import dice, mean_iou
+from thinkkeras.metrics.text import Bleu, bleu, edit_distance, error_rate
 
 __all__ = [
     "Annotations",
+    "Bleu",
     "Curve",
     "Distance",
     "FewShotAccuracy",
     "average_precision",
     "best_threshold",
+    "bleu",
     "counting_error",
     "counts",
     "dice",
+    "edit_distance",
+    "error_rate",
     "few_shot_accuracy",
     "mean_iou",
     "pair_distances",

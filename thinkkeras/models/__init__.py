@@ -37,9 +37,17 @@ from thinkkeras.models.mlp import mlp
 from thinkkeras.models.residual_net import residual_net
 from thinkkeras.models.segmentation import deeplab_v3_plus, unet
 from thinkkeras.models.sequence import crnn, ctc_net, dna_net, text_classifier
+from thinkkeras.models.translation import (
+    attention_translator,
+    attention_translator_parts,
+    transformer_translator,
+    transformer_translator_parts,
+)
 
 __all__ = [
     "alexnet",
+    "attention_translator",
+    "attention_translator_parts",
     "convnet",
     "crnn",
     "ctc_net",
@@ -66,6 +74,8 @@ __all__ = [
     "squeezenet",
     "style_net",
     "text_classifier",
+    "transformer_translator",
+    "transformer_translator_parts",
     "unet",
     "vgg",
     "yolact_tiny",

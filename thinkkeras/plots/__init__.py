@@ -14,6 +14,7 @@ from thinkkeras.plots.features import (
     learned_filters,
     nearest_neighbours,
 )
+from thinkkeras.plots.sequences import attention_map, sequence_logos, spectrograms, word_weights
 from thinkkeras.plots.style import BLUE, GREY, RED, PathLike, plain, save, show_image
 from thinkkeras.plots.training import learning_curves
 
@@ -23,6 +24,7 @@ __all__ = [
     "OBJECT_COLOURS",
     "RED",
     "PathLike",
+    "attention_map",
     "attention_maps",
     "class_samples",
     "confusion_matrix",
@@ -37,5 +39,8 @@ __all__ = [
     "precision_recall_curves",
     "prediction_gallery",
     "save",
+    "sequence_logos",
     "show_image",
+    "spectrograms",
+    "word_weights",
 ]
