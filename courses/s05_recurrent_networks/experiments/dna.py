@@ -1,0 +1,81 @@
+"""Borders of genes' coding parts: cross-validation, and what a network looks at."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from deploy.runtime.inputs import one_hot_sequence
+from thinkkeras.datasets.sequences import AMBIGUOUS, LETTERS, Sequences, folds
+from thinkkeras.models import dna_net
+from thinkkeras.optimizers import adamw
+
+FRONT_END: dict[str, Any] = {
+    "kind": "one_hot_sequence",
+    "letters": LETTERS,
+    "ambiguous": AMBIGUOUS,
+}
+SHAPE = (60, 4)
+
+
+class Recipe(NamedTuple):
+    """What a set of pieces asks for."""
+
+    epochs: int
+    folds: int
+
+
+RECIPES = {"motifs": Recipe(5, 3), "splice": Recipe(15, 10)}
+
+
+def rows_of(letters: Sequence[str]) -> np.ndarray:
+    """Pieces as the network takes them, float32 `(pieces, *SHAPE)`."""
+    return np.stack([one_hot_sequence.to_array(piece, FRONT_END, SHAPE) for piece in letters])
+
+
+def trained(
+    x: np.ndarray, y: np.ndarray, classes: int, epochs: int, seed: int, verbose: int = 0
+) -> keras.Model:
+    """A `dna_net` trained on pieces."""
+    keras.utils.set_random_seed(seed)
+    model = dna_net(x.shape[1:], classes)
+    model.compile(
+        adamw(epochs * -(-len(x) // 64), 5e-3, weight_decay=0.1, clipnorm=1.0),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        jit_compile=False,
+    )
+    model.fit(x, y, batch_size=64, epochs=epochs, verbose=verbose)
+    return model
+
+
+def cross_validated(
+    pieces: Sequences, recipe: Recipe, seed: int
+) -> tuple[list[float], keras.Model, np.ndarray]:
+    """The accuracy of each fold's test pieces; the last fold's network, and its test pieces."""
+    x, accuracies = rows_of(pieces.letters), []
+    for number, (train, test) in enumerate(folds(pieces, recipe.folds, seed), start=1):
+        classes = len(pieces.class_names)
+        model = trained(x[train], pieces.labels[train], classes, recipe.epochs, seed)
+        predicted = model.predict(x[test], verbose=0).argmax(axis=-1)
+        accuracies.append(float(np.mean(predicted == pieces.labels[test])))
+        print(f"fold {number}: {accuracies[-1]:.1%}", flush=True)
+    return accuracies, model, test
+
+
+def what_places_say(model: keras.Model, x: np.ndarray, label: int) -> np.ndarray:
+    """How much of its class's probability is lost when a place is unknown, `(places,)`.
+
+    Args:
+        model: The classifier.
+        x: Pieces of one class, `(pieces, places, 4)`.
+        label: That class.
+    """
+    before = model.predict(x, verbose=0)[:, label].mean()
+    lost = []
+    for place in range(x.shape[1]):
+        hidden = x.copy()
+        hidden[:, place] = 1 / x.shape[2]
+        lost.append(before - model.predict(hidden, verbose=0)[:, label].mean())
+    return np.maximum(lost, 0)
