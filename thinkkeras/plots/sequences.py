@@ -18,7 +18,7 @@ LETTER_COLOURS = {"A": "#2f855a", "C": "#2563b0", "G": "#d69e2e", "T": "#c53030"
 
 def spectrograms(
     recordings: Sequence[np.ndarray],
-    shown: Sequence[np.ndarray],
+    shown: Sequence[np.ndarray] | np.ndarray,
     titles: Sequence[str],
     *,
     rate: int,
@@ -102,7 +102,7 @@ def attention_map(
 
 def word_weights(
     sentences: Sequence[Sequence[str]],
-    weights: Sequence[Sequence[float]],
+    weights: Sequence[Sequence[float] | np.ndarray],
     titles: Sequence[str],
     path: PathLike | None = None,
 ) -> Figure:

@@ -1,6 +1,5 @@
 """What a sentence thinks of its subject, and which of its words say so."""
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -30,22 +29,24 @@ RECIPES = {
 
 
 def learn_words(texts: Sequence[str], size: int) -> dict[str, Any]:
-    """The front end that knows the most frequent words of these texts."""
-    front_end = {
+    """The front end that knows the most frequent words of these texts.
+
+    The same as a `TextVectorization` in front of the model, which `deploy.export` would cut off.
+    """
+    layer = keras.layers.TextVectorization(size, standardize="lower")
+    layer.adapt(texts)
+    return {
         "kind": "tokens",
         "unit": "word",
         "lower": True,
         "strip_punctuation": False,
-        "vocabulary": ["", "[UNK]"],
+        "vocabulary": layer.get_vocabulary(),
         "unknown": 1,
         "start": None,
         "end": None,
         "padding": 0,
         "side": "after",
     }
-    counts = Counter(word for text in texts for word in tokens.pieces_of(text, front_end))
-    words = [word for word, _ in counts.most_common(size - 2)]
-    return front_end | {"vocabulary": ["", "[UNK]", *words]}
 
 
 def numbers_of(texts: Sequence[str], front_end: dict[str, Any], length: int) -> np.ndarray:

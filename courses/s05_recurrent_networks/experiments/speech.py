@@ -1,6 +1,6 @@
 """Spoken words and strings of them: from recordings to spectrograms, and what training hears."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -178,9 +178,8 @@ def trained_on_strings(
 def decoded(logits: np.ndarray, beam: int = 1) -> list[list[int]]:
     """The symbols of each string, by the device's own search: greedy, or with a beam."""
     log_probabilities = np.asarray(keras.ops.log_softmax(logits))
-    search: Callable[[np.ndarray], Any] = (
-        (lambda one: best_path(one, 0))
-        if beam == 1
-        else (lambda one: prefix_beam_search(one, 0, beam))
-    )
-    return [[int(symbol) for symbol in search(one).symbols] for one in log_probabilities]
+    if beam == 1:
+        found = [best_path(one, 0) for one in log_probabilities]
+    else:
+        found = [prefix_beam_search(one, 0, beam)[0] for one in log_probabilities]
+    return [[int(symbol) for symbol in each.symbols] for each in found]

@@ -12,6 +12,7 @@ from deploy.runtime.tasks.translation import Networks, search, state_shapes
 from thinkkeras.datasets.subwords import END, PADDING, START, UNKNOWN, learn_subwords
 from thinkkeras.datasets.translations import Translations
 from thinkkeras.losses import SmoothedTokenCrossentropy
+from thinkkeras.metrics import bleu
 from thinkkeras.models import (
     attention_translator,
     attention_translator_parts,
@@ -174,12 +175,21 @@ def translate(
     return found
 
 
+def bleu_score(ground_truth: Sequence[str], predictions: Sequence[dict[str, Any]]) -> float:
+    """BLEU of a translator's predictions, as `deploy.export_models` measures it."""
+    return bleu([each["text"] for each in predictions], ground_truth).score
+
+
 def _networks(parts: TranslatorParts, settings: dict[str, Any]) -> Networks:
     # Compiled once for every number of rows: a search's rows become fewer as texts end.
-    encode, step = (
-        tf.function(lambda *inputs, model=model: model(list(inputs)), reduce_retracing=True)
-        for model in (parts.encoder, parts.decoder)
-    )
+    def compiled(model: keras.Model) -> Any:
+        signature = [tf.TensorSpec(each.shape, each.dtype, each.name) for each in model.inputs]
+        one = len(signature) == 1
+        return tf.function(
+            lambda *given: model(given[0] if one else list(given)), input_signature=signature
+        )
+
+    encode, step = compiled(parts.encoder), compiled(parts.decoder)
 
     def arrays(outputs: Any) -> dict[str, np.ndarray]:
         return {name: value.numpy() for name, value in outputs.items()}

@@ -25,10 +25,11 @@ def attention_translator(
 ) -> keras.Model:
     """Builds an encoder and a decoder with attention, as one model to be trained.
 
-    The encoder is an LSTM in each direction, of half the units. The decoder begins with its last
-    state, mapped by a dense layer; each of its outputs asks the encoder's outputs by attention, and
-    both together give the logits. Token 0 is padding, which attention leaves out. Train it with the
-    right previous tokens (teacher forcing); `attention_translator_parts` makes of it what writes.
+    The encoder is an LSTM in each direction, of half the units. The decoder begins with their last
+    outputs, mapped by a dense layer; each of its outputs asks the encoder's outputs by attention,
+    and both together give the logits. Token 0 is padding behind the text, which changes nothing.
+    Train it with the right previous tokens (teacher forcing); `attention_translator_parts` makes
+    of it what writes.
 
     Args:
         source_vocabulary: Tokens of the language that is read.
@@ -130,15 +131,34 @@ def _encoded(
     x = layer(keras.layers.Embedding, name="source_embedding")(source)
     if dropout:
         x = keras.layers.Dropout(dropout, name="source_dropout")(x)
-    inner = keras.layers.LSTM(units // 2, return_sequences=True, return_state=True, name="encoder")
-    memory, *states = layer(keras.layers.Bidirectional, inner, name="both_ways")(x)
+    # The backward layer would begin in the padding. Turned round by a matrix that knows where the
+    # text ends, padding stays behind it, and does nothing, however much there is.
+    turn = _turned_round(source, valid)
+    forward, backward = (
+        layer(keras.layers.LSTM, units // 2, return_sequences=True, name=f"encoder_{which}")
+        for which in ("forward", "backward")
+    )
+    ahead, behind = forward(x), ops.matmul(turn, backward(ops.matmul(turn, x)))
+    memory = ops.concatenate([ahead, behind], axis=-1) * ops.expand_dims(valid, axis=-1)
+    ends = ops.concatenate([ops.matmul(turn, ahead)[:, 0], behind[:, 0]], axis=-1)
     h, c = (
-        layer(keras.layers.Dense, units, activation="tanh", name=f"first_{which}")(
-            ops.concatenate([states[number], states[number + 2]], axis=-1)
-        )
-        for number, which in enumerate("hc")
+        layer(keras.layers.Dense, units, activation="tanh", name=f"first_{which}")(ends)
+        for which in "hc"
     )
     return memory, layer(keras.layers.Dense, name="keys")(memory), valid, h, c
+
+
+def _turned_round(source: keras.KerasTensor, valid: keras.KerasTensor) -> keras.KerasTensor:
+    """`(batch, S, S)`: 1 where one position is as far from the text's end as the other from its
+    beginning."""
+    length = ops.expand_dims(ops.sum(valid, axis=1, keepdims=True), axis=-1)
+    if source.shape[1] is None:
+        positions = ops.cumsum(ops.ones_like(valid), axis=1) - 1
+    else:
+        # A device may have no running sum.
+        positions = ops.zeros_like(valid) + ops.arange(source.shape[1], dtype="float32")
+    both = ops.expand_dims(positions, axis=1) + ops.expand_dims(positions, axis=2)
+    return ops.cast(ops.equal(both + 1, length), "float32")
 
 
 def _attended(

@@ -62,9 +62,9 @@ def test_the_repeated_step_is_the_model_that_was_trained(kind):
         given |= {taken: outputs[output] for output, taken in wiring["state"].items()}
 
 
-def test_padding_behind_a_source_changes_nothing():
-    # But for a recurrent encoder, whose backward LSTM reads over it, here as on the device.
-    model, _ = build("transformer")
+@pytest.mark.parametrize("kind", KINDS)
+def test_padding_behind_a_source_changes_nothing(kind):
+    model, _ = build(kind)
     source, previous = texts()
     longer = np.pad(source, ((0, 0), (0, 4)))
     short, long = (keras.ops.convert_to_numpy(model([x, previous])) for x in (source, longer))
