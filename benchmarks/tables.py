@@ -233,7 +233,8 @@ def cifar10_table(name: str) -> str:
     seeds = max(len(by_seed) for by_seed in record["runs"].values())
     processors = " and ".join(sorted({run["cpu"] for run in runs}))
     return (
-        f"Mean ± standard deviation of {seeds} seeds; minutes of processor time, on {processors} "
+        f"{'One seed' if seeds == 1 else f'Mean ± standard deviation of {seeds} seeds'}; "
+        f"minutes of processor time, on {processors} "
         f"(Keras {runs[0]['versions']['keras']}, TensorFlow {runs[0]['versions']['tensorflow']})."
         "\n\n" + markdown(rows)
     )
