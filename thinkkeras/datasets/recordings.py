@@ -50,7 +50,7 @@ def load_recordings(name: str = "tones") -> tuple[Recordings, Recordings, Record
     """
     if name == "tones":
         parts = []
-        for seed, each in ((0, 24), (1, 6), (2, 6)):
+        for seed, each in ((0, 12), (1, 4), (2, 4)):
             samples, labels, speakers = tone_words(each, seed)
             parts.append(Recordings(samples, labels, speakers, TONE_RATE, DIGITS))
         train, validation, test = parts

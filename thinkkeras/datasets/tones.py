@@ -7,7 +7,7 @@ RATE = 8000  # samples a second
 # Every digit is an ordered pair of these, so that some differ in the order alone.
 PITCHES = (400.0, 620.0, 950.0, 1450.0)  # Hz
 PAIRS = [(a, b) for a in range(4) for b in range(4) if a != b][:10]
-SPEAKERS = {"ada": 0.8, "bo": 0.9, "cyd": 1.0, "dee": 1.12, "eve": 1.25}  # their pitch
+SPEAKERS = {"ada": 0.9, "bo": 0.95, "cyd": 1.0, "dee": 1.05, "eve": 1.1}  # their pitch
 
 
 def tone_words(each: int, seed: int) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
