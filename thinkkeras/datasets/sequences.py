@@ -81,7 +81,7 @@ def _motifs() -> Sequences:
     generator = np.random.default_rng(1953)
     # Around the middle; lower case: most of the time.
     # Source: Shapiro and Senapathy, Nucleic Acids Research 15(17), 1987, in outline.
-    motifs = {"EI": "agGTaagt", "IE": "tttcagG", "N": ""}
+    motifs = {"EI": "agGTaagt", "IE": "tttcAGg", "N": ""}
     letters, labels = [], generator.integers(0, len(CLASSES), 1200)
     for label in labels:
         piece = list(generator.choice(list(LETTERS), 60))

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import PathPatch
 from matplotlib.textpath import TextPath
+from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Affine2D
 
 from thinkkeras.plots.style import GREY, PathLike, plain, save
@@ -178,6 +179,7 @@ def sequence_logos(
         axes.set_title(title, loc="left", fontsize=10)
         plain(axes, grid="y")
     grid[-1].set_xlabel("place")
+    grid[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     return save(figure, path)
 
 

@@ -23,7 +23,7 @@ class Recipe(NamedTuple):
 
 
 RECIPES = {
-    "templated": Recipe(60, 16, 16, 4, 64),
+    "templated": Recipe(60, 16, 16, 10, 32),
     "glue/sst2": Recipe(12_000, 48, 64, 3, 128),
 }
 

@@ -58,7 +58,7 @@ RECIPES = {
         copies=2,
         epochs=4,
         strings=400,
-        string_epochs=16,
+        string_epochs=10,
         augmentations=("none", "speed, loudness"),
         left_out=1,
     ),
