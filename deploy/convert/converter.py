@@ -132,9 +132,7 @@ class _Graph:
     """One form of the model in a folder of its own, which goes with this object: its SavedModel,
     and what the worker process makes of it."""
 
-    def __init__(
-        self, source: Source, recurrent: dict[str, str], calibration: Calibration | None
-    ):
+    def __init__(self, source: Source, recurrent: dict[str, str], calibration: Calibration | None):
         self.recurrent = recurrent
         self._folder = tempfile.mkdtemp(prefix="deploy-")
         weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
@@ -245,9 +243,7 @@ def _is_embedding(layer: Any) -> bool:
     return isinstance(layer, keras.layers.Embedding)
 
 
-def _of_tf_keras(
-    source: Source, scheme: str, integers: bool
-) -> tuple[Source, dict[str, str]]:
+def _of_tf_keras(source: Source, scheme: str, integers: bool) -> tuple[Source, dict[str, str]]:
     """The source rebuilt for a scheme, and the forms of its recurrent layers."""
     from deploy.convert.recurrent import for_device, forms
     from deploy.to_tf_keras import to_tf_keras

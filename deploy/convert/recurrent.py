@@ -27,10 +27,11 @@ _UNROLLED_STEPS = 16
 class Step(NamedTuple):
     """One cell: `inputs` are the matrices and biases by which a whole sequence is multiplied at
     once, `take` the step from those products at one time and the states to the new states, the
-    cell's output the first of these; `sizes` are those of the states."""
+    cell's output the first of these, told whether it is the first step; `sizes` are those of the
+    states."""
 
     inputs: list[tuple[np.ndarray, np.ndarray]]
-    take: Callable[[list[tf.Tensor], list[tf.Tensor]], list[tf.Tensor]]
+    take: Callable[[list[Any], list[Any], bool], list[Any]]
     sizes: list[int]
 
 
@@ -283,8 +284,8 @@ def _run_unrolled(
 ) -> tuple[tf.Tensor, list[tf.Tensor]]:
     products = [tf.split(each, x.shape[1]) for each in _products(part.step, x)]
     passed = [initial]
-    for at_one_time in zip(*products, strict=True):
-        passed.append(part.step.take(list(at_one_time), passed[-1]))
+    for time, at_one_time in enumerate(zip(*products, strict=True)):
+        passed.append(part.step.take(list(at_one_time), passed[-1], time == 0))
     outputs = [states[0] for states in passed[1:]]
     finals = passed[-1]
     if count is not None:
@@ -300,7 +301,7 @@ def _run_loop(
     size = part.step.sizes[0]
 
     def body(step: tf.Tensor, outputs: tf.Tensor, states: list[tf.Tensor]) -> tuple:
-        states = part.step.take([tf.gather(each, [step]) for each in products], states)
+        states = part.step.take([tf.gather(each, [step]) for each in products], states, False)
         if whole:
             outputs = dynamic_update_slice(outputs, states[0], tf.stack([step, 0]))
         return step + 1, outputs, states
@@ -322,11 +323,18 @@ def _dense(x: tf.Tensor, matrix: np.ndarray, bias: np.ndarray | None = None) -> 
     return product if bias is None else tf.nn.bias_add(product, bias)
 
 
+def _cut(tensor: tf.Tensor, parts: int, first: bool) -> list[tf.Tensor]:
+    if not first:
+        return tf.split(tensor, parts, axis=1)
+    # A state of zero leaves some parts without use, and quantizers leave a SPLIT with such a part
+    # in float.
+    size = tensor.shape[1] // parts
+    return [tensor[:, start : start + size] for start in range(0, parts * size, size)]
+
+
 def _part(cell: Any, form: str, layer: Any) -> _Part:
-    for kind, step in _STEPS.items():
-        if isinstance(cell, kind):
-            break
-    else:
+    step = next((step for kind, step in _STEPS.items() if isinstance(cell, kind)), None)
+    if step is None:
         raise _no_form(layer, f"build it of LSTM, GRU and SimpleRNN, not {type(cell).__name__}")
     lstm = None
     if form == FUSED:
@@ -341,39 +349,41 @@ def _bias(cell: Any) -> np.ndarray:
 
 
 def _lstm_step(cell: Any) -> Step:
-    # The three gates of one activation side by side: Keras has (input, forget, candidate, output).
-    order = np.r_[tuple(np.arange(cell.units) + gate * cell.units for gate in (0, 1, 3, 2))]
-    kernel, recurrent = (np.asarray(each)[:, order] for each in (cell.kernel, cell.recurrent_kernel))
+    # Keras has (input, forget, candidate, output); the gates of one activation go side by side.
+    blocks = np.arange(4 * cell.units).reshape(4, cell.units)
+    of_gates, of_candidate = blocks[[0, 1, 3]].ravel(), blocks[2]
+    kernel, recurrent = np.asarray(cell.kernel), np.asarray(cell.recurrent_kernel)
+    bias = _bias(cell)
 
-    def take(products: list[tf.Tensor], states: list[tf.Tensor]) -> list[tf.Tensor]:
-        (product,), (output, carry) = products, states
-        both = product + _dense(output, recurrent)
-        gates, candidate = tf.split(both, [3 * cell.units, cell.units], axis=1)
-        new, kept, shown = tf.split(cell.recurrent_activation(gates), 3, axis=1)
-        carry = kept * carry + new * cell.activation(candidate)
+    def take(products: list[Any], states: list[Any], first: bool) -> list[Any]:
+        (gates, candidate), (output, carry) = products, states
+        gates = cell.recurrent_activation(gates + _dense(output, recurrent[:, of_gates]))
+        candidate = cell.activation(candidate + _dense(output, recurrent[:, of_candidate]))
+        new, kept, shown = _cut(gates, 3, first)
+        carry = kept * carry + new * candidate
         return [shown * cell.activation(carry), carry]
 
-    return Step([(kernel, _bias(cell)[order])], take, [cell.units, cell.units])
+    inputs = [(kernel[:, part], bias[part]) for part in (of_gates, of_candidate)]
+    return Step(inputs, take, [cell.units, cell.units])
 
 
 def _gru_step(cell: Any) -> Step:
     # Keras has (update, reset, candidate).
-    both = 2 * cell.units
+    gated = 2 * cell.units
     kernel, recurrent = np.asarray(cell.kernel), np.asarray(cell.recurrent_kernel)
-    gates, of_candidate = recurrent[:, :both], recurrent[:, both:]
+    gates, of_candidate = recurrent[:, :gated], recurrent[:, gated:]
     biases = np.zeros((2, kernel.shape[1]), np.float32)
     if cell.use_bias and cell.reset_after:
         biases = np.asarray(cell.bias)
     elif cell.use_bias:
         biases[0] = cell.bias
 
-    def take(products: list[tf.Tensor], states: list[tf.Tensor]) -> list[tf.Tensor]:
+    def take(products: list[Any], states: list[Any], first: bool) -> list[Any]:
         (product, candidate), (state,) = products, states
-        update, reset = tf.split(
-            cell.recurrent_activation(product + _dense(state, gates)), 2, axis=1
-        )
+        both = cell.recurrent_activation(product + _dense(state, gates))
+        update, reset = _cut(both, 2, first)
         if cell.reset_after:
-            candidate += reset * _dense(state, of_candidate, biases[1, both:])
+            candidate += reset * _dense(state, of_candidate, biases[1, gated:])
         else:
             candidate += _dense(reset * state, of_candidate)
         candidate = cell.activation(candidate)
@@ -381,8 +391,8 @@ def _gru_step(cell: Any) -> Step:
         return [candidate + update * (state - candidate)]
 
     inputs = [
-        (kernel[:, :both], biases[0, :both] + biases[1, :both]),
-        (kernel[:, both:], biases[0, both:]),
+        (kernel[:, :gated], biases[0, :gated] + biases[1, :gated]),
+        (kernel[:, gated:], biases[0, gated:]),
     ]
     return Step(inputs, take, [cell.units])
 
@@ -390,7 +400,7 @@ def _gru_step(cell: Any) -> Step:
 def _simple_step(cell: Any) -> Step:
     recurrent = np.asarray(cell.recurrent_kernel)
 
-    def take(products: list[tf.Tensor], states: list[tf.Tensor]) -> list[tf.Tensor]:
+    def take(products: list[Any], states: list[Any], first: bool) -> list[Any]:
         return [cell.activation(products[0] + _dense(states[0], recurrent))]
 
     return Step([(np.asarray(cell.kernel), _bias(cell))], take, [cell.units])
