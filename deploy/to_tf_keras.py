@@ -346,11 +346,16 @@ def _call(
             kwargs = {"training": training} | kwargs
         # Keras 3 hands masks and the training mode to layers that have no use for them as well.
         idle = {"mask", "training"} - set(taken)
-        return counterpart(
+        outputs = counterpart(
             *args, **{key: value for key, value in kwargs.items() if key not in idle}
         )
     except Exception as error:
         raise _no_counterpart(operation, f"tf_keras can't call it: {error}") from error
+    # The masks of Keras 3 are tensors of its graph; where it gives a layer none (an LSTM that takes
+    # its state as well, say), tf_keras shall not either.
+    for tensor in keras.tree.flatten(outputs):
+        tensor._keras_mask = None
+    return outputs
 
 
 def _copy_weights(layer: Any, counterpart: Any) -> None:
