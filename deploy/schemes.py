@@ -32,7 +32,7 @@ SCHEMES = {
     "float16": Scheme("float16", "float32 or float16", calibrated=False, tolerance=1e-2),
     "dynamic": Scheme("int8, per channel", "float32", calibrated=False, tolerance=1e-2),
     "int4": Scheme(
-        "int4, per channel (depthwise: int8)", "float32", calibrated=False, tolerance=1e-2
+        "int4, per channel (depthwise, LSTM: int8)", "float32", calibrated=False, tolerance=1e-2
     ),
     "int8": Scheme("int8, per channel", "int8", calibrated=True, tolerance=12.0),
     "int8-float-ends": Scheme(

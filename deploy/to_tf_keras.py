@@ -53,7 +53,7 @@ _AUGMENTATIONS = ("AugMix", "CutMix", "MixUp", "RandAugment")
 _TENSOR = tf_keras.__internal__.KerasTensor
 
 
-def to_tf_keras(model: Any, batch_size: int | None = None, unroll: bool = False) -> Any:
+def to_tf_keras(model: Any) -> Any:
     """`model` as a flat functional tf_keras model that computes the same.
 
     Nested models are flattened (the names of their layers get the model's as a prefix), random
@@ -62,15 +62,11 @@ def to_tf_keras(model: Any, batch_size: int | None = None, unroll: bool = False)
 
     Args:
         model: a functional or Sequential Keras 3 model; one of tf_keras is returned as it is.
-        batch_size: fixes the batch axis, for deployment: LSTM layers stay whole, as the converter
-            fuses them, and other recurrent layers are unrolled over time.
-        unroll: with `batch_size`, unroll LSTM layers as well.
 
     Raises:
         DeployError: a layer that has no equivalent, by its name and class.
     """
-    counterpart = _rebuild(model) if isinstance(model, keras.Model) else model
-    return counterpart if batch_size is None else _fix_batch(counterpart, batch_size, unroll)
+    return _rebuild(model) if isinstance(model, keras.Model) else model
 
 
 def _rebuild(model: Any) -> Any:
@@ -115,13 +111,13 @@ def _rebuild(model: Any) -> Any:
     ]
     result = tf_keras.Model(inputs, run(model, inputs, "", None), name=model.name)
     for operation, counterpart in counterparts.values():
-        if isinstance(operation, keras.Layer) and not isinstance(counterpart, _KerasOperation):
+        if isinstance(operation, keras.Layer) and not isinstance(counterpart, KerasOperation):
             _copy_weights(operation, counterpart)
     return result
 
 
 @tf_keras.saving.register_keras_serializable("deploy", "KerasOperation")
-class _KerasOperation(tf_keras.layers.Layer):
+class KerasOperation(tf_keras.layers.Layer):
     """An operation of `keras.ops` (or a Keras 3 layer without weights) in a tf_keras model.
 
     `operation` and `arguments` (args and kwargs, with a marker for each tensor) are JSON, so that
@@ -131,7 +127,7 @@ class _KerasOperation(tf_keras.layers.Layer):
     def __init__(self, operation: str, arguments: str, **config: Any):
         super().__init__(autocast=False, **config)
         self._config = {"operation": operation, "arguments": arguments}
-        self._operation = keras.saving.deserialize_keras_object(json.loads(operation))
+        self.operation = keras.saving.deserialize_keras_object(json.loads(operation))
         self._arguments = keras.saving.deserialize_keras_object(json.loads(arguments))
 
     def call(self, tensors: Any) -> Any:
@@ -142,40 +138,13 @@ class _KerasOperation(tf_keras.layers.Layer):
             return marked.get(value, value) if isinstance(value, str) else value
 
         args, kwargs = keras.tree.map_structure(fill, self._arguments)
-        return self._operation(*args, **kwargs)
+        return self.operation(*args, **kwargs)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
         return None
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | self._config
-
-
-def _free_scale(tensor: Any) -> Any:
-    """`tensor`, such that it can be joined with others after the int8 converter.
-
-    Where a concatenation demands one scale of its inputs, the converter changes the scale of the
-    operator before it, but not that of a fused LSTM's state, which the kernel takes for the same,
-    nor that of what a reversal takes in: the values come out wrong. A multiplication keeps the
-    scales apart; a factor of 1 would be folded away, this one leaves every int8 value as it is.
-    """
-    return tensor * float(np.nextafter(np.float32(1), np.float32(0)))
-
-
-@tf_keras.saving.register_keras_serializable("deploy", "FreeLSTM")
-class _FreeLSTM(tf_keras.layers.LSTM):
-    def call(self, inputs: Any, mask: Any = None, training: Any = None) -> Any:
-        return _free_scale(super().call(inputs, mask=mask, training=training))
-
-
-@tf_keras.saving.register_keras_serializable("deploy", "FreeBidirectional")
-class _FreeBidirectional(tf_keras.layers.Bidirectional):
-    """Concatenates its directions; `merge_mode` is None, so that they come apart."""
-
-    def call(self, inputs: Any, training: Any = None, mask: Any = None, **state: Any) -> Any:
-        forward, backward, *states = super().call(inputs, training=training, mask=mask, **state)
-        output = tf_keras.backend.concatenate([_free_scale(forward), _free_scale(backward)])
-        return [output, *states] if states else output
 
 
 def _register_activations() -> None:
@@ -350,7 +319,7 @@ def _wrapped(operation: Any, name: str, arguments: tuple) -> Any:
         return _marker(next(markers)) if isinstance(value, _TENSOR) else value
 
     try:
-        return _KerasOperation(
+        return KerasOperation(
             json.dumps(keras.saving.serialize_keras_object(operation)),
             json.dumps(
                 keras.saving.serialize_keras_object(keras.tree.map_structure(mark, arguments))
@@ -369,7 +338,7 @@ def _call(
     operation: Any, counterpart: Any, args: tuple, kwargs: dict[str, Any], training: bool | None
 ) -> Any:
     try:
-        if isinstance(counterpart, _KerasOperation):
+        if isinstance(counterpart, KerasOperation):
             tensors = keras.tree.flatten((args, kwargs))
             return counterpart([value for value in tensors if isinstance(value, _TENSOR)])
         taken = inspect.signature(counterpart.call).parameters
@@ -377,11 +346,16 @@ def _call(
             kwargs = {"training": training} | kwargs
         # Keras 3 hands masks and the training mode to layers that have no use for them as well.
         idle = {"mask", "training"} - set(taken)
-        return counterpart(
+        outputs = counterpart(
             *args, **{key: value for key, value in kwargs.items() if key not in idle}
         )
     except Exception as error:
         raise _no_counterpart(operation, f"tf_keras can't call it: {error}") from error
+    # The masks of Keras 3 are tensors of its graph; where it gives a layer none (an LSTM that takes
+    # its state as well, say), tf_keras shall not either.
+    for tensor in keras.tree.flatten(outputs):
+        tensor._keras_mask = None
+    return outputs
 
 
 def _copy_weights(layer: Any, counterpart: Any) -> None:
@@ -403,84 +377,6 @@ def _copy_weights(layer: Any, counterpart: Any) -> None:
             )
         for weight, target in zip(given[name], wanted[name], strict=True):
             target.assign(np.asarray(weight))
-
-
-def _fix_batch(model: Any, batch_size: int, unroll: bool) -> Any:
-    """The tf_keras `model` with a fixed batch, its recurrent layers ready for the converter."""
-    flat = tf_keras.Model(model.inputs, model.outputs, name=model.name)
-    inputs = [
-        tf_keras.Input(tuple(t.shape[1:]), batch_size=batch_size, name=name, dtype=t.dtype)
-        for t, name in zip(flat.inputs, flat.input_names, strict=True)
-    ]
-    result = tf_keras.models.clone_model(
-        flat, input_tensors=inputs, clone_function=lambda layer: _fixed(layer, unroll)
-    )
-    result.set_weights(flat.get_weights())
-    return result
-
-
-def _fixed(layer: Any, unroll: bool) -> Any:
-    if type(layer).__name__.startswith("ConvLSTM"):
-        raise _no_form(layer, "use convolutions over time")
-    if not isinstance(layer, tf_keras.layers.RNN | tf_keras.layers.Bidirectional):
-        return type(layer).from_config(layer.get_config())
-    tensors = layer.inbound_nodes[0].keras_inputs
-    masked = getattr(tensors[0], "_keras_mask", None) is not None
-    if masked or "mask" in layer.inbound_nodes[0].call_kwargs:
-        raise _no_form(
-            layer,
-            "it gets a time mask; leave out Masking and mask_zero=True, and train and deploy with "
-            "one length, padded in front",
-        )
-    may_fuse = not unroll and len(tensors) == 1
-    if layer.stateful and not (may_fuse and _fuses(layer)):
-        raise DeployError(
-            f"expected an LSTM with tanh and sigmoid, whose whole state one operator can keep from "
-            f"call to call, received '{layer.name}' ({type(layer).__name__})"
-            f"{' in int16, which has no such operator' if unroll else ''}; build it with "
-            "stateful=False and give its state as inputs and outputs of the model"
-        )
-    if isinstance(layer, tf_keras.layers.RNN):
-        fuses = may_fuse and _fuses(layer)
-        return _fixed_recurrent(layer, _FreeLSTM if fuses else type(layer), fuses)
-    joined = layer.merge_mode == "concat"
-    forward, backward = (
-        _fixed_recurrent(part, type(part), may_fuse and _fuses(part))
-        for part in (layer.forward_layer, layer.backward_layer)
-    )
-    return (_FreeBidirectional if joined else type(layer))(
-        forward,
-        backward_layer=backward,
-        merge_mode=None if joined else layer.merge_mode,
-        name=layer.name,
-    )
-
-
-def _fuses(layer: Any) -> bool:
-    """Whether the converter makes one operator of this recurrent layer."""
-    return (
-        isinstance(layer, tf_keras.layers.LSTM)
-        and layer.activation is tf_keras.activations.tanh
-        and layer.recurrent_activation is tf_keras.activations.sigmoid
-        and layer.use_bias
-        and not layer.return_state
-    )
-
-
-def _fixed_recurrent(layer: Any, kind: Any, fuses: bool) -> Any:
-    config = layer.get_config() | {"unroll": not fuses}
-    config["name"] = layer.name.removeprefix("forward_").removeprefix("backward_")
-    # The operator keeps its state anyway, until the runtime resets it.
-    config["stateful"] = False
-    config |= {key: 0.0 for key in ("dropout", "recurrent_dropout") if key in config}
-    return kind.from_config(config)
-
-
-def _no_form(layer: Any, advice: str) -> DeployError:
-    return DeployError(
-        f"expected layers that TFLite can quantize, received '{layer.name}' "
-        f"({type(layer).__name__}); {advice}"
-    )
 
 
 def _no_counterpart(operation: Any, advice: str) -> DeployError:

@@ -77,6 +77,7 @@ def storage(
     scheme: str,
     quantizer: str | None,
     mixed: Mapping[str, str],
+    recurrent: Mapping[str, str],
     examples: Calibration | None,
 ) -> Storage:
     """How the numbers are stored.
@@ -86,6 +87,7 @@ def storage(
         scheme: a key of `SCHEMES`.
         quantizer: the package that quantized, if any.
         mixed: layers with a scheme of their own.
+        recurrent: the form of each recurrent layer, as of `convert.recurrent.forms`.
         examples: what the activations' ranges come from, if any.
     """
     return {
@@ -95,6 +97,7 @@ def storage(
         "quantization_aware": source.trained_weights is not None,
         "quantizer": quantizer,
         "mixed": dict(mixed),
+        "recurrent": dict(recurrent),
         "calibration": None
         if examples is None
         else {"examples": examples.examples, "ranges": [list(pair) for pair in examples.ranges]},

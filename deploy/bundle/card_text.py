@@ -86,6 +86,7 @@ def card_text(card: Mapping[str, Any]) -> str:
         f"{latency['cpu']}.",
         *_target_lines(card),
         "- Operators: " + ", ".join(f"{name} × {n}" for name, n in card["ops"].items()) + ".",
+        *_recurrent_lines(card),
         "",
         "## Check it",
         "",
@@ -166,6 +167,20 @@ def _quantizer_lines(card: Mapping[str, Any]) -> list[str]:
     if card["costly"]:
         lines.append(f"- The operators that cost the most: {operator_list(card['costly'])}.")
     return lines
+
+
+def _recurrent_lines(card: Mapping[str, Any]) -> list[str]:
+    forms = card["recurrent"]
+    if not forms:
+        return []
+    line = "- Recurrent layers: " + ", ".join(f"`{name}` {form}" for name, form in forms.items())
+    if any("unrolled" in form for form in forms.values()):
+        line += (
+            f"; unrolled over their steps they make up most of the {sum(card['ops'].values())} "
+            "operators. An LSTM with tanh and sigmoid that neither takes nor gives its state is one "
+            "operator: prefer it here, or deploy one step with its state as input and output"
+        )
+    return [line + "."]
 
 
 def _target_lines(card: Mapping[str, Any]) -> list[str]:

@@ -341,6 +341,7 @@ class _Converted(NamedTuple):
     content: bytes
     scheme: str
     mixed: dict[str, str]
+    recurrent: dict[str, str]
     quantizer: str | None
     layers: list[LayerError]
     costly: list[LayerError]
@@ -477,6 +478,7 @@ def _make_bundle(
             converted.scheme,
             converted.quantizer,
             converted.mixed,
+            converted.recurrent,
             prepared.calibration,
         ),
         **cost(content, prepared.source, speed),
@@ -497,7 +499,7 @@ def _convert(prepared: _Prepared, target: Target, say: Callable[[str], None]) ->
     """
     source, examples, wanted = prepared.source, prepared.calibration, prepared.quantization
     scheme, mixed = wanted.scheme or target.scheme, dict(wanted.mixed)
-    content, floats, package = prepared.conversions.to(scheme)
+    content, floats, package, recurrent = prepared.conversions.to(scheme)
     unknown = layers_in_the_way(floats, mixed, source)
     if mixed and package not in (None, PACKAGE) and unknown:
         raise DeployError(
@@ -546,7 +548,7 @@ def _convert(prepared: _Prepared, target: Target, say: Callable[[str], None]) ->
         elif wanted.fix:
             say("             fix can't help: only the converter can quantize this model")
     layers = _layer_errors(prepared, target, floats, content, package)
-    return _Converted(content, scheme, mixed, package, layers, costly, kept)
+    return _Converted(content, scheme, mixed, recurrent, package, layers, costly, kept)
 
 
 def _with_task(prepared: _Prepared, task: dict[str, Any]) -> _Prepared:

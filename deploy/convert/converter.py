@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -30,11 +29,13 @@ from deploy.schemes import SCHEMES
 
 class Converted(NamedTuple):
     """`content`: the flatbuffer; `floats`: the same before quantization; `quantizer`: the package
-    that quantized it, None where there was nothing to quantize."""
+    that quantized it, None where there was nothing to quantize; `recurrent`: the form of each
+    recurrent layer, as of `recurrent.forms`."""
 
     content: bytes
     floats: bytes
     quantizer: str | None
+    recurrent: dict[str, str]
 
 
 def convert(
@@ -63,7 +64,7 @@ class Conversions:
     ):
         self._source, self._calibration = source, calibration
         self._by_converter = by_converter or source.trained_weights is not None
-        self._graphs: dict[tuple[bool, bool], _Graph] = {}
+        self._graphs: dict[str, _Graph] = {}
         self._converted: dict[str, Converted] = {}
 
     def to(self, scheme: str) -> Converted:
@@ -91,34 +92,39 @@ class Conversions:
         graph = self._graph(scheme)
         floats, content, package = graph.floats, None, recipes.PACKAGE
         if scheme == "float32":
-            return Converted(floats, floats, None)
+            return Converted(floats, floats, None, graph.recurrent)
         # A quantization-aware model brings the ranges that it was trained with.
         calibrated = SCHEMES[scheme].calibrated and not self._source.trained_weights
         if not self._by_converter:
             content = graph.quantize(scheme, calibrated)
         if content is None:
             content, package = graph.quantize_by_converter(scheme, calibrated), "tensorflow"
-        return Converted(content, floats, package)
+        return Converted(content, floats, package, graph.recurrent)
 
     def _graph(self, scheme: str) -> _Graph:
         """The graph that `scheme` quantizes."""
-        integers = SCHEMES[scheme].calibrated
-        # A stateful layer's state is that of the one operator that only tf_keras becomes.
-        rebuilt = integers or self._source.stateful
-        recurrent = rebuilt and _has(self._source.model, _is_recurrent)
-        embedding = integers and _has(self._source.model, _is_embedding)
-        unroll = recurrent and scheme == "int16"
-        key = (recurrent or embedding, unroll)
+        source, integers = self._source, SCHEMES[scheme].calibrated
+        recurrent = _has(source.model, _is_recurrent)
+        embedding = integers and _has(source.model, _is_embedding)
+        key = "integers" if integers else "floats"
+        if not recurrent:
+            key = key if embedding else "as it is"
+        elif scheme == "int16":
+            key = scheme
         if key not in self._graphs:
-            source = self._source
-            if recurrent:
-                source = _of_tf_keras(source, unroll)
-            elif embedding:
-                # Keras 3 compares the positions with the table's length first, in operators that
-                # few devices have; a model that can't be rebuilt keeps them.
-                with contextlib.suppress(DeployError):
-                    source = _of_tf_keras(source)
-            self._graphs[key] = _Graph(source, self._calibration)
+            forms: dict[str, str] = {}
+            if recurrent or embedding:
+                # Keras 3 makes loops of recurrent layers, on which the converter's calibration
+                # crashes, and compares positions with an embedding's length first, in operators
+                # that few devices have. A model that can't be rebuilt keeps them where that works,
+                # but not its state, which is that of an operator which only tf_keras becomes.
+                try:
+                    source, forms = _of_tf_keras(source, scheme, integers)
+                except DeployError:
+                    if recurrent and (integers or source.stateful):
+                        raise
+                    forms = {layer.name: "loop" for layer in _all(source.model, _is_recurrent)}
+            self._graphs[key] = _Graph(source, forms, self._calibration)
         return self._graphs[key]
 
 
@@ -126,7 +132,8 @@ class _Graph:
     """One form of the model in a folder of its own, which goes with this object: its SavedModel,
     and what the worker process makes of it."""
 
-    def __init__(self, source: Source, calibration: Calibration | None):
+    def __init__(self, source: Source, recurrent: dict[str, str], calibration: Calibration | None):
+        self.recurrent = recurrent
         self._folder = tempfile.mkdtemp(prefix="deploy-")
         weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._names, self._calibration = signature_names(source), calibration
@@ -218,7 +225,14 @@ def _explain(error: worker.WorkerError, source: Source, scheme: str) -> DeployEr
 
 
 def _has(model: Any, what: Callable[[Any], bool]) -> bool:
-    return any(what(layer) or _has(layer, what) for layer in getattr(model, "layers", ()))
+    return any(_all(model, what))
+
+
+def _all(model: Any, what: Callable[[Any], bool]) -> Iterator[Any]:
+    for layer in getattr(model, "layers", ()):
+        if what(layer):
+            yield layer
+        yield from _all(layer, what)
 
 
 def _is_recurrent(layer: Any) -> bool:
@@ -229,10 +243,11 @@ def _is_embedding(layer: Any) -> bool:
     return isinstance(layer, keras.layers.Embedding)
 
 
-def _of_tf_keras(source: Source, unroll: bool = False) -> Source:
-    # The converter's calibration crashes on the loops that Keras 3 makes of recurrent layers, and
-    # has no int16 form of a whole LSTM.
+def _of_tf_keras(source: Source, scheme: str, integers: bool) -> tuple[Source, dict[str, str]]:
+    """The source rebuilt for a scheme, and the forms of its recurrent layers."""
+    from deploy.convert.recurrent import for_device, forms
     from deploy.to_tf_keras import to_tf_keras
 
-    rebuilt = load(to_tf_keras(source.model, batch_size=1, unroll=unroll))
-    return replace(rebuilt, name=source.name, inputs=source.inputs, outputs=source.outputs)
+    model = for_device(to_tf_keras(source.model), scheme, integers)
+    rebuilt = replace(load(model), name=source.name, inputs=source.inputs, outputs=source.outputs)
+    return rebuilt, forms(model)

@@ -12,6 +12,7 @@ import tensorflow as tf
 from deploy import worker
 from deploy.flatbuffer import in_order
 from deploy.quantize import recipes
+from deploy.quantize.fused_lstm import as_in_keras
 
 # What a folder holds: the model, calibration examples, the float flatbuffer with its tensors in the
 # order of the model, the ranges of its tensors, and the flatbuffer that was made last.
@@ -27,7 +28,7 @@ def convert_to_float(folder: str, names: list[list[str]]) -> None:
     the order the flatbuffer shall have."""
     worker.step("converting the graph")
     content = tf.lite.TFLiteConverter.from_saved_model(str(Path(folder, SAVED_MODEL))).convert()
-    Path(folder, FLOATS).write_bytes(in_order(content, *names))
+    Path(folder, FLOATS).write_bytes(as_in_keras(in_order(content, *names)))
 
 
 def find_ranges(folder: str, inputs: list[str]) -> None:
@@ -70,7 +71,8 @@ def quantize_by_converter(
     ends = {"int16": tf.int16, "int8-float-ends": tf.float32}.get(scheme, tf.int8)
     converter.inference_input_type = converter.inference_output_type = ends
     converter._experimental_disable_per_channel = scheme == "int8-per-tensor"
-    Path(folder, QUANTIZED).write_bytes(in_order(converter.convert(), *names))
+    content = as_in_keras(in_order(converter.convert(), *names))
+    Path(folder, QUANTIZED).write_bytes(content)
 
 
 def _ranges(folder: str, inputs: list[str]) -> dict[str, Any] | None:

@@ -26,6 +26,7 @@ from litert_quantizer.utils.qsv_utils import min_max_update
 from litert_quantizer.utils.tfl_flatbuffer_utils import TFL_OP_CODE_TO_NAME
 
 from deploy.flatbuffer import Operator, code_of, computes_in_float, operators
+from deploy.quantize import fused_lstm
 
 PACKAGE = "litert-quantizer"
 
@@ -154,7 +155,11 @@ def quantize(
             copy.deepcopy(ranges) if quantizer.need_calibration else None,
             enable_progress_report=False,
         )
-    return bytes(made.quantized_model)
+    quantized = bytes(made.quantized_model)
+    if scheme in ("float16", "dynamic", "int4"):
+        left_out = [name for name, other in exceptions.items() if other == "float32"]
+        quantized = fused_lstm.store_weights(quantized, scheme, left_out)
+    return quantized
 
 
 def _read_in_float(found: list[Operator], exceptions: Mapping[str, str]) -> bool:

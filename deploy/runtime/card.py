@@ -206,7 +206,8 @@ class Description(TypedDict):
 
 
 class Storage(TypedDict):
-    """How its numbers are stored, and what found their ranges."""
+    """How its numbers are stored, and what found their ranges. `recurrent` is the form of each
+    recurrent layer: "fused" (one operator), "unrolled" over its steps, or "loop"."""
 
     scheme: str
     weights: str
@@ -214,6 +215,7 @@ class Storage(TypedDict):
     quantization_aware: bool
     quantizer: str | None
     mixed: dict[str, str]
+    recurrent: dict[str, str]
     calibration: Calibration | None
 
 

@@ -8,13 +8,6 @@ import pytest
 import tf_keras
 
 from deploy import DeployError
-from deploy.convert.converter import convert
-from deploy.flatbuffer import count_operators
-from deploy.load.readers import load
-from deploy.measure.interpreters import run_litert, run_micro
-from deploy.quantize.calibration import calibrate
-from deploy.runtime import Model
-from deploy.runtime.quantization import dequantize, quantize
 from deploy.to_tf_keras import to_tf_keras
 from tests.conftest import BUILDERS
 
@@ -51,10 +44,10 @@ def outputs_of(model, arrays):
     return [np.asarray(output) for output in keras.tree.flatten(outputs)]
 
 
-def assert_same(model, batch_size=None):
+def assert_same(model):
     shuffle_weights(model)
-    counterpart = to_tf_keras(model, batch_size)
-    arrays = inputs_of(model, batch_size or 3)
+    counterpart = to_tf_keras(model)
+    arrays = inputs_of(model)
     expected, received = outputs_of(model, arrays), outputs_of(counterpart, arrays)
     for one, other in zip(expected, received, strict=True):
         assert one.shape == other.shape
@@ -207,19 +200,6 @@ def test_a_layer_computes_the_same(name):
     assert counterpart.name == "whole" and counterpart.input_names == ["entry"]
 
 
-# With a fixed batch, of those: all that is recurrent, and what depends on the batch axis.
-@pytest.mark.parametrize(
-    "name",
-    ["BidirectionalGRU", "BidirectionalLSTM", "BidirectionalTwo", "GRU", "LSTM", "Reshape", "RNN"]
-    + ["LSTMHardSigmoid", "SimpleRNN", "AdaptiveAveragePooling2D"],
-)
-def test_a_layer_computes_the_same_with_a_fixed_batch(name):
-    counterpart = assert_same(one(name), batch_size=1)
-    assert counterpart.inputs[0].shape[0] == counterpart.outputs[0].shape[0] == 1
-    again = to_tf_keras(to_tf_keras(one(name)), batch_size=1)
-    assert again.outputs[0].shape == counterpart.outputs[0].shape
-
-
 def block(name, shape=IMAGE):
     x = keras.Input(shape)
     y = L.BatchNormalization(name="norm")(L.Conv2D(3, 3, padding="same", name="conv")(x))
@@ -326,7 +306,6 @@ def test_names_are_kept_and_those_of_nested_layers_get_a_prefix():
 def test_a_tf_keras_model_comes_back_as_it_is():
     model = tf_keras.Sequential([tf_keras.layers.InputLayer((3,)), tf_keras.layers.Dense(2)])
     assert to_tf_keras(model) is model
-    assert to_tf_keras(model, batch_size=1).output_shape == (1, 2)
 
 
 class Own(keras.layers.Layer):
@@ -382,102 +361,4 @@ def test_what_has_no_equivalent_is_refused_by_name(name):
 def test_a_model_without_inputs_is_refused(build, message):
     with pytest.raises(DeployError) as caught:
         to_tf_keras(build())
-    assert message in str(caught.value)
-
-
-def joined():
-    x = keras.Input((12, 8))
-    return keras.Model(
-        x, L.Concatenate()([L.LSTM(6)(x), 3 * x[:, 0], L.Bidirectional(L.LSTM(2))(x)])
-    )
-
-
-def recurrent(layer):
-    return lambda: keras.Sequential([keras.Input((12, 8)), layer(), L.Dense(4)])
-
-
-WHOLE = {
-    "LSTM": (recurrent(lambda: L.LSTM(6)), 1),
-    "LSTM of sequences": (
-        lambda: keras.Sequential([keras.Input((12, 8)), L.LSTM(6, return_sequences=True)]),
-        1,
-    ),
-    "bidirectional LSTM": (
-        lambda: keras.Sequential(
-            [keras.Input((12, 8)), L.Bidirectional(L.LSTM(6, return_sequences=True))]
-        ),
-        2,
-    ),
-    "joined LSTMs": (joined, 3),
-    "GRU": (recurrent(lambda: L.GRU(6)), 0),
-    "bidirectional GRU": (recurrent(lambda: L.Bidirectional(L.GRU(4))), 0),
-    "SimpleRNN": (recurrent(lambda: L.SimpleRNN(6)), 0),
-    "LSTM with another activation": (recurrent(lambda: L.LSTM(4, activation="relu")), 0),
-}
-
-
-def sqnr(expected, received):
-    return 10 * np.log10((expected**2).sum() / ((expected - received) ** 2).sum())
-
-
-def int8(model, scheme="int8"):
-    """The SQNR on LiteRT and LiteRT Micro, and the counts of the operators."""
-    x = np.random.default_rng(0).normal(size=(64, 12, 8)).astype("float32")
-    source = load(model)
-    content = convert(source, scheme, calibrate(x, source)).content
-    card = Model(content, {}, []).card
-    (expected,) = source.predict([x])
-    ratios = [
-        sqnr(
-            expected,
-            dequantize(
-                run(content, [quantize(x, card["inputs"][0])]).outputs[0], card["outputs"][0]
-            ),
-        )
-        for run in (run_litert, run_micro)
-    ]
-    return ratios, count_operators(content)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", WHOLE)
-def test_recurrent_models_go_to_int8(name):
-    keras.utils.set_random_seed(0)
-    build, whole = WHOLE[name]
-    ratios, operators = int8(build())
-    assert min(ratios) > 30
-    assert operators.get("UNIDIRECTIONAL_SEQUENCE_LSTM", 0) == whole
-    assert "WHILE" not in operators
-
-
-def test_an_lstm_goes_to_int16_unrolled():
-    keras.utils.set_random_seed(0)
-    ratios, operators = int8(WHOLE["LSTM"][0](), "int16")
-    assert min(ratios) > 40 and "UNIDIRECTIONAL_SEQUENCE_LSTM" not in operators
-
-
-def test_a_tf_keras_lstm_goes_to_int8():
-    tf_keras.utils.set_random_seed(0)
-    x = tf_keras.Input((12, 8))
-    layers = tf_keras.layers
-    pair = layers.Bidirectional(layers.LSTM(4, return_sequences=True))(x)
-    ratios, operators = int8(tf_keras.Model(x, layers.Concatenate()([pair, x])))
-    assert min(ratios) > 30 and operators["UNIDIRECTIONAL_SEQUENCE_LSTM"] == 2
-
-
-NOT_INT8 = {
-    "a mask": (lambda: masked(), "(Bidirectional); it gets a time mask"),
-    "ConvLSTM": (lambda: one("ConvLSTM2D"), "(ConvLSTM2D); use convolutions over time"),
-    "stateful": (
-        lambda: keras.Sequential([keras.Input(SEQUENCE, batch_size=1), L.GRU(2, stateful=True)]),
-        "(GRU); build it with stateful=False",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", NOT_INT8)
-def test_recurrent_layers_that_no_quantizer_takes_are_refused(name):
-    build, message = NOT_INT8[name]
-    with pytest.raises(DeployError) as caught:
-        to_tf_keras(build(), batch_size=1)
     assert message in str(caught.value)

@@ -126,7 +126,7 @@ def test_what_can_not_be_converted_is_a_verdict():
     ],
 )  # fmt: skip
 def test_the_limits_of_a_board(board, arena, model, text, monkeypatch):
-    made = SimpleNamespace(to=lambda scheme: Converted(bytes(model), b"", None))
+    made = SimpleNamespace(to=lambda scheme: Converted(bytes(model), b"", None, {}))
     monkeypatch.setattr(fit, "Conversions", lambda *_: made)
     monkeypatch.setattr(fit, "describe", lambda *_: {})
     facts = {"memory": {"arena_bytes": arena}}
