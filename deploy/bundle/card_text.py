@@ -177,8 +177,8 @@ def _recurrent_lines(card: Mapping[str, Any]) -> list[str]:
     if any("unrolled" in form for form in forms.values()):
         line += (
             f"; unrolled over their steps they make up most of the {sum(card['ops'].values())} "
-            "operators. An LSTM with tanh and sigmoid that neither takes nor gives its state is one "
-            "operator: prefer it here, or deploy one step with its state as input and output"
+            "operators. An LSTM with tanh and sigmoid that neither takes nor gives its state is "
+            "one operator: prefer it here, or deploy one step with its state as input and output"
         )
     return [line + "."]
 

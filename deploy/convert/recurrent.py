@@ -20,7 +20,7 @@ from deploy.to_tf_keras import KerasOperation
 FUSED, UNROLLED, LOOP = "fused", "unrolled", "loop"
 
 # In float a layer of more steps than this becomes a loop. On LiteRT 2.3.0, x86, one thread, GRU(32)
-# on 16 values takes, unrolled against as a loop: 11 µs and 26 kB against 28 µs and 24 kB in 4 steps,
+# on 16 values takes, unrolled against as a loop: 11 µs and 26 kB against 28 and 24 kB in 4 steps,
 # 29 µs and 45 kB against 34 µs and 25 kB in 16, 73 µs and 118 kB against 101 µs and 25 kB in 64;
 # SimpleRNN(32) 10 µs and 15 kB against 23 µs and 11 kB in 16. So few steps cost little memory.
 # (LSTM(32) in 40 steps: fused 0.10 ms, unrolled 0.08 ms, a loop 0.09 to 0.14 ms.)
