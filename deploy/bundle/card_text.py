@@ -145,9 +145,9 @@ def _recurrent_lines(card: Mapping[str, Any]) -> list[str]:
     line = "- Recurrent layers: " + ", ".join(f"`{name}` {form}" for name, form in forms.items())
     if any("unrolled" in form for form in forms.values()):
         line += (
-            ". Unrolled over their steps they are most of the "
-            f"{sum(card['ops'].values())} operators; where memory is short prefer an LSTM (tanh and sigmoid, no state given or returned), "
-            "which is one, or deploy a single step with its state as input and output"
+            f". Unrolled they are most of the {sum(card['ops'].values())} operators; where memory "
+            "is short prefer an LSTM (tanh and sigmoid, no state given or returned), which is one, "
+            "or deploy a single step with its state as input and output"
         )
     return [line + "."]
 

@@ -19,10 +19,10 @@ from deploy.to_tf_keras import KerasOperation
 
 FUSED, UNROLLED, LOOP = "fused", "unrolled", "loop"
 
-# In float a layer of more steps than this becomes a loop, which is smaller where unrolled is faster.
-# LiteRT 2.3.0, x86, one thread: GRU(32) on 16 values takes unrolled 11 µs and 26 kB in 4 steps, as a
-# loop 28 µs and 24 kB; 29 µs and 45 kB against 34 µs and 25 kB in 16; 73 µs and 118 kB against
-# 101 µs and 25 kB in 64. SimpleRNN(32): 10 µs and 15 kB against 23 µs and 11 kB in 16.
+# In float a layer of more steps than this becomes a loop, smaller where unrolled is faster. LiteRT
+# 2.3.0, x86, one thread: GRU(32) on 16 values takes unrolled 11 µs and 26 kB in 4 steps, as a loop
+# 28 µs and 24 kB; 29 µs and 45 kB against 34 µs and 25 kB in 16; 73 µs and 118 kB against 101 µs
+# and 25 kB in 64. SimpleRNN(32): 10 µs and 15 kB against 23 µs and 11 kB in 16.
 _UNROLLED_STEPS = 16
 
 

@@ -314,7 +314,7 @@ def test_a_cell_is_not_clipped(scheme):
     gates[2] = 0
     small = np.array([[1e-3, -1e-3, 2e-3, 1e-3]], "float32")
     layer.set_weights([np.array([[0, 0, 20, 0]], "float32") + small, small, gates])
-    x = np.stack([ups, ups[::-1], -ups, 0.5 * ups]).astype("float32")[..., None]
+    x = np.stack([ups, ups[::-1], -ups, -ups[::-1]]).astype("float32")[..., None]
     source = load(model)
     (expected,) = source.predict([x])
     assert expected[0, 0] == pytest.approx(np.tanh(4), abs=1e-3)
