@@ -60,8 +60,7 @@ def of_tf_keras() -> tf_keras.Model:
 
 def of_cells() -> keras.Model:
     x = keras.Input((4, 6), batch_size=1)
-    cells = [keras.layers.LSTMCell(8), keras.layers.LSTMCell(5)]
-    return keras.Model(x, L.Dense(3)(L.RNN(cells, stateful=True)(x)))
+    return keras.Model(x, L.Dense(3)(L.RNN(L.LSTMCell(8), stateful=True)(x)))
 
 
 MODELS = {
