@@ -8,7 +8,7 @@ from typing import Any
 from deploy.compile import COMPILERS
 from deploy.measure.formatting import decibels, kept_list, kilobytes, markdown, operator_list, score
 from deploy.targets import find_target
-from deploy.tasks import PIPELINES, TASKS
+from deploy.tasks import TASKS
 
 
 def table(cards: Sequence[Mapping[str, Any]]) -> str:
@@ -101,37 +101,6 @@ def card_text(card: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def pipeline_text(whole: Mapping[str, Any], cards: Mapping[str, Mapping[str, Any]]) -> str:
-    """The card for people of several models that do a task together."""
-    parity, task = whole["parity"], whole["task"]
-    lines = [
-        f"# {task[:1].upper()}{task[1:]} for `{whole['target']}`",
-        "",
-        f"Models, each in a folder of its name: {', '.join(cards)}. Made {whole['created']}, seed "
-        f"{whole['seed']}.",
-        "",
-        table(list(cards.values())),
-        "",
-        *PIPELINES[task].card_lines(whole[task]),
-        "## Quality",
-        "",
-        f"- Keras and deployed give the same for {100 * parity['same']:.1f} % of "
-        f"{parity['examples']} texts ({parity['data']}), found greedily.",
-        *_quality_lines(whole["quality"]),
-        "",
-        "## Cost",
-        "",
-        f"- {whole['size_bytes']:,} bytes of models; {whole['params']:,} parameters.",
-        f"- {whole['latency_ms']:.1f} ms a text (median) on the computer that exported it.",
-        "",
-        "## Check it",
-        "",
-        "    python -m deploy.runtime selftest .      # on the device: the recorded outputs again",
-        "    python -m deploy verify . --data FILE.npz # beside the Keras models",
-    ]
-    return "\n".join(lines) + "\n"
-
-
 def _count(number: int | None) -> str:
     return "an unknown number of" if number is None else f"{number:,}"
 
@@ -176,9 +145,9 @@ def _recurrent_lines(card: Mapping[str, Any]) -> list[str]:
     line = "- Recurrent layers: " + ", ".join(f"`{name}` {form}" for name, form in forms.items())
     if any("unrolled" in form for form in forms.values()):
         line += (
-            f"; unrolled over their steps they make up most of the {sum(card['ops'].values())} "
-            "operators. An LSTM with tanh and sigmoid that neither takes nor gives its state is "
-            "one operator: prefer it here, or deploy one step with its state as input and output"
+            f". Unrolled they are most of the {sum(card['ops'].values())} operators; where memory "
+            "is short prefer an LSTM (tanh and sigmoid, no state given or returned), which is one, "
+            "or deploy a single step with its state as input and output"
         )
     return [line + "."]
 

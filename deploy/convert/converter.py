@@ -137,6 +137,7 @@ class _Graph:
         self._folder = tempfile.mkdtemp(prefix="deploy-")
         weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._names, self._calibration = signature_names(source), calibration
+        self._stateful = source.stateful
         _save(source, Path(self._folder, in_worker.SAVED_MODEL))
 
     @cached_property
@@ -163,8 +164,15 @@ class _Graph:
     def quantize_by_converter(self, scheme: str, calibrated: bool) -> bytes:
         """The model in the numbers of `scheme` by TensorFlow's converter."""
         if calibrated:
+            assert self.floats
             self._write_examples()
-        self._call("quantize_by_converter", scheme=scheme, calibrated=calibrated, names=self._names)
+        self._call(
+            "quantize_by_converter",
+            scheme=scheme,
+            calibrated=calibrated,
+            names=self._names,
+            stateful=self._stateful,
+        )
         return Path(self._folder, in_worker.QUANTIZED).read_bytes()
 
     def _write_examples(self) -> None:
@@ -249,5 +257,11 @@ def _of_tf_keras(source: Source, scheme: str, integers: bool) -> tuple[Source, d
     from deploy.to_tf_keras import to_tf_keras
 
     model = for_device(to_tf_keras(source.model), scheme, integers)
-    rebuilt = replace(load(model), name=source.name, inputs=source.inputs, outputs=source.outputs)
+    rebuilt = replace(
+        load(model),
+        name=source.name,
+        inputs=source.inputs,
+        outputs=source.outputs,
+        variables_of_state=source.variables_of_state,
+    )
     return rebuilt, forms(model)

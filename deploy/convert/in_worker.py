@@ -12,7 +12,7 @@ import tensorflow as tf
 from deploy import worker
 from deploy.flatbuffer import in_order
 from deploy.quantize import recipes
-from deploy.quantize.fused_lstm import as_in_keras
+from deploy.quantize.fused_lstm import as_in_keras, largest_cells
 
 # What a folder holds: the model, calibration examples, the float flatbuffer with its tensors in the
 # order of the model, the ranges of its tensors, and the flatbuffer that was made last.
@@ -53,15 +53,17 @@ def quantize(folder: str, scheme: str, calibrated: bool, names: list[list[str]])
 
 
 def quantize_by_converter(
-    folder: str, scheme: str, calibrated: bool, names: list[list[str]]
+    folder: str, scheme: str, calibrated: bool, names: list[list[str]], stateful: bool
 ) -> None:
     """Convert the SavedModel to `scheme` in TensorFlow's converter, `calibrated` on the examples
-    or by the ranges that the graph itself has."""
+    (`stateful`: one sequence) or by the ranges that the graph itself has."""
     worker.step("calibrating and quantizing")
     converter = tf.lite.TFLiteConverter.from_saved_model(str(Path(folder, SAVED_MODEL)))
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    cells: list[float] = []
     if calibrated:
         arrays = _examples(folder, names[0])
+        cells = largest_cells(Path(folder, FLOATS).read_bytes(), arrays, stateful)
         converter.representative_dataset = lambda: recipes.one_by_one(arrays)
         converter.target_spec.supported_ops = [
             tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
@@ -71,7 +73,7 @@ def quantize_by_converter(
     ends = {"int16": tf.int16, "int8-float-ends": tf.float32}.get(scheme, tf.int8)
     converter.inference_input_type = converter.inference_output_type = ends
     converter._experimental_disable_per_channel = scheme == "int8-per-tensor"
-    content = as_in_keras(in_order(converter.convert(), *names))
+    content = as_in_keras(in_order(converter.convert(), *names), cells)
     Path(folder, QUANTIZED).write_bytes(content)
 
 

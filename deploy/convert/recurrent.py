@@ -19,11 +19,10 @@ from deploy.to_tf_keras import KerasOperation
 
 FUSED, UNROLLED, LOOP = "fused", "unrolled", "loop"
 
-# In float a layer of more steps than this becomes a loop. On LiteRT 2.3.0, x86, one thread, GRU(32)
-# on 16 values takes, unrolled against as a loop: 11 µs and 26 kB against 28 and 24 kB in 4 steps,
-# 29 µs and 45 kB against 34 µs and 25 kB in 16, 73 µs and 118 kB against 101 µs and 25 kB in 64;
-# SimpleRNN(32) 10 µs and 15 kB against 23 µs and 11 kB in 16. So few steps cost little memory.
-# (LSTM(32) in 40 steps: fused 0.10 ms, unrolled 0.08 ms, a loop 0.09 to 0.14 ms.)
+# In float a layer of more steps than this becomes a loop, smaller where unrolled is faster. LiteRT
+# 2.3.0, x86, one thread: GRU(32) on 16 values takes unrolled 11 µs and 26 kB in 4 steps, as a loop
+# 28 µs and 24 kB; 29 µs and 45 kB against 34 µs and 25 kB in 16; 73 µs and 118 kB against 101 µs
+# and 25 kB in 64. SimpleRNN(32): 10 µs and 15 kB against 23 µs and 11 kB in 16.
 _UNROLLED_STEPS = 16
 
 
@@ -142,9 +141,10 @@ class _Recurrent(tf_keras.layers.Layer):
         two = isinstance(layer, tf_keras.layers.Bidirectional)
         self._directions = [layer.forward_layer, layer.backward_layer] if two else [layer]
         self._merge_mode = layer.merge_mode if two else None
-        # What goes to another recurrent layer is joined with nothing.
+        # What goes to another recurrent layer as it is, is joined with nothing.
         users = [node.layer for node in layer.outbound_nodes]
-        self._joined = integers and not (users and all(map(_is_recurrent, users)))
+        alone = bool(users) and all(map(_is_recurrent, users)) and not two
+        self._joined = integers and not alone
         self._sequences = self._directions[0].return_sequences
         self._states = self._directions[0].return_state
         # The operator neither takes nor gives its state.
@@ -192,7 +192,8 @@ class _Recurrent(tf_keras.layers.Layer):
             output, last = _run(parts, layer, x, mask, given)
             if index and self._sequences:
                 output = tf.reverse(output, [1])
-            if self._joined and (mask is not None or FUSED in self.forms):
+            plain = mask is None and FUSED not in self.forms and len(self._directions) == 1
+            if self._joined and not plain:
                 output = _free_scale(output)
             outputs.append(output)
             finals += last

@@ -4,11 +4,12 @@ weights of the schemes that LiteRT's quantizer has no recipe for."""
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
 
 from deploy.flatbuffer import pack
 
@@ -25,20 +26,80 @@ _HALF_VERSION = 3
 # cell that stays within ±0.5 the converter makes 2⁻¹⁶, where LiteRT leaves the output as it was in
 # memory: in four layers of 64 units on 20 × 16 noise −6 dB, with this scale 32 dB. LiteRT Micro,
 # which has another tanh, has 32 dB with both.
-_LEAST_SCALE = 2.0**-15
+_SCALES = 2.0**-15, 2.0**-9
 
 
-def as_in_keras(content: bytes) -> bytes:
-    """The model with LSTMs that LiteRT and LiteRT Micro compute as Keras does."""
+def as_in_keras(content: bytes, cells: Sequence[float] = ()) -> bytes:
+    """The model with LSTMs that LiteRT and LiteRT Micro compute as Keras does.
+
+    Args:
+        content: the flatbuffer.
+        cells: of a model with integer activations the largest cell of each LSTM, of
+            `largest_cells`.
+    """
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
-    for graph, operator in _found(model):
+    for _, operator in _found(model):
         # The converter's own limit, which no LSTM of Keras has.
         operator.builtinOptions.cellClip = 0.0
-        cell = graph.tensors[operator.inputs[_CELL]]
-        if cell.type == schema.TensorType.INT16:
-            scales = np.asarray(cell.quantization.scale, np.float32)
-            cell.quantization.scale = np.maximum(scales, np.float32(_LEAST_SCALE))
+    for (graph, operator), largest in zip(_found(model), cells, strict=bool(cells)):
+        # The converter looks at the cells after the last step alone.
+        scale = 2.0 ** (np.ceil(np.log2(max(largest, _SCALES[0]))) - 15)
+        quantization = graph.tensors[operator.inputs[_CELL]].quantization
+        quantization.scale = np.array([np.clip(scale, *_SCALES)], np.float32)
     return pack(model) if any(_found(model)) else content
+
+
+def largest_cells(
+    content: bytes, arrays: Mapping[str, np.ndarray], stateful: bool = False
+) -> list[float]:
+    """The largest value, positive or negative, in the cells of each LSTM of the float model.
+
+    Args:
+        content: the flatbuffer.
+        arrays: (examples, …) examples by the names of the signature's inputs.
+        stateful: the examples are one sequence.
+    """
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    found = [operator for _, operator in _found(model)]
+    if not found:
+        return []
+    interpreter = Interpreter(model_content=content, experimental_preserve_all_tensors=True)
+    interpreter.allocate_tensors()
+    run = interpreter.get_signature_runner()
+    given: list[list[np.ndarray]] = [[] for _ in found]
+    for index in range(len(next(iter(arrays.values())))):
+        if not stateful:
+            interpreter.reset_all_variables()
+        run(**{name: array[index : index + 1] for name, array in arrays.items()})
+        for operator, inputs in zip(found, given, strict=True):
+            inputs.append(interpreter.get_tensor(operator.inputs[0])[0])
+    return [
+        _largest_cell(
+            [interpreter.get_tensor(operator.inputs[index]) for index in range(1, 9)],
+            [interpreter.get_tensor(operator.inputs[index]) for index in range(12, 16)],
+            np.concatenate(inputs)[None] if stateful else np.stack(inputs),
+        )
+        for operator, inputs in zip(found, given, strict=True)
+    ]
+
+
+def _largest_cell(weights: list[np.ndarray], biases: list[np.ndarray], x: np.ndarray) -> float:
+    # The gates are in the order of the operator: input, forget, candidate, output.
+    of_input = np.concatenate(weights[:4]).T
+    of_output, bias = np.concatenate(weights[4:]).T, np.concatenate(biases)
+    output = cell = np.zeros((len(x), len(of_output)), np.float32)
+    largest = 0.0
+    for step in range(x.shape[1]):
+        sums = x[:, step] @ of_input + output @ of_output + bias
+        new, kept, candidate, shown = np.split(sums, 4, axis=1)
+        cell = _sigmoid(kept) * cell + _sigmoid(new) * np.tanh(candidate)
+        output = _sigmoid(shown) * np.tanh(cell)
+        largest = max(largest, float(np.abs(cell).max()))
+    return largest
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    return 0.5 * (1 + np.tanh(0.5 * x))
 
 
 def store_weights(content: bytes, scheme: str, left_out: Sequence[str] = ()) -> bytes:

@@ -49,7 +49,7 @@ def test_multiply_accumulates_of_a_matrix_product(transposed):
 
 
 def test_multiply_accumulates_of_a_loop_are_not_known():
-    model = keras.Sequential([keras.Input((5, 3)), L.LSTM(4)])
+    model = keras.Sequential([keras.Input((20, 3)), L.GRU(4)])
     content = convert(load(model), "float32", None).content
     assert "WHILE" in count_operators(content) and macs(content) is None
 

@@ -58,7 +58,14 @@ def of_tf_keras() -> tf_keras.Model:
     return tf_keras.Model(x, tf_keras.layers.Dense(3)(y))
 
 
-MODELS = {each.__name__: each for each in (functional, sequential, stacked, nested, of_tf_keras)}
+def of_cells() -> keras.Model:
+    x = keras.Input((4, 6), batch_size=1)
+    return keras.Model(x, L.Dense(3)(L.RNN(L.LSTMCell(8), stateful=True)(x)))
+
+
+MODELS = {
+    each.__name__: each for each in (functional, sequential, stacked, nested, of_tf_keras, of_cells)
+}
 
 # The forms of a model that differ from each other in loading alone.
 NAMES = [
@@ -116,7 +123,9 @@ def test_twenty_calls_are_those_of_keras(stateful, name, scheme, sqnr_db, error,
     x = sequence(CALLS, seed=1)
     expected = keras_outputs(source.model, x)
     content = conversions.to(scheme).content
-    assert count_operators(content)["UNIDIRECTIONAL_SEQUENCE_LSTM"] == (1 + (name == "stacked"))
+    assert count_operators(content)["UNIDIRECTIONAL_SEQUENCE_LSTM"] == (
+        1 + (name in ("stacked", "of_cells"))
+    )
     card = Model(content, {}, []).card
     integers = quantize(x, card["inputs"][0])
     received = dequantize(run(content, [integers], stateful=True).outputs[0], card["outputs"][0])
@@ -127,6 +136,24 @@ def test_twenty_calls_are_those_of_keras(stateful, name, scheme, sqnr_db, error,
     alone = dequantize(run(content, [integers]).outputs[0], card["outputs"][0])
     np.testing.assert_allclose(alone[0], received[0], atol=1e-6)
     assert np.abs(alone - expected).max() > 2 * error
+
+
+@pytest.mark.parametrize(("scheme", "error"), [("float32", 1e-5), ("int8", 0.05)])
+def test_chunks_are_the_whole_sequence(stateful, scheme, error):
+    """What Keras gives for one long sequence at once, without any state of its own."""
+    source, conversions = stateful("functional")
+    memory, dense = source.model.layers[1:]
+    whole = L.LSTM(8, return_sequences=True)
+    x = sequence(CALLS, seed=1)
+    whole.build((1, None, 6))
+    whole.set_weights(memory.get_weights()[:3])
+    y = np.asarray(dense(whole(x.reshape(1, -1, 6))))[0, 3::4]
+    model = Model(conversions.to(scheme).content, {"state": {"variables": True, "tensors": []}}, [])
+    # One chunk a call, then all in one.
+    for chunks in ([x[k : k + 1] for k in range(CALLS)], [x]):
+        received = np.concatenate([model.run([chunk])[0] for chunk in chunks])
+        np.testing.assert_allclose(received, y, atol=error)
+        model.reset()
 
 
 def test_more_examples_than_a_chunk_are_one_sequence_on_litert_micro(stateful, monkeypatch):
@@ -154,7 +181,7 @@ REFUSED = {
     "SimpleRNN": lambda: L.SimpleRNN(2, stateful=True, name="memory"),
     "LSTM with relu": lambda: L.LSTM(2, activation="relu", stateful=True, name="memory"),
     "Bidirectional": lambda: L.Bidirectional(L.LSTM(2, stateful=True), name="memory"),
-    "RNN": lambda: L.RNN(L.LSTMCell(2), stateful=True, name="memory"),
+    "RNN": lambda: L.RNN([L.LSTMCell(2), L.GRUCell(2)], stateful=True, name="memory"),
 }
 
 
@@ -229,6 +256,24 @@ def test_a_state_of_inputs_and_outputs_is_carried_in_integers(explicit, name, sc
     ((given, taken),) = source.state
     scales = [model.card["outputs"][given]["scale"], model.card["inputs"][taken]["scale"]]
     assert scales[0] == scales[1] or scales[0] == pytest.approx(scales[1], rel=1e-6)
+
+
+@pytest.mark.parametrize(("scheme", "error"), [("float32", 1e-5), ("int8", 0.15)])
+def test_chunks_of_a_gru_are_the_whole_sequence(explicit, scheme, error):
+    source, conversions, x, _ = explicit("gru_layer")
+    layers = source.model.layers
+    gru = next(layer for layer in layers if isinstance(layer, L.GRU))
+    dense = next(layer for layer in layers if isinstance(layer, L.Dense))
+    whole = L.GRU(8, return_sequences=True)
+    whole.build((1, None, 6))
+    whole.set_weights(gru.get_weights())
+    expected = np.asarray(dense(whole(x.reshape(1, -1, 6))))[0, 3::4]
+    state = {"variables": False, "tensors": [list(pair) for pair in source.state]}
+    model = Model(conversions.to(scheme).content, {"state": state}, [])
+    for _ in range(2):
+        received = np.concatenate([model.run([x[k : k + 1]])[0] for k in range(CALLS)])
+        np.testing.assert_allclose(received, expected, atol=error)
+        model.reset()
 
 
 def test_run_deployed_goes_by_the_cards_state(stateful):
