@@ -8,7 +8,7 @@ from typing import Any
 from deploy.compile import COMPILERS
 from deploy.measure.formatting import decibels, kept_list, kilobytes, markdown, operator_list, score
 from deploy.targets import find_target
-from deploy.tasks import TASKS
+from deploy.tasks import PIPELINES, TASKS
 
 
 def table(cards: Sequence[Mapping[str, Any]]) -> str:
@@ -97,6 +97,37 @@ def card_text(card: Mapping[str, Any]) -> str:
         f"{card['source']['sha256'][:16]}…; where it has moved, name it with `--model`.",
         "",
         "Tools: " + ", ".join(f"{name} {number}" for name, number in card["tools"].items()) + ".",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def pipeline_text(whole: Mapping[str, Any], cards: Mapping[str, Mapping[str, Any]]) -> str:
+    """The card for people of several models that do a task together."""
+    parity, task = whole["parity"], whole["task"]
+    lines = [
+        f"# {task[:1].upper()}{task[1:]} for `{whole['target']}`",
+        "",
+        f"Models, each in a folder of its name: {', '.join(cards)}. Made {whole['created']}, seed "
+        f"{whole['seed']}.",
+        "",
+        table(list(cards.values())),
+        "",
+        *PIPELINES[task].card_lines(whole[task]),
+        "## Quality",
+        "",
+        f"- Keras and deployed give the same for {100 * parity['same']:.1f} % of "
+        f"{parity['examples']} texts ({parity['data']}), found greedily.",
+        *_quality_lines(whole["quality"]),
+        "",
+        "## Cost",
+        "",
+        f"- {whole['size_bytes']:,} bytes of models; {whole['params']:,} parameters.",
+        f"- {whole['latency_ms']:.1f} ms a text (median) on the computer that exported it.",
+        "",
+        "## Check it",
+        "",
+        "    python -m deploy.runtime selftest .      # on the device: the recorded outputs again",
+        "    python -m deploy verify . --data FILE.npz # beside the Keras models",
     ]
     return "\n".join(lines) + "\n"
 
