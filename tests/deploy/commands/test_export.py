@@ -181,8 +181,8 @@ def test_what_the_model_ends_in_is_understood(build, class_names, activation, tm
     assert len(Counter(prediction["label"] for prediction in predictions)) > 1
 
 
-# Layer → multiply-accumulates of six steps; a state of zero is multiplied with nothing, but inside of
-# the LSTM's one operator.
+# Layer → multiply-accumulates of six steps; a state of zero is multiplied with nothing, but inside
+# of the one operator of an LSTM.
 RECURRENT = {
     "LSTM": (keras.layers.LSTM, 6 * 4 * 8 * (4 + 8)),
     "GRU": (keras.layers.GRU, 6 * 3 * 8 * 4 + 5 * 3 * 8 * 8),
