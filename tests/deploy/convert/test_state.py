@@ -123,9 +123,7 @@ def test_twenty_calls_are_those_of_keras(stateful, name, scheme, sqnr_db, error,
     x = sequence(CALLS, seed=1)
     expected = keras_outputs(source.model, x)
     content = conversions.to(scheme).content
-    assert count_operators(content)["UNIDIRECTIONAL_SEQUENCE_LSTM"] == (
-        1 + (name in ("stacked", "of_cells"))
-    )
+    assert count_operators(content)["UNIDIRECTIONAL_SEQUENCE_LSTM"] == 1 + (name == "stacked")
     card = Model(content, {}, []).card
     integers = quantize(x, card["inputs"][0])
     received = dequantize(run(content, [integers], stateful=True).outputs[0], card["outputs"][0])
