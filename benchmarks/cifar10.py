@@ -22,9 +22,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-# A GPU would change the figures, and the text says what a CPU takes.
-os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-
 import keras
 import numpy as np
 import tensorflow as tf

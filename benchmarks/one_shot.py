@@ -17,9 +17,6 @@ import sys
 import time
 from typing import Any
 
-# A GPU would change the figures, and the text says what a CPU takes.
-os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-
 import keras
 import numpy as np
 

@@ -30,6 +30,9 @@ def load_tensorflow() -> None:
     if importlib.util.find_spec("tensorflow") is None:
         raise missing_package("tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # TensorFlow's own default on some processors alone; on the others convolutions train two to
+    # three times as fast with it.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:

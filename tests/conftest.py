@@ -6,6 +6,7 @@ import os
 # The tests need no accelerator, and their figures must not depend on one.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 from functools import partial  # noqa: E402
 from types import SimpleNamespace  # noqa: E402
