@@ -87,7 +87,7 @@ class Recipe(NamedTuple):
 
 RECIPES = {"digits": Recipe(32, 20, 4, 12, (3, 10, 30), cycles=100_000, trials=6)}
 recipe = RECIPES.get(
-    settings.dataset, Recipe(128, 16, 4, 70, (10, 30, 100), cycles=200_000, trials=10)
+    settings.dataset, Recipe(128, 10, 2, 70, (10, 30, 100), cycles=200_000, trials=6)
 )
 if trial:
     recipe = recipe._replace(compared_epochs=1, batches=2, few=recipe.few[:1], trials=2)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 import deploy
 from thinkkeras import models
@@ -186,7 +187,7 @@ def train(
     validation: Any,
     *,
     epochs: int,
-    learning_rate: float = 2e-3,
+    learning_rate: float = 5e-3,
     weight_decay: float = 0.05,
     l1: float = 0.0,
     verbose: int = 2,
@@ -216,6 +217,11 @@ def train(
     return model.fit(
         examples, validation_data=validation, epochs=epochs, shuffle=False, verbose=verbose
     )
+
+
+def shuffled(examples: Examples, batch_size: int) -> tf.data.Dataset:
+    """Batches of images and classes for `train`, in a new order each epoch."""
+    return tf.data.Dataset.from_tensor_slices(examples).shuffle(len(examples[0])).batch(batch_size)
 
 
 def prefer_zeros(model: keras.Model, l1: float) -> None:

@@ -6,10 +6,9 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 import deploy
-from courses.s07_cnn_architectures.experiments.architectures import Examples, train
+from courses.s07_cnn_architectures.experiments.architectures import Examples, shuffled, train
 from thinkkeras.models.blocks import (
     conv_block,
     inverted_residual_block,
@@ -210,9 +209,7 @@ def short_training(
     model: keras.Model, examples: Examples, validation: Examples, epochs: int, batch_size: int
 ) -> float:
     """The validation accuracy after a few epochs, which ranks networks well enough."""
-    batches = (
-        tf.data.Dataset.from_tensor_slices(examples).shuffle(len(examples[0])).batch(batch_size)
-    )
+    batches = shuffled(examples, batch_size)
     train(model, batches, None, epochs=epochs, learning_rate=1e-2, verbose=0)
     return model.evaluate(*validation, verbose=0, return_dict=True)["accuracy"]
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from thinkkeras.optimizers import adamw
+from courses.s07_cnn_architectures.experiments.architectures import shuffled, train
 
 BATCH_SIZE = 32
 
@@ -142,14 +142,8 @@ def fine_tune(
 def _fit(
     model: keras.Model, x: np.ndarray, y: np.ndarray, epochs: int, learning_rate: float
 ) -> keras.callbacks.History:
-    steps = epochs * -(-len(x) // BATCH_SIZE)
-    model.compile(
-        optimizer=adamw(steps=steps, learning_rate=learning_rate, weight_decay=0.05),
-        loss="sparse_categorical_crossentropy",
-        metrics=["accuracy"],
-        jit_compile=False,
-    )
-    return model.fit(x, y, batch_size=BATCH_SIZE, epochs=epochs, verbose=0)
+    batches = shuffled((x, y), BATCH_SIZE)
+    return train(model, batches, None, epochs=epochs, learning_rate=learning_rate, verbose=0)
 
 
 def few_examples_table(rows: Sequence[FewExamples]) -> list[list[str]]:

@@ -6,10 +6,9 @@ from thinkkeras.models.arguments import check_image_classifier
 from thinkkeras.models.blocks import (
     classifier_top,
     conv_block,
-    inverted_residual_block,
     preprocess,
 )
-from thinkkeras.models.classification.widths import divisible
+from thinkkeras.models.classification.inverted_residuals import inverted_residual_stages
 from thinkkeras.models.weights import Weights, load_weights
 
 # Table 1 of the paper: kernel, expansion, filters, repeats, strides.
@@ -73,18 +72,7 @@ def efficientnet_lite0(
         x = preprocess(x, "tf")
     strides = 1 if small_images else 2
     x = conv_block(x, 32, strides=strides, activation="relu6", name="stem")
-    for stage, (kernel, expansion, filters, repeats, strides) in enumerate(STAGES, start=1):
-        if small_images and stage == 2:
-            strides = 1
-        for number in range(1, repeats + 1):
-            x = inverted_residual_block(
-                x,
-                divisible(filters * alpha),
-                expansion=expansion,
-                kernel_size=kernel,
-                strides=strides if number == 1 else 1,
-                name=f"stage{stage}_block{number}",
-            )
+    x = inverted_residual_stages(x, STAGES, alpha=alpha, small_images=small_images)
     x = conv_block(x, last, kernel_size=1, activation="relu6", name="last")
     x = classifier_top(
         x,

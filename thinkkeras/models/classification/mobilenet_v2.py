@@ -6,21 +6,21 @@ from thinkkeras.models.arguments import check_image_classifier
 from thinkkeras.models.blocks import (
     classifier_top,
     conv_block,
-    inverted_residual_block,
     preprocess,
 )
+from thinkkeras.models.classification.inverted_residuals import inverted_residual_stages
 from thinkkeras.models.classification.widths import divisible
 from thinkkeras.models.weights import Weights, load_weights
 
-# Table 2 of the paper: expansion, filters, repeats, strides.
+# Table 2 of the paper: kernel, expansion, filters, repeats, strides.
 STAGES = (
-    (1, 16, 1, 1),
-    (6, 24, 2, 2),
-    (6, 32, 3, 2),
-    (6, 64, 4, 2),
-    (6, 96, 3, 1),
-    (6, 160, 3, 2),
-    (6, 320, 1, 1),
+    (3, 1, 16, 1, 1),
+    (3, 6, 24, 2, 2),
+    (3, 6, 32, 3, 2),
+    (3, 6, 64, 4, 2),
+    (3, 6, 96, 3, 1),
+    (3, 6, 160, 3, 2),
+    (3, 6, 320, 1, 1),
 )
 
 
@@ -72,17 +72,7 @@ def mobilenet_v2(
         x = preprocess(x, "tf")
     strides = 1 if small_images else 2
     x = conv_block(x, divisible(32 * alpha), strides=strides, activation="relu6", name="stem")
-    for stage, (expansion, filters, repeats, strides) in enumerate(STAGES, start=1):
-        if small_images and stage == 2:
-            strides = 1
-        for number in range(1, repeats + 1):
-            x = inverted_residual_block(
-                x,
-                divisible(int(filters * alpha)),
-                expansion=expansion,
-                strides=strides if number == 1 else 1,
-                name=f"stage{stage}_block{number}",
-            )
+    x = inverted_residual_stages(x, STAGES, alpha=alpha, small_images=small_images)
     last = divisible(last * max(alpha, 1.0))
     x = conv_block(x, last, kernel_size=1, activation="relu6", name="last")
     x = classifier_top(
