@@ -79,18 +79,21 @@ class Recipe(NamedTuple):
     batch_size: int
     epochs: int  # of the session's network
     compared_epochs: int  # of each of the networks that are compared
-    batches: int  # of an epoch, where plain and residual networks are compared
+    batches: int  # of an epoch, where networks are compared
+    depth_batches: int  # of an epoch, where plain and residual networks are
     few: tuple[int, ...]  # examples of a class, for transfer
     cycles: int  # what an inference of one's own network may cost on Ethos-U55-128
     trials: int  # of the search
 
 
-RECIPES = {"digits": Recipe(32, 20, 4, 12, (3, 10, 30), cycles=100_000, trials=6)}
+RECIPES = {"digits": Recipe(32, 20, 4, 40, 12, (3, 10, 30), cycles=100_000, trials=6)}
 recipe = RECIPES.get(
-    settings.dataset, Recipe(128, 10, 2, 70, (10, 30, 100), cycles=200_000, trials=6)
+    settings.dataset, Recipe(128, 10, 2, 140, 70, (10, 30, 100), cycles=200_000, trials=6)
 )
 if trial:
-    recipe = recipe._replace(compared_epochs=1, batches=2, few=recipe.few[:1], trials=2)
+    recipe = recipe._replace(
+        compared_epochs=1, batches=2, depth_batches=2, few=recipe.few[:1], trials=2
+    )
 epochs = settings.epochs or recipe.epochs
 
 # %% [markdown]
@@ -148,7 +151,7 @@ runs = residual.compare_depths(
         depth=depth,
         shortcut="padding" if shortcut else None,  # no weights: both are of the same size
     ),
-    train.take(recipe.batches),
+    train.take(recipe.depth_batches),
     validation,
     (test_images, test_classes),
     depths=(8,) if trial else (8, 20, 32),
@@ -171,7 +174,7 @@ if trial:
     networks = {name: networks[name] for name in ("LeNet-5", "ResNet-8")}
 results = architectures.compare_architectures(
     networks,
-    train,
+    train.take(recipe.batches),
     validation,
     (test_images, test_classes),
     epochs=recipe.compared_epochs,
@@ -350,7 +353,7 @@ results += architectures.compare_architectures(
             shape, classes, stem=found[0].stem, stages=found[0].stages
         )
     },
-    train,
+    train.take(recipe.batches),
     validation,
     (test_images, test_classes),
     epochs=recipe.compared_epochs,
