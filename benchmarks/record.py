@@ -35,7 +35,7 @@ def main() -> int:
     parser.add_argument("--target", action="append", help="may be given several times")
     options = parser.parse_args()
     session = find_session(options.session)
-    out = tables.ROOT / "runs" / f"record-{session.key}-{options.dataset or 'default'}"
+    out = tables.ROOT / "runs" / f"record-{session.key}-{short(options.dataset or 'default')}"
     command = [sys.executable, "-m", "courses", "run", session.key, "--out", str(out)]
     command += ["--dataset", options.dataset] if options.dataset else []
     for target in options.target or TARGETS:
@@ -49,13 +49,18 @@ def keep(out: Path, session: str, figures: Path | None) -> None:
     """Keep the record of the run in `out`, and its figures where `figures` is a folder."""
     run = out / "metrics.json"
     dataset = json.loads(run.read_text("utf-8"))["dataset"]
-    shutil.copyfile(run, tables.RECORDS / f"{session}-{dataset}.json")
+    shutil.copyfile(run, tables.RECORDS / f"{session}-{short(dataset)}.json")
     if figures is not None:
         shutil.rmtree(figures, ignore_errors=True)
         shutil.copytree(out / "figures", figures)
         for figure in figures.iterdir():
             if figure.stat().st_size > LARGE:
                 reduce_colours(figure)
+
+
+def short(dataset: str) -> str:
+    """A data set's name in that of a file: of "glue/sst2" the last part."""
+    return dataset.rpartition("/")[2]
 
 
 def reduce_colours(figure: Path) -> None:

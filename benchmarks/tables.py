@@ -240,6 +240,78 @@ def cifar10_table(name: str) -> str:
     )
 
 
+def recurrent_table(name: str) -> str:
+    """Session 5's speech and sentiment: mean and standard deviation over the seeds."""
+    record = read_record(name)
+    header = ["network", "parameters", "minutes", "Keras", "`cpu`, int8", "`cortex-m`, int8"]
+    rows = [[*header, "model", "arena", "Ethos-U55-128 cycles"]]
+    heard = []
+    for part in ("speech", "sentiment"):
+        runs = [run for key, run in record["runs"].items() if key.startswith(f"{part}, seed ")]
+        if not runs:
+            continue
+        heard += [run["stream"] for run in runs if "stream" in run]
+        deployed = {
+            target: [run["deployed"][target] for run in runs] for target in runs[0]["deployed"]
+        }
+        micro, npu = deployed.get("cortex-m"), deployed.get("ethos-u55-128")
+        rows.append(
+            [
+                part,
+                f"{runs[0]['parameters']:,}",
+                f"{statistics.mean(run['seconds'] for run in runs) / 60:.1f}",
+                _over_seeds([run["keras"] for run in runs]),
+                _over_seeds([one["score"] for one in deployed["cpu"]]),
+                _over_seeds([one["score"] for one in micro]) if micro else "–",
+                kilobytes(deployed["cpu"][0]["size_bytes"]),
+                kilobytes(micro[0]["arena_bytes"]) if micro else "–",
+                f"{statistics.mean(one['cycles'] for one in npu):,.0f}" if npu else "–",
+            ]
+        )
+    streams = ""
+    if heard:
+        errors, first = _over_seeds([one["error_rate"] for one in heard]), heard[0]
+        streams = (
+            f" Of {first['words']} words in {first['minutes']:.1f} minutes of long recordings the "
+            f"int8 bundle misses, mistakes or invents {errors}."
+        )
+    return (
+        "Mean ± standard deviation over the seeds; minutes of processor time of a training "
+        f"({record['cores']} cores, {record['cpu']}; Keras {record['versions']['keras']}).{streams}"
+        "\n\n" + markdown(rows)
+    )
+
+
+def translation_table(name: str) -> str:
+    """BLEU of each kind of translator, and what of it is deployed."""
+    record = read_record(name)
+    header = ["translator", "parameters", "epochs", "minutes", "BLEU, greedy", "BLEU, beam 4"]
+    rows = [[*header, "… small letters", "float as Keras", "`cpu-dynamic`", "pieces a second"]]
+    for kind, run in record["kinds"].items():
+        greedy, best = (run["bleu"][f"test, beam {beam}"] for beam in (1, 4))
+        dynamic, exact = (run["deployed"][target] for target in ("cpu-dynamic", "cpu-float"))
+        lost = dynamic["quality"]["deployed"] - dynamic["quality"]["keras"]
+        rows.append(
+            [
+                kind.replace("_", " "),
+                f"{run['parameters']:,}",
+                str(run["epochs"]),
+                f"{run['seconds']['processor'] / 60:.0f}",
+                f"{greedy['cased']:.1f}",
+                f"{best['cased']:.1f}",
+                f"{best['lower']:.1f}",
+                f"{100 * exact['same']:.0f} of 100",
+                f"{lost:+.1f} in {kilobytes(dynamic['size_bytes'])}",
+                f"{dynamic['tokens_per_second']:.0f}",
+            ]
+        )
+    signature = next(iter(record["kinds"].values()))["bleu"]["test, beam 1"]["signature"]
+    return (
+        f"`test_2016_flickr`, one seed; minutes of processor time ({record['cores']} cores, "
+        f"{record['cpu']}; Keras {record['keras']}); `{signature}`.\n\n" + markdown(rows)
+    )
+
+
 def _over_seeds(accuracies: list[float]) -> str:
     mean = f"{100 * statistics.mean(accuracies):.1f}"
     if len(accuracies) < 2:
@@ -255,6 +327,8 @@ TABLES: dict[str, Callable[[str], str]] = {
     "compression": compression_table,
     "one_shot": one_shot_table,
     "cifar10": cifar10_table,
+    "recurrent": recurrent_table,
+    "translation": translation_table,
 }
 
 

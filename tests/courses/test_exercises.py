@@ -10,7 +10,7 @@ from courses import grading
 from tests.courses.conftest import WRITTEN, grade, modules
 
 # Exercises whose networks are trained and converted.
-SLOW = {("s07", "build_network")}
+SLOW = {("s05", "build_spotter"), ("s07", "build_network")}
 EXERCISES = [(key, exercise) for key in WRITTEN for exercise in modules(key).names]
 MISTAKES = [
     (key, exercise, mistake)

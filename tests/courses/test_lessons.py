@@ -9,7 +9,7 @@ from benchmarks import tables
 from tests.courses.conftest import WRITTEN
 
 # Of a session that trains several networks: the one whose figures are the session's.
-MAIN = {"s07": "classifier", "s08": "instance"}
+MAIN = {"s05": "speech", "s07": "classifier", "s08": "instance"}
 # A run takes half a minute and more; one of them is quick enough for every day.
 RUNS = [key if key == "s06" else pytest.param(key, marks=pytest.mark.slow) for key in WRITTEN]
 
@@ -62,7 +62,7 @@ def test_the_lesson_is_a_notebook_in_percent_format(key):
 def test_the_commands_say_what_the_records_do(key):
     text = (WRITTEN[key].path / "lesson.py").read_text("utf-8")
     default = re.search(r'courses\.settings\("\w+", dataset="(\w+)"', text)[1]
-    pattern = rf"run {key}(?: --dataset (\w+))? .*?: (\d+) % in (\d+) (s|min)\b"
+    pattern = rf"run {key}(?: --dataset (?:\w+/)?(\w+))? .*?: (\d+) % in (\d+) (s|min)\b"
     said = {name or default: expected for name, *expected in re.findall(pattern, text)}
     assert said.keys() == {path.stem.split("-")[1] for path in tables.RECORDS.glob(f"{key}-*.json")}
     for name, (percent, time, unit) in said.items():

@@ -32,6 +32,10 @@ FRONT_END: dict[str, Any] = {
 WORD_SHAPE, STRING_SHAPE = (61, 40), (200, 40)  # a second, and 3.2 seconds
 LONGEST_STRING = 5  # words
 
+# How a device listens to what does not end.
+STREAM = {"hop": 0.064, "smoothing": 5, "threshold": 0.8, "refractory": 0.6}
+SMALL: dict[str, Any] = {"filters": (8, 12, 16), "units": 32, "dropout": 0.1, "name": "small_crnn"}
+
 # What the name of a way to augment stands for: changes of recordings, and whether bands are blank.
 CHANGES: dict[str, dict[str, Any]] = {
     "none": {},
@@ -117,12 +121,17 @@ def compile_for(model: keras.Model, loss: Any, steps: int, learning_rate: float)
 
 
 def trained_on(
-    recordings: Recordings, recipe: Recipe, augmentation: str, seed: int, verbose: int = 0
+    recordings: Recordings,
+    recipe: Recipe,
+    augmentation: str,
+    seed: int,
+    verbose: int = 0,
+    **options: Any,
 ) -> keras.Model:
-    """A `crnn` trained on recordings."""
+    """A `crnn`, built with these options, trained on recordings."""
     keras.utils.set_random_seed(seed)
     x, y = training_spectrograms(recordings, recipe.copies, augmentation, seed)
-    model = crnn(WORD_SHAPE, len(recordings.class_names), preprocessing=normalization(x))
+    model = crnn(WORD_SHAPE, len(recordings.class_names), preprocessing=normalization(x), **options)
     batch_size = 32
     # As many steps for each: without augmentation the same recordings pass more often.
     epochs = recipe.epochs * (recipe.copies * len(recordings.samples)) // len(x)

@@ -30,6 +30,7 @@ import deploy.runtime
 from courses.s05_recurrent_networks.experiments import dna, memory, sentiment, speech, translation
 from courses.s05_recurrent_networks.plots import memory as memory_plots
 from deploy.bundle.card_text import figures as figures_of
+from deploy.measure.formatting import kilobytes, score
 from thinkkeras import datasets
 from thinkkeras.datasets.recordings import word_strings
 from thinkkeras.datasets.sequences import consensus
@@ -189,11 +190,8 @@ keras.utils.set_random_seed(settings.seed)
 small = crnn(
     speech.WORD_SHAPE,
     len(train_words.class_names),
-    filters=(8, 12, 16),
-    units=32,
     preprocessing=speech.normalization(x),
-    dropout=0.1,
-    name="small_crnn",
+    **speech.SMALL,
 )
 speech.compile_for(
     small, "sparse_categorical_crossentropy", epochs * -(-len(x) // 32), words.learning_rate
@@ -367,7 +365,6 @@ tables["translation"] = rows
 #     python -m deploy.runtime run OUT/deploy/cpu/translation "A man is riding a bicycle."
 
 # %%
-stream = {"hop": 0.064, "smoothing": 5, "threshold": 0.8, "refractory": 0.6}
 cards = courses.export(
     settings,
     settings.out / "model.keras",
@@ -375,7 +372,7 @@ cards = courses.export(
     calibration=x[:384],
     class_names=test_words.class_names,
     front_end=speech.FRONT_END,
-    task={"task": "classification", "stream": stream},
+    task={"task": "classification", "stream": speech.STREAM},
     test=(x_test, test_words.labels),
 )
 small_cards = courses.export(
@@ -448,6 +445,16 @@ translating = deploy.export_models(
     seed=settings.seed,
     overwrite=True,
 )
+
+quality = translating["translation"]["quality"]
+tables["translation_deployed"] = [
+    ["target", "Keras BLEU", "deployed", "encoder", "decoder"],
+    [
+        "cpu-dynamic",
+        *(score(quality, each) for each in ("keras", "deployed")),
+        *(kilobytes(translating[each]["size_bytes"]) for each in ("encoder", "decoder")),
+    ],
+]
 
 # %% [markdown]
 # ### On the device
