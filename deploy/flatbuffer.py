@@ -90,7 +90,7 @@ def count_operators(content: bytes) -> dict[str, int]:
 
 def without(content: bytes, name: str) -> bytes:
     """The model without its operators called `name`: it can be loaded, but computes nothing."""
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    model = unpack(content)
     for graph in model.subgraphs:
         codes = [model.operatorCodes[operator.opcodeIndex] for operator in graph.operators]
         graph.operators = [
@@ -117,7 +117,7 @@ def in_order(content: bytes, inputs: Sequence[str], outputs: Sequence[str]) -> b
     LiteRT's quantizer puts the weights of larger models behind the flatbuffer, where LiteRT Micro
     does not look; reading the model so brings them back.
     """
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    model = unpack(content)
     (signature,), graph = model.signatureDefs, model.subgraphs[0]
     tensors = {item.name.decode(): item.tensorIndex for item in signature.inputs}
     graph.inputs = [tensors[name] for name in inputs]
@@ -130,6 +130,12 @@ def compressed_size(content: bytes) -> int:
     """Bytes of the model after zlib at level 9, as in a download or a packed flash image: there the
     zeros of pruning and the equal weights of clustering show."""
     return len(zlib.compress(content, 9))
+
+
+def unpack(content: bytes) -> schema.ModelT:
+    """A flatbuffer's model, to be changed and packed again: with the weights in its buffers that
+    LiteRT's quantizer puts behind the flatbuffer where there are many."""
+    return flatbuffer_utils.read_model_from_bytearray(bytearray(content))
 
 
 def pack(model: schema.ModelT) -> bytes:

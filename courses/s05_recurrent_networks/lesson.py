@@ -78,7 +78,7 @@ with courses.timed(seconds, "adding problem"):
     cells = memory.compare_cells(
         steps,
         examples=1600 if trial else 9600,
-        epochs=1 if trial else 4,
+        epochs=1 if trial else 3,
         seed=settings.seed,
     )
 errors = {cell: by_epoch for cell, (_, by_epoch) in cells.items()}

@@ -11,7 +11,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from deploy.flatbuffer import pack
+from deploy.flatbuffer import pack, unpack
 
 _NAME = schema.BuiltinOperator.UNIDIRECTIONAL_SEQUENCE_LSTM
 
@@ -37,7 +37,7 @@ def as_in_keras(content: bytes, cells: Sequence[float] = ()) -> bytes:
         cells: of a model with integer activations the largest cell of each LSTM, of
             `largest_cells`.
     """
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    model = unpack(content)
     for _, operator in _found(model):
         # The converter's own limit, which no LSTM of Keras has.
         operator.builtinOptions.cellClip = 0.0
@@ -59,7 +59,7 @@ def largest_cells(
         arrays: (examples, …) examples by the names of the signature's inputs.
         stateful: the examples are one sequence.
     """
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    model = unpack(content)
     found = [operator for _, operator in _found(model)]
     if not found:
         return []
@@ -110,7 +110,7 @@ def store_weights(content: bytes, scheme: str, left_out: Sequence[str] = ()) -> 
         scheme: "float16", "dynamic", or "int4", which is int8 here: the kernel has nothing less.
         left_out: the first outputs of operators that stay in float32.
     """
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    model = unpack(content)
     for graph, operator in _found(model):
         if graph.tensors[operator.outputs[0]].name.decode() in left_out:
             continue

@@ -305,6 +305,20 @@ def test_the_weights_of_a_fused_lstm_are_stored_in_every_scheme():
         assert sizes["float32"] - sizes[scheme] > 0.8 * weights * bytes_a_weight
 
 
+@pytest.mark.parametrize("scheme", ["float16", "dynamic"])
+def test_weights_that_the_quantizer_puts_behind_the_flatbuffer_are_stored_too(scheme):
+    """As it does with those of models from some 200 kB on."""
+    keras.utils.set_random_seed(0)
+    layers = [L.Conv2D(8, 3, padding="same"), L.Reshape((8, 480)), L.LSTM(32)]
+    model = keras.Sequential([keras.Input((8, 60, 1)), *layers])
+    x = np.random.default_rng(0).normal(size=(16, 8, 60, 1)).astype("float32")
+    source = load(model)
+    content = convert(source, scheme, calibrate(x, source)).content
+    received, expected = run(content, [x], run_litert)[0], source.predict([x])[0]
+    assert parity([""], [expected], [received])["sqnr_db"] > SCHEMES[scheme]
+    assert len(content) < 0.6 * len(convert(source, "float32", None).content)
+
+
 @pytest.mark.parametrize("scheme", ["float32", "int8"])
 def test_a_cell_is_not_clipped(scheme):
     """Counts up to 14, and down to 4: with the converter's limit of 10 it would end at 0."""
