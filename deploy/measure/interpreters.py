@@ -161,23 +161,36 @@ def micro_arena(content: bytes) -> int:
         model = Path(folder, "model.tflite")
         model.write_bytes(content)
         try:
-            return int(
-                worker.call("deploy.measure.interpreters:micro_arena_in_child", model=str(model))[0]
+            inputs = [
+                [list(entry["shape"]), entry["dtype"]]
+                for entry in Model(content, {}, []).card["inputs"]
+            ]
+            found = worker.call(
+                "deploy.measure.interpreters:micro_arena_in_child", model=str(model), inputs=inputs
             )
+            return int(found[0])
         except worker.WorkerError as error:
             raise _explain(error) from error
 
 
-def micro_arena_in_child(model: str) -> int:
-    """See `micro_arena`. The interpreter's own count leaves out what it needs only to start."""
+def micro_arena_in_child(model: str, inputs: Sequence[tuple[Sequence[int], str]]) -> int:
+    """See `micro_arena`; `inputs` are shapes and dtypes. The interpreter's own count leaves out
+    what it needs only to start."""
     from tflite_micro.python.tflite_micro import runtime
+
+    def run(arena: int) -> None:
+        interpreter = runtime.Interpreter.from_file(model, arena_size=arena)
+        # What an arena happens to hold may be no index into an embedding.
+        for index, (shape, dtype) in enumerate(inputs):
+            interpreter.set_input(np.zeros(shape, dtype), index)
+        interpreter.invoke()
 
     def fits(arena: int) -> bool:
         # An arena that is too small may also crash the interpreter, so each has its own process.
         process = os.fork()
         if process == 0:
             try:
-                runtime.Interpreter.from_file(model, arena_size=arena).invoke()
+                run(arena)
                 os._exit(0)
             finally:
                 os._exit(1)
@@ -185,7 +198,7 @@ def micro_arena_in_child(model: str) -> int:
 
     worker.step("allocating the arena")
     # What does not run in the largest arena fails here, with its own reason.
-    runtime.Interpreter.from_file(model, arena_size=_LARGEST_ARENA)
+    run(_LARGEST_ARENA)
     low, high = 0, 1024
     while not fits(high):
         low, high = high, 2 * high

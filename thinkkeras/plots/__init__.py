@@ -14,7 +14,13 @@ from thinkkeras.plots.features import (
     learned_filters,
     nearest_neighbours,
 )
-from thinkkeras.plots.sequences import attention_map, sequence_logos, spectrograms, word_weights
+from thinkkeras.plots.sequences import (
+    attention_map,
+    sequence_logos,
+    spectrograms,
+    symbol_probabilities,
+    word_weights,
+)
 from thinkkeras.plots.style import BLUE, GREY, RED, PathLike, plain, save, show_image
 from thinkkeras.plots.training import learning_curves
 
@@ -42,5 +48,6 @@ __all__ = [
     "sequence_logos",
     "show_image",
     "spectrograms",
+    "symbol_probabilities",
     "word_weights",
 ]

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import PathPatch
@@ -12,9 +12,11 @@ from matplotlib.textpath import TextPath
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Affine2D
 
-from thinkkeras.plots.style import GREY, PathLike, plain, save
+from thinkkeras.plots.style import GREY, RED, PathLike, plain, save
 
 LETTER_COLOURS = {"A": "#2f855a", "C": "#2563b0", "G": "#d69e2e", "T": "#c53030"}
+AGAINST_FOR = LinearSegmentedColormap.from_list("against, for", ["#f08070", "white", "#68bd85"])
+LETTER = 9 * 0.602 / 72  # inches: the width of a monospaced letter of 9 points
 
 
 def spectrograms(
@@ -101,6 +103,71 @@ def attention_map(
     return save(figure, path)
 
 
+def symbol_probabilities(
+    spectrogram: np.ndarray,
+    probabilities: np.ndarray,
+    names: Sequence[str],
+    written: Sequence[tuple[int, str]],
+    *,
+    rate: int,
+    hop: int,
+    path: PathLike | None = None,
+) -> Figure:
+    """Draws a recording of several words as a network hears it, and what it makes of each moment.
+
+    Args:
+        spectrogram: Log-mel, `(frames, bins)`.
+        probabilities: Of each symbol at each step, `(steps, symbols)`, over the same time.
+        names: Of the symbols, the blank included.
+        written: What is decoded: the step at which each symbol begins, and its name.
+        rate: Samples a second.
+        hop: Samples from one frame to the next.
+        path: Where to save the figure.
+    """
+    seconds = len(spectrogram) * hop / rate
+    figure = Figure(figsize=(9, 1.8 + 0.22 * (10 + len(names))), layout="constrained")
+    heard, symbols = figure.subplots(2, 1, sharex=True, height_ratios=[10, len(names)])
+    low, high = np.percentile(spectrogram, (5, 99.5))
+    heard.imshow(
+        spectrogram.T,
+        origin="lower",
+        aspect="auto",
+        cmap="magma",
+        vmin=low,
+        vmax=high,
+        extent=(0, seconds, 0, spectrogram.shape[1]),
+    )
+    heard.set_ylabel("mel bin")
+    symbols.imshow(
+        probabilities.T,
+        aspect="auto",
+        cmap="Blues",
+        vmin=0,
+        vmax=1,
+        interpolation="nearest",
+        extent=(0, seconds, len(names) - 0.5, -0.5),
+    )
+    symbols.set_yticks(range(len(names)), names)
+    symbols.set_ylabel("probability of")
+    symbols.set_xlabel("seconds")
+    symbols.tick_params(axis="y", length=0)
+    for step, name in written:
+        middle = (step + 0.5) * seconds / len(probabilities)
+        heard.annotate(
+            name,
+            (middle, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, 4),
+            textcoords="offset points",
+            ha="center",
+            fontsize=11,
+            fontweight="bold",
+        )
+        for axes, colour in ((heard, "white"), (symbols, RED)):
+            axes.axvline(middle, color=colour, linewidth=1, linestyle=":")
+    return save(figure, path)
+
+
 def word_weights(
     sentences: Sequence[Sequence[str]],
     weights: Sequence[Sequence[float] | np.ndarray],
@@ -115,24 +182,26 @@ def word_weights(
         titles: What stands before each.
         path: Where to save the figure.
     """
-    figure = Figure(figsize=(10, 0.5 + 0.5 * len(sentences)), layout="constrained")
-    axes = figure.subplots()
+    first, gap = max(map(len, titles)) + 3.0, 1.5  # all widths in letters, which are of one width
+    ends = [first + sum(len(word) + gap for word in words) for words in sentences]
+    width = min(max(ends), 130.0)
+    figure = Figure(figsize=((width + 2) * LETTER, 0.34 * len(sentences)))
+    axes = figure.add_axes((0, 0, 1, 1))
     axes.axis("off")
-    axes.set_xlim(0, 110)
-    axes.set_ylim(-len(sentences) + 0.4, 0.6)
+    axes.set_xlim(-1, width + 1)
+    axes.set_ylim(-len(sentences) + 0.5, 0.5)
     most = max((abs(weight) for each in weights for weight in each), default=1.0) or 1.0
     for row, (words, each, title) in enumerate(zip(sentences, weights, titles, strict=True)):
         axes.text(0, -row, title, va="center", ha="left", fontsize=9, color=GREY)
-        place = 17.0
+        place = first
         for word, weight in zip(words, each, strict=True):
-            shade = colormaps["RdYlGn"](0.5 + 0.45 * weight / most)
-            width = 0.95 * len(word) + 0.9
-            if place + width > 110:
+            if place + len(word) > width:
                 axes.text(place, -row, "…", va="center", fontsize=9)
                 break
+            shade = AGAINST_FOR((1 + weight / most) / 2)
             box = {"boxstyle": "square,pad=0.25", "facecolor": shade, "edgecolor": "none"}
             axes.text(place, -row, word, va="center", fontsize=9, family="monospace", bbox=box)
-            place += width + 0.9
+            place += len(word) + gap
     return save(figure, path)
 
 

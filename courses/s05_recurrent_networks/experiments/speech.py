@@ -210,3 +210,13 @@ def decoded(logits: np.ndarray, beam: int = 1) -> list[list[int]]:
     else:
         found = [prefix_beam_search(one, 0, beam)[0] for one in log_probabilities]
     return [[int(symbol) for symbol in each.symbols] for each in found]
+
+
+def first_steps(logits: np.ndarray) -> list[tuple[int, int]]:
+    """The symbols of a string's best path, each after the step at which it begins."""
+    found, step = [], 0
+    for symbol, run in itertools.groupby(logits.argmax(axis=-1).tolist()):
+        if symbol:
+            found.append((step, symbol))
+        step += len(list(run))
+    return found

@@ -50,9 +50,10 @@ def adding_errors(errors: Mapping[str, Sequence[float]], path: PathLike | None =
         "always 1",
         (1, KNOWS_NOTHING),
         xycoords=("axes fraction", "data"),
-        xytext=(-4, 4),
+        xytext=(-4, -4),
         textcoords="offset points",
         ha="right",
+        va="top",
         color=GREY,
     )
     for cell, by_epoch in errors.items():
@@ -67,23 +68,28 @@ def adding_errors(errors: Mapping[str, Sequence[float]], path: PathLike | None =
     return save(figure, path)
 
 
-def gate_maps(gates: Gates, sequence: np.ndarray, path: PathLike | None = None) -> Figure:
+def gate_maps(
+    gates: Gates, sequence: np.ndarray, path: PathLike | None = None, units: int = 8
+) -> Figure:
     """Draws what an LSTM's gates and cell do along a sequence of the adding problem.
 
     Args:
         gates: of one sequence, each `(steps, units)`.
         sequence: numbers and marks, `(steps, 2)`; the marked steps are drawn as lines.
         path: where to save the figure.
+        units: how many are drawn: those whose input gates the marks open most.
     """
     figure = Figure(figsize=(9, 6.5), layout="constrained")
-    # Units that write at the marks come first.
     marked = np.flatnonzero(sequence[:, 1])
-    order = np.argsort(-gates.input[marked].mean(axis=0))
+    opened = gates.input[marked].mean(axis=0) - np.delete(gates.input, marked, axis=0).mean(axis=0)
+    order = np.argsort(-opened)[:units]
+    # A unit's state has a size of its own, which its weights to the output make up for.
+    states = gates.cell / np.abs(gates.cell).max(axis=0)
     parts = [
         ("input gate: what is written", gates.input, "Blues", (0, 1)),
         ("forget gate: what is kept", gates.forget, "Blues", (0, 1)),
         ("output gate: what is shown", gates.output, "Blues", (0, 1)),
-        ("cell state", gates.cell, "RdBu_r", (-1.5, 1.5)),
+        ("cell state, as a part of its largest", states, "RdBu_r", (-1, 1)),
     ]
     for axes, (title, values, colours, (low, high)) in zip(
         figure.subplots(len(parts), 1, sharex=True), parts, strict=True
@@ -100,6 +106,7 @@ def gate_maps(gates: Gates, sequence: np.ndarray, path: PathLike | None = None) 
         for step in marked:
             axes.axvline(step, color=RED, linewidth=1)
         axes.set_title(title, loc="left", fontsize=10)
-        axes.set_ylabel("unit")
+        axes.set_yticks([])
+        axes.set_ylabel("units")
     axes.set_xlabel("step (red: the two marked numbers)")
     return save(figure, path)

@@ -54,6 +54,13 @@ def test_logits_are_decoded_greedily_and_by_prefixes():
     assert speech.decoded(logits, beam=5) == [[1]]
 
 
+def test_symbols_of_the_best_path_begin_at_steps():
+    path = [0, 0, 3, 3, 0, 3, 1, 1, 0]
+    logits = np.eye(4)[path]
+    assert speech.first_steps(logits) == [(2, 3), (5, 3), (6, 1)]
+    assert [symbol for _, symbol in speech.first_steps(logits)] == speech.decoded(logits[None])[0]
+
+
 def test_a_word_that_alone_decides_has_all_the_weight():
     front_end = sentiment.learn_words(["good film", "bad film", "good good film"], 10)
     assert front_end["vocabulary"][:2] == ["", "[UNK]"]

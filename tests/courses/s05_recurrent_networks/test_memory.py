@@ -80,3 +80,16 @@ def test_figures_show_what_was_measured():
         [0.1, 0.9, 0.5, -1]
     )
     assert [line.get_xdata()[0] for line in shown[0].lines] == [1, 4]
+
+
+def test_the_units_that_open_at_the_marks_are_drawn():
+    sequence = np.zeros((6, 2))
+    sequence[[1, 4], 1] = 1
+    opens = np.full((6, 3), [0.2, 0.5, 0.9])
+    opens[[1, 4]] = [0.8, 0.7, 0.1]
+    cell = np.tile([4.0, -2.0, 1.0], (6, 1))
+    cell[0] = 0
+    figure = gate_maps(memory.Gates(opens, opens, opens, cell), sequence, units=2)
+    pictures = [axes.images[0].get_array() for axes in figure.axes if axes.images]
+    assert pictures[0].tolist() == opens[:, :2].T.tolist()
+    assert pictures[3][:, 3].tolist() == [1, -1]  # each as a part of its largest

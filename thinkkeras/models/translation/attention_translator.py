@@ -157,8 +157,9 @@ def _turned_round(source: keras.KerasTensor, valid: keras.KerasTensor) -> keras.
     else:
         # A device may have no running sum.
         positions = ops.zeros_like(valid) + ops.arange(source.shape[1], dtype="float32")
-    both = ops.expand_dims(positions, axis=1) + ops.expand_dims(positions, axis=2)
-    return ops.cast(ops.equal(both + 1, length), "float32")
+    # Not the sum of both: `ops.add` takes a column of one example for a bias (Keras 3.15).
+    opposite = length - 1 - ops.expand_dims(positions, axis=2)
+    return ops.cast(ops.equal(ops.expand_dims(positions, axis=1), opposite), "float32")
 
 
 def _attended(

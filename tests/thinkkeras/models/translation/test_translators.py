@@ -63,6 +63,16 @@ def test_the_repeated_step_is_the_model_that_was_trained(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_one_text_alone_is_encoded_as_among_others(kind):
+    _, parts = build(kind)
+    source, _ = texts()
+    together = arrays(parts.encoder(source))
+    for row in range(len(source)):
+        for name, alone in arrays(parts.encoder(source[row : row + 1])).items():
+            assert alone == pytest.approx(together[name][row : row + 1], abs=1e-5), name
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_padding_behind_a_source_changes_nothing(kind):
     model, _ = build(kind)
     source, previous = texts()
