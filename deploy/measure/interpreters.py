@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from deploy import worker
+from deploy.flatbuffer import unpack
 from deploy.runtime import Model
 from deploy.runtime.errors import DeployError
 from deploy.runtime.quantization import dequantize, quantize
@@ -162,22 +163,34 @@ def micro_arena(content: bytes) -> int:
         model.write_bytes(content)
         try:
             return int(
-                worker.call("deploy.measure.interpreters:micro_arena_in_child", model=str(model))[0]
+                worker.call(
+                    "deploy.measure.interpreters:micro_arena_in_child",
+                    model=str(model),
+                    inputs=len(unpack(content).subgraphs[0].inputs),
+                )[0]
             )
         except worker.WorkerError as error:
             raise _explain(error) from error
 
 
-def micro_arena_in_child(model: str) -> int:
+def micro_arena_in_child(model: str, inputs: int) -> int:
     """See `micro_arena`. The interpreter's own count leaves out what it needs only to start."""
     from tflite_micro.python.tflite_micro import runtime
+
+    def run_in(arena: int) -> None:
+        interpreter = runtime.Interpreter.from_file(model, arena_size=arena)
+        for index in range(inputs):
+            # What lies in the arena by chance may be no number of a token.
+            details = interpreter.get_input_details(index)
+            interpreter.set_input(np.zeros(details["shape"], details["dtype"]), index)
+        interpreter.invoke()
 
     def fits(arena: int) -> bool:
         # An arena that is too small may also crash the interpreter, so each has its own process.
         process = os.fork()
         if process == 0:
             try:
-                runtime.Interpreter.from_file(model, arena_size=arena).invoke()
+                run_in(arena)
                 os._exit(0)
             finally:
                 os._exit(1)
@@ -185,7 +198,7 @@ def micro_arena_in_child(model: str) -> int:
 
     worker.step("allocating the arena")
     # What does not run in the largest arena fails here, with its own reason.
-    runtime.Interpreter.from_file(model, arena_size=_LARGEST_ARENA)
+    run_in(_LARGEST_ARENA)
     low, high = 0, 1024
     while not fits(high):
         low, high = high, 2 * high
