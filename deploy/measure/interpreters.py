@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from deploy import worker
+from deploy.flatbuffer import unpack
 from deploy.runtime import Model
 from deploy.runtime.errors import DeployError
 from deploy.runtime.quantization import dequantize, quantize
@@ -161,28 +162,27 @@ def micro_arena(content: bytes) -> int:
         model = Path(folder, "model.tflite")
         model.write_bytes(content)
         try:
-            inputs = [
-                [list(entry["shape"]), entry["dtype"]]
-                for entry in Model(content, {}, []).card["inputs"]
-            ]
-            found = worker.call(
-                "deploy.measure.interpreters:micro_arena_in_child", model=str(model), inputs=inputs
+            return int(
+                worker.call(
+                    "deploy.measure.interpreters:micro_arena_in_child",
+                    model=str(model),
+                    inputs=len(unpack(content).subgraphs[0].inputs),
+                )[0]
             )
-            return int(found[0])
         except worker.WorkerError as error:
             raise _explain(error) from error
 
 
-def micro_arena_in_child(model: str, inputs: Sequence[tuple[Sequence[int], str]]) -> int:
-    """See `micro_arena`; `inputs` are shapes and dtypes. The interpreter's own count leaves out
-    what it needs only to start."""
+def micro_arena_in_child(model: str, inputs: int) -> int:
+    """See `micro_arena`. The interpreter's own count leaves out what it needs only to start."""
     from tflite_micro.python.tflite_micro import runtime
 
-    def run(arena: int) -> None:
+    def run_in(arena: int) -> None:
         interpreter = runtime.Interpreter.from_file(model, arena_size=arena)
-        # What an arena happens to hold may be no index into an embedding.
-        for index, (shape, dtype) in enumerate(inputs):
-            interpreter.set_input(np.zeros(shape, dtype), index)
+        for index in range(inputs):
+            # What lies in the arena by chance may be no number of a token.
+            details = interpreter.get_input_details(index)
+            interpreter.set_input(np.zeros(details["shape"], details["dtype"]), index)
         interpreter.invoke()
 
     def fits(arena: int) -> bool:
@@ -190,7 +190,7 @@ def micro_arena_in_child(model: str, inputs: Sequence[tuple[Sequence[int], str]]
         process = os.fork()
         if process == 0:
             try:
-                run(arena)
+                run_in(arena)
                 os._exit(0)
             finally:
                 os._exit(1)
@@ -198,7 +198,7 @@ def micro_arena_in_child(model: str, inputs: Sequence[tuple[Sequence[int], str]]
 
     worker.step("allocating the arena")
     # What does not run in the largest arena fails here, with its own reason.
-    run(_LARGEST_ARENA)
+    run_in(_LARGEST_ARENA)
     low, high = 0, 1024
     while not fits(high):
         low, high = high, 2 * high
