@@ -213,7 +213,7 @@ small.save(settings.out / "small.keras")
 with courses.timed(seconds, "ctc_net"):
     listener = speech.trained_on_strings(train_words, words, settings.seed, verbose=2)
 listener.save(settings.out / "strings.keras")
-x_strings, y_strings, _ = speech.strings(test_words, 40 if trial else 400, seed=99)
+x_strings, y_strings, string_samples = speech.strings(test_words, 40 if trial else 400, seed=99)
 logits = listener.predict(x_strings, verbose=0)
 truth = [[int(symbol) for symbol in row if symbol] for row in y_strings]
 rows = [["search", "digit error rate", "strings all right"]]
@@ -380,11 +380,12 @@ tables["translation"] = rows
 # Five bundles: a word, a small one for a word, a string of words, a sentence, a piece of DNA; and
 # the translator, a bundle of two.
 #
-#     python -m deploy.runtime run OUT/deploy/cpu/speech seven.wav
-#     python -m deploy.runtime run OUT/deploy/cpu/speech digits.wav --stream
-#     python -m deploy.runtime run OUT/deploy/cpu/sentiment "a film that one forgets at once"
-#     python -m deploy.runtime run OUT/deploy/cpu/dna sequences.fasta
-#     python -m deploy.runtime run OUT/deploy/cpu/translation "A man is riding a bicycle."
+#     python -m deploy.runtime run OUT/deploy/cpu/speech OUT/word.wav
+#     python -m deploy.runtime run OUT/deploy/cpu/speech OUT/words.wav --stream
+#     python -m deploy.runtime run OUT/deploy/cpu/strings OUT/string.wav
+#     python -m deploy.runtime run OUT/deploy/cpu/sentiment "the plot is not dull"
+#     python -m deploy.runtime run OUT/deploy/cpu/dna OUT/pieces.fasta
+#     python -m deploy.runtime run OUT/deploy/cpu-dynamic/translation "the third of May 2001"
 
 # %%
 cards = courses.export(
@@ -483,17 +484,34 @@ tables["translation_deployed"] = [
 # %% [markdown]
 # ### On the device
 #
-# A long recording, heard as it goes; a sentence, a piece of DNA, a translation.
+# A long recording, heard as it goes; a sentence, pieces of DNA, a translation. What is heard and
+# read is kept as files for the command line.
 
 # %%
 on_device = deploy.runtime.load(settings.out / "deploy" / settings.targets[0] / "speech")
 (said_string,), (said_words,) = word_strings(test_words, 1, words=(5, 5), gap=(0.3, 0.5), seed=4)
 print("said:  ", *(test_words.class_names[word] for word in said_words))
+speech.write_wav(settings.out / "words.wav", said_string, test_words.rate)
+speech.write_wav(settings.out / "string.wav", string_samples[longest], test_words.rate)
+speech.write_wav(settings.out / "word.wav", test_words.samples[0], test_words.rate)
 blocks = np.array_split(said_string, 20)
 events = deploy.runtime.stream(on_device, blocks)
 print("heard: ", *(event.text for event in events))
+word = on_device.predict(settings.out / "word.wav")
+print(test_words.class_names[test_words.labels[0]], "→", word["label"])
+hearing = deploy.runtime.load(settings.out / "deploy" / settings.targets[0] / "strings")
+text = hearing.predict(settings.out / "string.wav")["text"]
+print(*(test_words.class_names[symbol - 1] for symbol in truth[longest]), "→", text)
 reading = deploy.runtime.load(settings.out / "deploy" / settings.targets[0] / "sentiment")
 print(judged.texts[0], "→", reading.predict(judged.texts[0])["label"])
+first = tested[:5]
+(settings.out / "pieces.fasta").write_text(
+    "".join(f">{pieces.class_names[pieces.labels[k]]}\n{pieces.letters[k]}\n" for k in first)
+)
+telling = deploy.runtime.load(settings.out / "deploy" / settings.targets[0] / "dna")
+for k in first:
+    found = telling.predict(pieces.letters[k])
+    print(pieces.class_names[pieces.labels[k]], "→", found["label"])
 writing = deploy.runtime.load(settings.out / "deploy" / "cpu-dynamic" / "translation")
 sentence = test_pairs.source[0]
 answer = writing.predict(sentence)
@@ -506,6 +524,11 @@ attention_map(
 # ## The verdict
 
 # %%
+tables["trainings"] = [
+    ["training", "seconds"],
+    *([name, f"{duration:.0f}"] for name, duration in seconds.items()),
+    ["together", f"{sum(seconds.values()):.0f}"],
+]
 courses.write_metrics(
     settings,
     cards,

@@ -1,7 +1,9 @@
 """Spoken words and strings of them: from recordings to spectrograms, and what training hears."""
 
 import itertools
+import wave
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
@@ -210,6 +212,15 @@ def decoded(logits: np.ndarray, beam: int = 1) -> list[list[int]]:
     else:
         found = [prefix_beam_search(one, 0, beam)[0] for one in log_probabilities]
     return [[int(symbol) for symbol in each.symbols] for each in found]
+
+
+def write_wav(path: Path, samples: np.ndarray, rate: int) -> None:
+    """Writes samples from -1 to 1 as a WAV file of 16 bits."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(np.rint(32767 * np.clip(samples, -1, 1)).astype("<i2").tobytes())
 
 
 def first_steps(logits: np.ndarray) -> list[tuple[int, int]]:

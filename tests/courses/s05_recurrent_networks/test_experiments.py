@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from courses.s05_recurrent_networks.experiments import dna, sentiment, speech, translation
-from deploy.runtime.inputs import log_mel, tokens
+from deploy.runtime.inputs import log_mel, sound, tokens
 from thinkkeras.datasets import load_recordings, load_sequences, load_translations
 from thinkkeras.models import text_classifier
 
@@ -59,6 +59,14 @@ def test_symbols_of_the_best_path_begin_at_steps():
     logits = np.eye(4)[path]
     assert speech.first_steps(logits) == [(2, 3), (5, 3), (6, 1)]
     assert [symbol for _, symbol in speech.first_steps(logits)] == speech.decoded(logits[None])[0]
+
+
+def test_a_written_recording_is_read_as_it_was(tmp_path):
+    samples = np.sin(np.arange(400) / 5) * 1.2
+    speech.write_wav(tmp_path / "a.wav", samples, 8000)
+    read, rate = sound.as_mono(sound.open_recording(tmp_path / "a.wav"))
+    assert rate == 8000 and len(read) == 400
+    assert read == pytest.approx(np.clip(samples, -1, 1), abs=1e-4)
 
 
 def test_a_word_that_alone_decides_has_all_the_weight():
