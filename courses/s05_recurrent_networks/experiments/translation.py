@@ -38,7 +38,7 @@ class Recipe(NamedTuple):
 
 
 RECIPES = {
-    "dates": Recipe(150, 24, 64, 1, 8, 10, 400, 1e-2, 0.1),
+    "dates": Recipe(150, 24, 64, 1, 8, 16, 400, 1e-2, 0.1),
     "multi30k": Recipe(6000, 48, 256, 3, 12, 24, 2000, 2e-3, 0.2),
 }
 
