@@ -513,7 +513,7 @@ for k in first:
     found = telling.predict(pieces.letters[k])
     print(pieces.class_names[pieces.labels[k]], "→", found["label"])
 writing = deploy.runtime.load(settings.out / "deploy" / "cpu-dynamic" / "translation")
-sentence = test_pairs.source[0]
+sentence = next(text for text in test_pairs.source if len(text) > 30)
 answer = writing.predict(sentence)
 print(sentence, "→", answer["text"])
 attention_map(
