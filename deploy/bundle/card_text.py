@@ -175,10 +175,13 @@ def _recurrent_lines(card: Mapping[str, Any]) -> list[str]:
         return []
     line = "- Recurrent layers: " + ", ".join(f"`{name}` {form}" for name, form in forms.items())
     if any("unrolled" in form for form in forms.values()):
+        # The one operator of an LSTM is not there in int16.
+        elsewhere = " in int8" if card["scheme"] == "int16" else ""
         line += (
-            f". Unrolled they are most of the {sum(card['ops'].values())} operators; where memory "
-            "is short prefer an LSTM (tanh and sigmoid, no state given or returned), which is one, "
-            "or deploy a single step with its state as input and output"
+            f". Unrolled, each step has operators of its own, {sum(card['ops'].values())} in the "
+            f"whole model; where memory is short prefer an LSTM{elsewhere} (tanh and sigmoid, no "
+            "state given or returned), which is one, or deploy a single step with its state as "
+            "input and output"
         )
     return [line + "."]
 

@@ -186,6 +186,8 @@ def _run_on_files(
         seconds += time.perf_counter() - start
         count += 1
         print(f"{name}: {task.to_text(prediction, classes)}")
+        if warning := _warning(model, front_end, example):
+            print(f"deploy.runtime: warning: {name}: {warning}", file=sys.stderr)
         if add is not None and task.draw is not None:
             add(name, task.draw(example, prediction, classes))
     if kind in ("folder", "video"):
@@ -194,6 +196,13 @@ def _run_on_files(
             f"{path}: {count} {what}, {count / seconds:.1f} per second (reading, resizing, model, "
             "prediction)"
         )
+
+
+def _warning(model: Model | Translator, front_end: FrontEndModule, example: Any) -> str | None:
+    if front_end.warning is None:
+        return None
+    entry = without_state(model.card)["inputs"][0]
+    return front_end.warning(example, entry["front_end"], tuple(entry["shape"][1:]))
 
 
 def _front_end(model: Model | Translator) -> FrontEndModule:
@@ -240,4 +249,6 @@ def _selftest(path: str) -> int:
 
 
 if __name__ == "__main__":
+    # A terminal may not have every letter of a text.
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     sys.exit(main())

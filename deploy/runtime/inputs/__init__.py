@@ -35,6 +35,11 @@ class FrontEndModule(Protocol):
         other."""
 
     @property
+    def warning(self) -> Callable[[Any, Mapping[str, Any], Sequence[int]], str | None] | None:
+        """Of a kind that takes examples of which the model does not see all: what whoever runs such
+        a one, given as to `to_array`, should know of it; None where it sees all."""
+
+    @property
     def stream(self) -> Streaming | None:
         """Of a kind that can be streamed, how; None of any other."""
 

@@ -14,6 +14,7 @@ NOUN = "example"
 SUFFIXES = (".npy", ".npz")
 
 open_several = None
+warning = None
 stream = None
 
 

@@ -139,6 +139,21 @@ def to_array(
     return log_mel(_fitted(samples, _length(front_end, shape)), front_end).reshape(tuple(shape))
 
 
+def warning(
+    example: Recording | tuple[np.ndarray, int],
+    front_end: Mapping[str, Any],
+    shape: Sequence[int],
+) -> str | None:
+    """Of a recording of more than twice what the model hears: it may hold several sounds."""
+    heard, lasts = _length(front_end, shape) / front_end["rate"], len(example[0]) / example[1]
+    if lasts > 2 * heard:
+        return (
+            f"the model hears the loudest {heard:.1f} of its {lasts:.1f} s; hear all with run "
+            "--stream, or cut it"
+        )
+    return None
+
+
 def log_mel(samples: np.ndarray, front_end: Mapping[str, Any]) -> np.ndarray:
     """The frames of samples (n,) at the front end's rate: float32 (1 + (n − window) // hop, bins).
 

@@ -18,6 +18,9 @@ from deploy.runtime.errors import DeployError
 SUFFIXES = (".txt", ".fa", ".faa", ".fasta", ".ffn", ".fna", ".fas")
 NOUN = "sequence"
 
+# Of a sequence every letter is seen.
+warning = None
+
 # Sequences end.
 stream = None
 
