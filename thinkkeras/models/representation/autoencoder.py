@@ -1,6 +1,7 @@
 """Dense autoencoders: linear, deep, sparse; and the one that listens to machines."""
 
 from collections.abc import Sequence
+from functools import partial
 from math import prod
 
 import keras
@@ -60,9 +61,9 @@ def autoencoder(
         x = keras.layers.Rescaling(1 / 255, name="rescaling")(x)
     if len(input_shape) > 1:
         x = keras.layers.Flatten(name="flatten")(x)
-    hidden = {"activation": activation, "batch_normalization": batch_normalization}
+    hidden = partial(dense_block, activation=activation, batch_normalization=batch_normalization)
     for layer, width in enumerate(units, start=1):
-        x = dense_block(x, int(width), name=f"layer{layer}", **hidden)
+        x = hidden(x, int(width), name=f"layer{layer}")
     x = keras.layers.Dense(code, use_bias=not batch_normalization, name="code_dense")(x)
     if batch_normalization:
         x = keras.layers.BatchNormalization(name="code_bn")(x)
@@ -73,7 +74,7 @@ def autoencoder(
 
     codes = x = keras.Input((code,), name="code")
     for layer, width in enumerate(reversed(units), start=1):
-        x = dense_block(x, int(width), name=f"layer{layer}", **hidden)
+        x = hidden(x, int(width), name=f"layer{layer}")
     x = keras.layers.Dense(prod(input_shape), activation=output_activation, name="outputs")(x)
     if len(input_shape) > 1:
         x = keras.layers.Reshape(input_shape, name="reshape")(x)
