@@ -32,7 +32,7 @@ class MachineSounds(NamedTuple):
 
 
 def load_machine_sounds(
-    each: int = 60, *, severity: float = 1.0, seed: int = 0
+    each: int = 60, *, severity: float = 0.25, seed: int = 0
 ) -> tuple[MachineSounds, MachineSounds, MachineSounds]:
     """Makes recordings as `(train, validation, test)`: only the test set knows faults.
 
@@ -43,7 +43,7 @@ def load_machine_sounds(
     Args:
         each: Recordings of each fault in the test set, which has as many of the healthy machine as
             of all faults; the train set has five times as many as that, the validation set one.
-        severity: How loud faults are; at 0 they can't be heard.
+        severity: How loud faults are: at 0 they cannot be heard, at 1 they cannot be missed.
         seed: Makes others.
 
     Raises:
