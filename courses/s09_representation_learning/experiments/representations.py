@@ -30,14 +30,20 @@ class Recipe(NamedTuple):
     filters: tuple[int, ...]  # of the convolutional autoencoder
     contrastive_filters: tuple[int | tuple[int, ...], ...]  # of the networks without a decoder
     patch_size: int  # of the masked autoencoder
-    counts: tuple[int, ...]  # of labels; what there is goes without saying
+    counts: tuple[int, ...]  # of labels; all of them go without saying
+    codes: tuple[int, ...]  # sizes of the code that are compared
+    seeds: int
     learning_rate: float = 3e-3
 
 
 RECIPES = {
-    "digits": Recipe(16, 30, 64, (16, 32), (16, 32), 2, (10, 30, 100, 300)),
-    "fashion_mnist": Recipe(32, 8, 128, (16, 32), (16, 32, 64), 4, (10, 100, 1000, 10_000)),
-    "cifar10": Recipe(64, 8, 128, (24, 48), (24, 48, 96), 4, (10, 100, 1000, 10_000)),
+    "digits": Recipe(16, 20, 64, (16, 32), (16, 32), 2, (10, 30, 100, 300), (2, 4, 8, 16, 32), 1),
+    "fashion_mnist": Recipe(
+        32, 8, 128, (16, 32), (16, 32, 64), 4, (10, 100, 1000, 10_000), (2, 8, 32, 128), 3
+    ),
+    "cifar10": Recipe(
+        64, 8, 128, (24, 48), (24, 48, 96), 4, (10, 100, 1000, 10_000), (8, 32, 128, 512), 3
+    ),
 }
 
 
@@ -337,6 +343,45 @@ def worth_table(found: Mapping[str, Sequence[Worth]]) -> list[list[str]]:
             ]
         )
     return rows
+
+
+def errors_by_code(
+    names: Sequence[str], images: np.ndarray, test: np.ndarray, recipe: Recipe, seed: int = 0
+) -> dict[str, dict[int, float]]:
+    """The error on test images by method and size of the code, squares of pixels / 255.
+
+    Args:
+        names: methods that reconstruct.
+        images: to learn from.
+        test: others.
+        recipe: whose `codes` are compared.
+        seed: of the weights.
+    """
+    found: dict[str, dict[int, float]] = {}
+    nobody = np.zeros(len(images), int)
+    for name in names:
+        found[name] = {}
+        for code in recipe.codes:
+            reconstruct = learn(name, images, nobody, recipe._replace(code=code), seed).reconstruct
+            if reconstruct is None:
+                raise ValueError(f"expected a method that reconstructs, received {name}")
+            found[name][code] = float(np.mean(np.square((reconstruct(test) - test) / 255)))
+    return found
+
+
+def principal_angles(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The angles between two subspaces, in degrees, the smallest first.
+
+    Args:
+        a: rows that span one, `(dimensions, numbers)`.
+        b: rows that span the other.
+
+    Source: Björck and Golub, "Numerical Methods for Computing Angles Between Linear Subspaces",
+    Mathematics of Computation 27, 1973.
+    """
+    (a, _), (b, _) = np.linalg.qr(a.T), np.linalg.qr(b.T)
+    cosines = np.linalg.svd(a.T @ b, compute_uv=False)
+    return np.degrees(np.arccos(np.clip(cosines, 0, 1)))
 
 
 def over_seeds(shares: Sequence[float]) -> str:

@@ -22,7 +22,7 @@ def score_histogram(
     """
     figure = Figure(figsize=(8, 4.2), layout="constrained")
     axes = figure.add_subplot()
-    edges = np.geomspace(scores.min(), scores.max(), 50)
+    edges = np.geomspace(scores.min(), scores.max(), 50).tolist()
     for value, title, colour in ((0, "normal", BLUE), (1, "anomalous", RED)):
         axes.hist(scores[anomalous == value], edges, color=colour, alpha=0.65, label=title)
     axes.axvline(threshold, color=GREY, ls="--", lw=1.5)

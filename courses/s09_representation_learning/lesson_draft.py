@@ -1,0 +1,145 @@
+# %% [markdown]
+# # Session 9: representation learning
+#
+# What: networks that learn from examples without labels: autoencoders of all kinds, and one that
+# compares; what their codes are worth; and devices that know what is normal, remove noise, and
+# compress.
+#
+# Why: labels are dear, examples are not. A device often can't be told what will break; it can learn
+# what is normal.
+#
+# From a terminal:
+#
+#     python -m courses run s09                            # digits, no download
+#     python -m courses run s09 --dataset fashion_mnist
+#     python -m courses check s09                          # grades exercises.py
+#
+# The theory behind each step is in README.md, under the same headings.
+
+# %%
+import keras
+import numpy as np
+from sklearn.manifold import TSNE
+
+import courses
+from courses.s09_representation_learning.experiments import representations
+from courses.s09_representation_learning.plots import representations as pictures
+from thinkkeras import datasets
+from thinkkeras.models import autoencoder
+from thinkkeras.optimizers import adamw
+
+settings = courses.settings("s09", dataset="digits", targets=("cpu", "cortex-m"))
+keras.utils.set_random_seed(settings.seed)
+figures = settings.figures
+seconds: dict[str, float] = {}
+tables: dict[str, list[list[str]]] = {}
+trial = settings.epochs is not None
+recipe = representations.RECIPES.get(settings.dataset, representations.RECIPES["cifar10"])
+if trial:
+    recipe = recipe._replace(epochs=1, counts=recipe.counts[:2], codes=recipe.codes[:2], seeds=1)
+
+# %% [markdown]
+# ## The data
+#
+# Images without their labels; a few labels, later, to ask what was learned.
+
+# %%
+(train, validation, test), info = datasets.load(settings.dataset, augment=False, seed=settings.seed)
+(x, y), (x_validation, y_validation), (x_test, y_test) = map(
+    datasets.as_arrays, (train, validation, test)
+)
+if trial:
+    x, y, x_test, y_test = x[:600], y[:600], x_test[:200], y_test[:200]
+print(f"{info.name}: {len(x):,} images of {info.input_shape}")
+
+# %% [markdown]
+# ## A linear autoencoder is a principal component analysis
+#
+# No activation, one layer each way, the mean squared error. Which subspace does it find?
+
+# %%
+linear = autoencoder(info.input_shape, recipe.code, units=())
+linear_epochs = 2 if trial else max(recipe.epochs, 100_000 // len(x))
+linear.compile(
+    adamw(linear_epochs * -(-len(x) // 128), 1e-2, weight_decay=0.0), "mse", jit_compile=False
+)
+with courses.timed(seconds, "linear autoencoder"):
+    linear.fit(x, x, batch_size=128, epochs=linear_epochs, verbose=0)
+flat = x.reshape(len(x), -1)
+_, _, components = np.linalg.svd(flat - flat.mean(axis=0), full_matrices=False)
+angles = representations.principal_angles(
+    components[: recipe.code], linear.get_layer("decoder").get_layer("outputs").kernel.numpy()
+)
+tables["angles"] = [
+    ["principal angle", "smallest", "median", "largest"],
+    ["degrees", *(f"{each:.1f}" for each in (angles.min(), np.median(angles), angles.max()))],
+]
+print(" | ".join(tables["angles"][1]))
+
+# %% [markdown]
+# ## Ten ways to learn without labels, and one with
+#
+# Each learns from the same images. What its code is worth is asked by a linear classifier and by
+# nearest neighbours, of few labels and of all.
+
+# %%
+counts = [*(count for count in recipe.counts if count < len(x)), len(x)]
+found: dict[str, list[representations.Worth]] = {}
+learned: dict[str, representations.Learned] = {}
+for name in representations.METHODS:
+    for seed in range(settings.seed, settings.seed + recipe.seeds):
+        one = representations.learn(name, x, y, recipe, seed)
+        worth = representations.worth(one, (x, y), (x_test, y_test), counts, seed)
+        found.setdefault(name, []).append(worth)
+        learned.setdefault(name, one)
+        print(f"{name}: {worth}", flush=True)
+tables["worth"] = representations.worth_table(found)
+pictures.accuracy_by_labels(found, figures / "accuracy_by_labels.png")
+
+# %%
+sizes = representations.errors_by_code(
+    ["PCA", "deep", "convolutional"], x, x_test, recipe, settings.seed
+)
+pictures.error_by_code(sizes, figures / "error_by_code.png")
+shown = x_test[:10]
+pictures.reconstructions(
+    {"image": shown}
+    | {name: each.reconstruct(shown) for name, each in learned.items() if each.reconstruct},
+    path=figures / "reconstructions.png",
+)
+
+# %% [markdown]
+# ## What the space looks like
+
+# %%
+few = slice(0, 200 if trial else 1500)
+pictures.latent_maps(
+    {
+        name: TSNE(init="pca", random_state=settings.seed).fit_transform(
+            learned[name].encode(x_test[few])
+        )
+        for name in ("pixels", "convolutional", "SimCLR")
+    },
+    y_test[few],
+    info.class_names,
+    figures / "latent_maps.png",
+)
+
+# %% [markdown]
+# ## Few labels
+#
+# A hundred labels, and all the images: against a network that sees the hundred alone.
+
+# %%
+rows = [["labels", "from scratch", *(name for name in ("convolutional", "masked", "SimCLR"))]]
+for number, count in enumerate(counts[:-1]):
+    scratch = representations.from_scratch((x, y), (x_test, y_test), count, recipe, settings.seed)
+    rows.append(
+        [f"{count:,}", f"{100 * scratch:.1f} %"]
+        + [
+            representations.over_seeds([each.probe[number] for each in found[name]])
+            for name in rows[0][2:]
+        ]
+    )
+    print(" | ".join(rows[-1]), flush=True)
+tables["few_labels"] = rows
