@@ -219,6 +219,18 @@ METHODS: dict[str, Callable[[np.ndarray, np.ndarray, Recipe], tuple[Encode, Enco
 }
 
 
+def pretrained_classifier(
+    images: np.ndarray, recipe: Recipe, classes: int, seed: int = 0
+) -> keras.Model:
+    """A convolutional classifier whose features were learned by contrast, its last layer new."""
+    keras.utils.set_random_seed(seed)
+    encoder = _convnet(images.shape[1:], recipe)
+    training = models.contrastive_net(encoder, _views(images.shape[1:]))
+    _fit(training, images.astype("float32"), images.astype("float32"), recipe, NTXent(0.2))
+    outputs = keras.layers.Dense(classes, activation="softmax", name="classifier")(encoder.output)
+    return keras.Model(encoder.input, outputs, name="pretrained")
+
+
 def labelled(classes: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
     """The numbers of `count` examples, as many of each class: those whose labels are known.
 
