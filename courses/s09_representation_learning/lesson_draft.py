@@ -22,11 +22,15 @@ import numpy as np
 from sklearn.manifold import TSNE
 
 import courses
-from courses.s09_representation_learning.experiments import representations
+import deploy
+from courses.s09_representation_learning.experiments import anomaly, compression, representations
+from courses.s09_representation_learning.plots import anomaly as anomaly_plots
 from courses.s09_representation_learning.plots import representations as pictures
+from deploy.bundle.card_text import figures as figures_of
 from thinkkeras import datasets
-from thinkkeras.models import autoencoder
+from thinkkeras.models import autoencoder, conv_autoencoder
 from thinkkeras.optimizers import adamw
+from thinkkeras.plots import learning_curves
 
 settings = courses.settings("s09", dataset="digits", targets=("cpu", "cortex-m"))
 keras.utils.set_random_seed(settings.seed)
@@ -214,3 +218,89 @@ by_detector = {
 }
 tables["faults"] = anomaly.fault_table(by_detector, machine_test)
 anomaly_plots.roc_curves(by_detector, machine_test.anomalous, figures / "roc_curves.png")
+
+# %% [markdown]
+# ## To the device
+#
+# A classifier that few labels made; a detector of what is not normal; a denoiser; and half a codec:
+# the encoder sends bytes, the decoder is elsewhere.
+#
+#     python -m deploy.runtime run OUT/deploy/cpu/anomaly picture.png --draw where.png
+#     python -m deploy.runtime run OUT/deploy/cpu/machine sound.wav
+#     python -m deploy.runtime run OUT/deploy/cpu/denoiser noisy.png --draw clean.png
+
+# %%
+cards = courses.export(
+    settings,
+    settings.out / "model.keras",
+    "classifier",
+    calibration=x[:384],
+    class_names=info.class_names,
+    test=(x_test, y_test),
+)
+
+# %%
+kind = kinds[-1]
+detector = left_out[kind][0]
+detector.save(settings.out / "detector.keras")
+normal = x_validation[y_validation != kind]
+alarm = deploy.anomaly_threshold(detector, normal, false_alarm=0.05)
+anomaly_cards = courses.export(
+    settings,
+    settings.out / "detector.keras",
+    "anomaly",
+    calibration=x[y != kind][:384],
+    task={"task": "anomaly", **alarm.task},
+    test=(x_test, (y_test == kind).astype("int64")),
+)
+tables["anomaly_deployed"] = figures_of(anomaly_cards)
+anomaly_plots.score_histogram(
+    left_out[kind][1].autoencoder, y_test == kind, alarm.threshold, figures / "scores.png"
+)
+
+# %%
+noise = np.random.default_rng(settings.seed).normal(0, 60, x.shape)
+denoiser = conv_autoencoder(
+    info.input_shape, None, filters=recipe.filters[:1], code_filters=16, name="denoiser"
+)
+denoiser.compile(
+    adamw(recipe.epochs * -(-len(x) // 64), 3e-3, weight_decay=0.0), "mse", jit_compile=False
+)
+with courses.timed(seconds, "denoiser"):
+    denoiser.fit(np.clip(x + noise, 0, 255), x, batch_size=64, epochs=recipe.epochs, verbose=2)
+denoiser.save(settings.out / "denoiser.keras")
+
+# %%
+codec = conv_autoencoder(
+    info.input_shape, None, filters=recipe.filters[:1], code_filters=4, name="codec"
+)
+codec.compile(
+    adamw(recipe.epochs * -(-len(x) // 64), 3e-3, weight_decay=0.0), "mse", jit_compile=False
+)
+with courses.timed(seconds, "codec"):
+    codec.fit(x, x, batch_size=64, epochs=recipe.epochs, verbose=2)
+ours = compression.by_codes(codec, x, x_test)
+tables["codec"] = [
+    ["", "bits a pixel", "PSNR"],
+    ["code", f"{ours.bits_per_pixel:.2f}", f"{ours.psnr:.1f} dB"],
+    *(
+        ["JPEG", f"{each.bits_per_pixel:.2f}", f"{each.psnr:.1f} dB"]
+        for each in compression.by_jpeg(x_test[:100])
+    ),
+]
+
+# %% [markdown]
+# ## The verdict
+
+# %%
+courses.write_metrics(
+    settings,
+    cards,
+    dataset=info.name,
+    epochs=epochs,
+    parameters=model.count_params(),
+    training_seconds=round(seconds["fine-tuning"], 1),
+    history=history.history,
+    test_accuracy=cards[0]["quality"]["keras"],
+    tables=tables,
+)
