@@ -259,9 +259,11 @@ anomaly_plots.score_histogram(
 )
 
 # %%
+height, width, channels = info.input_shape
+image_shape = height, width, channels
 noise = np.random.default_rng(settings.seed).normal(0, 60, x.shape)
 denoiser = conv_autoencoder(
-    info.input_shape, None, filters=recipe.filters[:1], code_filters=16, name="denoiser"
+    image_shape, None, filters=recipe.filters[:1], code_filters=16, name="denoiser"
 )
 denoiser.compile(
     adamw(recipe.epochs * -(-len(x) // 64), 3e-3, weight_decay=0.0), "mse", jit_compile=False
@@ -272,7 +274,7 @@ denoiser.save(settings.out / "denoiser.keras")
 
 # %%
 codec = conv_autoencoder(
-    info.input_shape, None, filters=recipe.filters[:1], code_filters=4, name="codec"
+    image_shape, None, filters=recipe.filters[:1], code_filters=4, name="codec"
 )
 codec.compile(
     adamw(recipe.epochs * -(-len(x) // 64), 3e-3, weight_decay=0.0), "mse", jit_compile=False
