@@ -303,6 +303,23 @@ def check_linear_probe(answers: Any) -> None:
     Each set is drawn so that one leak changes what comes out.
     """
     draw = functools.partial(codes_of_two_classes, generator=np.random.default_rng(1))
+    sets = [draw(n, 0.5, 0.7) for n in (30, 400, 300)]
+    _expect_probe(
+        answers.linear_probe, sets, [0.01, 1.0, 100.0], "few training codes, many for validation"
+    )
+    # The first number tells the classes apart. A scaler that sees what is far off in another set
+    # makes it next to nothing.
+    for part, name in ((2, "test"), (1, "validation")):
+        sets = [draw(n, share, 1.0) for n, share in ((60, 0.4), (150, 0.5), (200, 0.7))]
+        sets[part][0][:5, 0] *= 1000
+        for codes, _ in sets:
+            codes *= np.geomspace(1e-2, 1e2, 13)
+        _expect_probe(
+            answers.linear_probe,
+            sets,
+            [0.001, 0.1, 10.0],
+            f"codes of unequal sizes, the first number of 5 {name} codes far off",
+        )
     train, validation, test = draw(80, 0.25, 0.8), draw(120, 0.1, 0.3), draw(200, 0.5, 1.2)
     strengths = [30.0, 1.0, 0.03, 0.001]
     _expect_probe(
@@ -310,24 +327,6 @@ def check_linear_probe(answers: Any) -> None:
         [train, validation, test],
         strengths,
         "rare faults in training and in validation, frequent ones in the test",
-    )
-    # What the first code says is right, whatever it is measured in; the last one is noise, on a
-    # scale of its own in one of the sets.
-    sizes = np.geomspace(1e-2, 1e2, 13)
-    for part, name in ((2, "test"), (1, "validation")):
-        sets = [draw(n, share, 1.0) for n, share in ((60, 0.4), (150, 0.5), (200, 0.7))]
-        sets = [(codes * sizes, classes) for codes, classes in sets]
-        codes, classes = sets[part]
-        sets[part] = (np.where(np.arange(13) == 12, 8 * codes + 300, codes), classes)
-        _expect_probe(
-            answers.linear_probe,
-            sets,
-            [0.001, 0.1, 10.0],
-            f"codes of unequal sizes, the last one ten times as wide in the {name} set",
-        )
-    sets = [draw(n, 0.5, 0.7) for n in (30, 400, 300)]
-    _expect_probe(
-        answers.linear_probe, sets, [0.01, 1.0, 100.0], "few training codes, many for validation"
     )
 
 
