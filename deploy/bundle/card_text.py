@@ -6,7 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from deploy.compile import COMPILERS
-from deploy.measure.formatting import decibels, kept_list, kilobytes, markdown, operator_list, score
+from deploy.measure.formatting import (
+    decibels,
+    dense_text,
+    kept_list,
+    kilobytes,
+    markdown,
+    operator_list,
+    score,
+)
 from deploy.targets import find_target
 from deploy.tasks import PIPELINES, TASKS
 
@@ -157,6 +165,9 @@ def _quantizer_lines(card: Mapping[str, Any]) -> list[str]:
     if not card["quantizer"]:
         return []
     lines = [f"- Quantized by {card['quantizer']}."]
+    if card.get("dense"):
+        text = dense_text(card["dense"])
+        lines.append(f"- {text[:1].upper()}{text[1:]}.")
     if card["kept"]:
         operators, before = card["kept"]["operators"], card["kept"]["before"]
         lines.append(

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -23,17 +23,19 @@ from deploy.load.folder import check_disjoint, class_names_in, find_folder
 from deploy.load.inputs import as_inputs, find_front_ends, read_test, told_front_ends
 from deploy.load.readers import load
 from deploy.load.source import Source, with_state
-from deploy.measure.formatting import kept_list, operator_list, score
+from deploy.measure.formatting import dense_text, kept_list, operator_list, score
 from deploy.measure.interpreters import Run, run_deployed
 from deploy.measure.latency import latency
 from deploy.measure.parity import metric_drop
 from deploy.quantize.calibration import Calibration, calibrate, check_calibration, random_examples
+from deploy.quantize.dense_layers import choose_scales, largest_integers
 from deploy.quantize.layer_errors import layer_errors, worst
 from deploy.quantize.mixed_precision import keep_accuracy, layers_in_the_way, mix, sensitivity
 from deploy.quantize.recipes import PACKAGE
 from deploy.runtime.card import (
     Accuracy,
     Card,
+    DenseLayers,
     Description,
     Kept,
     LayerError,
@@ -343,6 +345,7 @@ class _Converted(NamedTuple):
     mixed: dict[str, str]
     recurrent: dict[str, str]
     quantizer: str | None
+    dense: DenseLayers | None
     layers: list[LayerError]
     costly: list[LayerError]
     kept: Kept | None
@@ -479,6 +482,7 @@ def _make_bundle(
             converted.quantizer,
             converted.mixed,
             converted.recurrent,
+            converted.dense,
             prepared.calibration,
         ),
         **cost(content, prepared.source, speed),
@@ -510,10 +514,22 @@ def _convert(prepared: _Prepared, target: Target, say: Callable[[str], None]) ->
     if mixed:
         ranges = prepared.conversions.ranges(scheme)
         content, package = mix(floats, scheme, mixed, ranges, source), PACKAGE
+    dense = None
+    largest = () if mixed or package != PACKAGE else largest_integers(scheme, target.dense)
+    if largest and examples:
+        ranges = prepared.conversions.ranges(scheme)
+        chosen = choose_scales(floats, scheme, largest, ranges, examples, source)
+        # The test data have the last word on what the outputs may lose.
+        if chosen and (
+            prepared.ground_truth is None
+            or metric_drop(_quality(prepared, target, chosen.content)) <= wanted.tolerance
+        ):
+            content, floats, dense = chosen
     say(f"3 convert    {', '.join([scheme, *mixed.values()])}, {len(content):,} bytes")
+    if dense:
+        say(f"             {dense_text(dense)}")
 
-    def quality(content: bytes) -> Quality:
-        return cast(Quality, _evaluate(prepared, target, content).accuracy["quality"])
+    quality = partial(_quality, prepared, target)
 
     def loss(content: bytes) -> float:
         return 0.0 if prepared.ground_truth is None else metric_drop(quality(content))
@@ -548,7 +564,11 @@ def _convert(prepared: _Prepared, target: Target, say: Callable[[str], None]) ->
         elif wanted.fix:
             say("             fix can't help: only the converter can quantize this model")
     layers = _layer_errors(prepared, target, floats, content, package)
-    return _Converted(content, scheme, mixed, recurrent, package, layers, costly, kept)
+    return _Converted(content, scheme, mixed, recurrent, package, dense, layers, costly, kept)
+
+
+def _quality(prepared: _Prepared, target: Target, content: bytes) -> Quality:
+    return cast(Quality, _evaluate(prepared, target, content).accuracy["quality"])
 
 
 def _with_task(prepared: _Prepared, task: dict[str, Any]) -> _Prepared:

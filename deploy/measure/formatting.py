@@ -33,6 +33,23 @@ def decibels(ratio: float | None) -> str:
     return "without error" if ratio is None else f"{ratio:.1f} dB"
 
 
+def dense_text(dense: Mapping[str, Any]) -> str:
+    """A card's `dense` in one line."""
+    layers = dense["layers"]
+    kinds = [
+        f"`{layer['layer']}` "
+        + (f"one scale, ±{layer['largest']}" if layer["largest"] else "a scale for each channel")
+        for layer in layers
+    ]
+    bits = ", ".join(f"{layer['bits']:.1f}" for layer in layers)
+    equalized = "; channels equalized" if dense["equalized"] else ""
+    return (
+        f"dense layers: {', '.join(kinds)}; bits a weight once compressed: {bits}{equalized}; "
+        f"outputs {decibels(dense['sqnr_db'])} on calibration examples, "
+        f"{decibels(dense['per_channel_sqnr_db'])} with int8 for each channel"
+    )
+
+
 def kilobytes(count: int) -> str:
     """Bytes in thousands, with the unit."""
     return f"{count / 1000:.1f} kB"

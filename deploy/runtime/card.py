@@ -205,6 +205,27 @@ class Description(TypedDict):
     state: State | None
 
 
+class DenseLayer(TypedDict):
+    """How a dense layer's weights are stored: with one scale for its kernel, in which the largest
+    integer is `largest`, or (None) with one for each channel; `bits` that a weight takes once
+    compressed, by its values' entropy."""
+
+    layer: str
+    largest: int | None
+    bits: float
+
+
+class DenseLayers(TypedDict):
+    """What was chosen for the dense layers; `equalized`: channels between them were scaled first;
+    the SQNR of the outputs on calibration examples, and what it is with a scale for each channel
+    (None: no error)."""
+
+    layers: list[DenseLayer]
+    equalized: bool
+    sqnr_db: float | None
+    per_channel_sqnr_db: float | None
+
+
 class Storage(TypedDict):
     """How its numbers are stored, and what found their ranges. `recurrent` is the form of each
     recurrent layer: "fused" (one operator), "unrolled" over its steps, or "loop"."""
@@ -216,6 +237,7 @@ class Storage(TypedDict):
     quantizer: str | None
     mixed: dict[str, str]
     recurrent: dict[str, str]
+    dense: NotRequired[DenseLayers | None]
     calibration: Calibration | None
 
 
