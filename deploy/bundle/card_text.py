@@ -9,6 +9,7 @@ from deploy.compile import COMPILERS
 from deploy.measure.formatting import (
     decibels,
     dense_text,
+    further,
     kept_list,
     kilobytes,
     markdown,
@@ -157,7 +158,12 @@ def _quality_lines(measured: Mapping[str, Any] | None) -> list[str]:
     metric = measured["metric"].replace("_", " ")
     return [
         f"- {metric[:1].upper()}{metric[1:]} over {measured['examples']} test "
-        f"examples: Keras {score(measured, 'keras')}, deployed {score(measured, 'deployed')}."
+        f"examples: Keras {score(measured, 'keras')}, deployed {score(measured, 'deployed')}.",
+        *(
+            f"- {name[:1].upper()}{name[1:]}: Keras {score(other, 'keras')}, deployed "
+            f"{score(other, 'deployed')}."
+            for name, other in further(measured).items()
+        ),
     ]
 
 

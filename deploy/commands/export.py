@@ -101,7 +101,8 @@ def export(
             detector or instance segmenter says how its outputs become boxes, as
             `runtime.boxes.decoding_config.check_decoding_config` has it, but with the outputs'
             names. A classifier of sounds may have a `stream`, as
-            `runtime.tasks.classification.STREAM` has it; what it leaves out is as there.
+            `runtime.tasks.classification.STREAM` has it; what it leaves out is as there. An
+            anomaly detector has the parameters of `tasks.anomaly`, a `stream` among them.
         quantization: how numbers are stored, and how much accuracy may be lost; a scheme's name
             stands for `Quantization(scheme)`. By default the target's first scheme.
         test: labelled examples, never seen in training, on which the metric of both models is
@@ -408,7 +409,7 @@ def _prepare(
         check_stream(without_state(card))
     metric = test.metric if test else None
     # Ground truth that doesn't fit the outputs is found before the minutes of a conversion.
-    keras_score = _keras_score(source, task, ground_truth, expected, class_names, metric)
+    keras_score = _keras_score(source, task, ground_truth, arrays, expected, class_names, metric)
     return _Prepared(
         source=source,
         saved=save_model(source),
@@ -579,6 +580,7 @@ def _with_task(prepared: _Prepared, task: dict[str, Any]) -> _Prepared:
         prepared.source,
         task,
         prepared.ground_truth,
+        prepared.arrays,
         prepared.expected,
         prepared.class_names,
         prepared.metric,
@@ -590,6 +592,7 @@ def _keras_score(
     source: Source,
     task: dict[str, Any],
     ground_truth: Any,
+    arrays: Sequence[np.ndarray],
     expected: Sequence[np.ndarray],
     class_names: Sequence[str],
     metric: Metric | None,
@@ -597,7 +600,7 @@ def _keras_score(
     if ground_truth is None:
         return None
     card = keras_card(source, expected, task)
-    return measure(card, ground_truth, expected, class_names, metric)
+    return measure(card, ground_truth, expected, class_names, metric, arrays)
 
 
 def _describe(prepared: _Prepared, target: Target, content: bytes) -> Description:
@@ -619,6 +622,7 @@ def _evaluate(prepared: _Prepared, target: Target, content: bytes) -> _Evaluated
             prepared.class_names,
             prepared.metric,
             prepared.keras_score,
+            prepared.arrays,
         )
         accuracy["parity"]["data"] = prepared.data
         prepared.evaluated[key] = _Evaluated(accuracy, run)

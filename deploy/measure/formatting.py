@@ -18,6 +18,11 @@ def score(measured: Mapping[str, Any], which: str) -> str:
     return f"{value:.2f} {unit}" if unit else f"{value:.4g}"
 
 
+def further(measured: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What else a `quality` has measured, by its name, each as `score` takes it."""
+    return {name: {"metric": name, **of} for name, of in measured.get("further", {}).items()}
+
+
 def agreement_text(agreement: Mapping[str, Mapping[str, Any]]) -> str:
     """A card's `agreement`, entry by entry: a fraction, or a number with its unit."""
     return ", ".join(

@@ -20,6 +20,7 @@ NOUN = "sequence"
 
 # Sequences end.
 stream = None
+windows = None
 
 
 def check(front_end: Mapping[str, Any], shape: Sequence[int]) -> None:

@@ -37,6 +37,7 @@ SUFFIXES = (".txt",)
 
 # Texts end.
 stream = None
+windows = None
 
 UNITS = ("word", "character", "subword")
 SIDES = ("after", "before")
