@@ -51,18 +51,19 @@ def main() -> int:
     data = spectra()
     model = trained(data.train)
     pruned = tuned(deploy.prune(model, 0.75, end_step=400), data.train, 30)
-    rows = {
-        "a scale for each channel": plain(model, "int8", data),
-        "one scale for each kernel": plain(model, "int8-per-tensor", data),
-        "each layer's own": exported(model, data),
-        "75 % pruned": exported(pruned, data),
-        "16 clusters": exported(tuned(deploy.cluster(model, 16), data.train, 10), data),
-        "75 % pruned, 16 clusters": exported(
-            tuned(deploy.cluster(pruned, 16), data.train, 10), data
-        ),
-    }
-    for way, row in rows.items():
-        print(f"{way}: {row}", flush=True)
+    both = tuned(deploy.cluster(pruned, 16), data.train, 10)
+    clustered = tuned(deploy.cluster(model, 16), data.train, 10)
+    rows = {}
+    for way, row in (
+        ("a scale for each channel", lambda: plain(model, "int8", data)),
+        ("one scale for each kernel", lambda: plain(model, "int8-per-tensor", data)),
+        ("each layer's own", lambda: exported(model, data)),
+        ("75 % pruned", lambda: exported(pruned, data)),
+        ("16 clusters", lambda: exported(clustered, data)),
+        ("75 % pruned, 16 clusters", lambda: exported(both, data)),
+    ):
+        rows[way] = row()
+        print(f"{way}: {rows[way]}", flush=True)
     record = {
         "target": TARGET,
         "seed": SEED,

@@ -22,6 +22,7 @@ from deploy.measure.tensors import Tensors
 from deploy.quantize.calibration import Calibration
 from deploy.quantize.recipes import find_ranges, quantize
 from deploy.runtime.card import DenseLayers
+from deploy.runtime.errors import DeployError
 from deploy.runtime.model import Model
 from deploy.schemes import SCHEMES
 
@@ -229,7 +230,11 @@ def choose_scales(
     expected = _outputs(floats, asked)
 
     def ratio(content: bytes) -> float:
-        found = parity([""] * len(expected), expected, _outputs(content, asked))["sqnr_db"]
+        try:
+            found = parity([""] * len(expected), expected, _outputs(content, asked))["sqnr_db"]
+        except DeployError:
+            # LiteRT refuses scales of channels that are too far apart, those of dead ones say.
+            return -np.inf
         return np.inf if found is None else found
 
     plain = ratio(quantize(floats, "int8", ranges))
@@ -242,7 +247,7 @@ def choose_scales(
     best = int(np.argmax(whole))
     content, found = forms[best]
     layers = [layer for layer in dense_layers(content) if _is_usable(layer)]
-    channels = not SCHEMES[scheme].dense_per_tensor
+    channels = not SCHEMES[scheme].dense_per_tensor and plain > -np.inf
     moments = _moments(content, layers, shown)
     candidates = [
         _candidates(layer, largest, channels, matrix)
@@ -276,7 +281,7 @@ def choose_scales(
     low, high = _PRICES
     finest = measured(chosen_at(10**high))
     floor = min(LEAST_SQNR, max(plain, finest - _BELOW_FINEST))
-    if channels and finest < floor:
+    if finest == -np.inf or (channels and finest < floor):
         return None
     for _ in range(_STEPS):
         middle = (low + high) / 2
