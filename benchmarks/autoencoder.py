@@ -99,7 +99,7 @@ def spectra() -> Spectra:
 
     train, test = made(20_000), made(2_000)
     line = np.tile(np.exp(-(((bands - 0.6) / 0.03) ** 2)), FRAMES)
-    test[1_000:] += (0.6 * generator.uniform(0.5, 3, (1_000, 1)) * line).astype(np.float32)
+    test[1_000:] += (1.5 * generator.uniform(0.5, 3, (1_000, 1)) * line).astype(np.float32)
     return Spectra(train, test, (np.arange(2_000) >= 1_000).astype(int))
 
 

@@ -194,8 +194,8 @@ def autoencoder_table(name: str) -> str:
     return (
         f"Seed {run['seed']}: {run['parameters']:,} parameters, {run['epochs']} epochs on "
         "generated spectra, 2,000 to test on; all trainings together "
-        f"{run['cpu_minutes']:.0f} minutes of CPU time. The last column is the AUC of the Keras network in that row.\n\n"
-        + markdown(rows)
+        f"{run['cpu_minutes']:.0f} minutes of CPU time. The last column is the AUC "
+        "of the Keras network in that row.\n\n" + markdown(rows)
     )
 
 

@@ -519,13 +519,14 @@ def _convert(prepared: _Prepared, target: Target, say: Callable[[str], None]) ->
     largest = () if mixed or package != PACKAGE else largest_integers(scheme, target.dense)
     if largest and examples:
         ranges = prepared.conversions.ranges(scheme)
-        chosen = choose_scales(floats, scheme, largest, ranges, examples, source)
         # The test data have the last word on what the outputs may lose.
-        if chosen and (
-            prepared.ground_truth is None
-            or metric_drop(_quality(prepared, target, chosen.content)) <= wanted.tolerance
-        ):
-            content, floats, dense = chosen
+        for chosen in choose_scales(floats, scheme, largest, ranges, examples, source):
+            if (
+                prepared.ground_truth is None
+                or metric_drop(_quality(prepared, target, chosen.content)) <= wanted.tolerance
+            ):
+                content, floats, dense = chosen
+                break
     say(f"3 convert    {', '.join([scheme, *mixed.values()])}, {len(content):,} bytes")
     if dense:
         say(f"             {dense_text(dense)}")

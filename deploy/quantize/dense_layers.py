@@ -9,7 +9,7 @@ layer, and is measured.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,14 +21,15 @@ from deploy.measure.parity import parity
 from deploy.measure.tensors import Tensors
 from deploy.quantize.calibration import Calibration
 from deploy.quantize.recipes import find_ranges, quantize
-from deploy.runtime.card import DenseLayers
+from deploy.runtime.card import DenseLayer, DenseLayers
 from deploy.runtime.errors import DeployError
 from deploy.runtime.model import Model
 from deploy.schemes import SCHEMES
 
-# Coarser steps may bring the outputs down to this signal to noise ratio; where fine ones don't come
-# so far, a little below these, but not below int8 with a scale for each channel.
-LEAST_SQNR, _BELOW_FINEST = 36.0, 1.0
+# Coarser steps may bring the outputs down to the first of these signal to noise ratios, to the next
+# where a metric loses too much by that; where fine steps don't come so far, a little below these,
+# but not below int8 with a scale for each channel.
+LEAST_SQNR, _BELOW_FINEST = (36.0, 40.0, 44.0), 1.0
 
 # Smaller layers stream in no time; larger ones take long to round.
 _SIZES = range(2**12, 2**20 + 1)
@@ -205,9 +206,10 @@ def choose_scales(
     ranges: dict[str, Any] | None,
     calibration: Calibration,
     source: Source,
-) -> Chosen | None:
+) -> Iterator[Chosen]:
     """The model in `scheme`, each dense layer with the scale that takes the fewest bits as long as
-    the outputs keep `LEAST_SQNR`, or nearly what they have with the finest steps if that is less.
+    the outputs keep the first of `LEAST_SQNR`, or nearly what they have with the finest steps if
+    that is less; then the same for the next.
 
     Args:
         floats: the float flatbuffer.
@@ -218,12 +220,12 @@ def choose_scales(
         source: the model, whose layers are named.
 
     Returns:
-        None where there is no dense layer to choose for, or none of the choices is good enough.
+        Nothing where there is no dense layer to choose for, or none of the choices is good enough.
     """
     if source.stateful or source.state or len(calibration.arrays[0]) < 2:
-        return None
+        return
     if not any(_is_usable(layer) for layer in dense_layers(floats)):
-        return None
+        return
     held_out = min(_HELD_OUT, len(calibration.arrays[0]) // 2)
     shown = [array[held_out:] for array in calibration.arrays]
     asked = [array[:held_out] for array in calibration.arrays]
@@ -278,38 +280,40 @@ def choose_scales(
             noise[numbers] = ratio(made(numbers))
         return noise[numbers]
 
-    low, high = _PRICES
-    finest = measured(chosen_at(10**high))
-    floor = min(LEAST_SQNR, max(plain, finest - _BELOW_FINEST))
-    if finest == -np.inf or (channels and finest < floor):
-        return None
-    for _ in range(_STEPS):
-        middle = (low + high) / 2
-        if measured(chosen_at(10**middle)) >= floor:
-            high = middle
-        else:
-            low = middle
-    numbers = chosen_at(10**high)
+    def cheapest(floor: float) -> tuple[int, ...]:
+        low, high = _PRICES
+        for _ in range(_STEPS):
+            middle = (low + high) / 2
+            if measured(chosen_at(10**middle)) >= floor:
+                high = middle
+            else:
+                low = middle
+        return chosen_at(10**high)
+
+    finest = measured(chosen_at(10 ** _PRICES[1]))
+    floors = [min(least, max(plain, finest - _BELOW_FINEST)) for least in LEAST_SQNR]
     found_operators = operators(content)
     told = operator_layers(found_operators, source)
     names = {operator.layer: name for operator, name in zip(found_operators, told, strict=True)}
-    return Chosen(
-        in_order(made(numbers), *signature_names(source)),
-        content,
-        {
-            "layers": [
-                {
-                    "layer": names[layer.name],
-                    "largest": ways[k].largest and int(np.abs(ways[k].integers).max()),
-                    "bits": ways[k].bits / layer.weights.size,
-                }
-                for layer, ways, k in zip(layers, candidates, numbers, strict=True)
-            ],
+    for floor in dict.fromkeys(floors):
+        if finest == -np.inf or (channels and finest < floor):
+            return
+        numbers = cheapest(floor)
+        chosen: list[DenseLayer] = [
+            {
+                "layer": names[layer.name],
+                "largest": ways[k].largest and int(np.abs(ways[k].integers).max()),
+                "bits": ways[k].bits / layer.weights.size,
+            }
+            for layer, ways, k in zip(layers, candidates, numbers, strict=True)
+        ]
+        described: DenseLayers = {
+            "layers": chosen,
             "equalized": best > 0,
             "sqnr_db": _or_none(measured(numbers)),
             "per_channel_sqnr_db": _or_none(plain),
-        },
-    )
+        }
+        yield Chosen(in_order(made(numbers), *signature_names(source)), content, described)
 
 
 def _candidates(

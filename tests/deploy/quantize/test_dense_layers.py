@@ -158,15 +158,19 @@ def test_zeros_stay_and_integers_keep_their_range():
 
 def test_scales_are_as_coarse_as_the_outputs_allow(network):
     source, examples, floats, ranges = network
-    content, of_content, told = choose_scales(floats, "int8", COARSER, ranges, examples, source)
+    ways = list(choose_scales(floats, "int8", COARSER, ranges, examples, source))
+    # Finer steps than the second come to nothing here.
+    assert 1 <= len(ways) <= len(LEAST_SQNR)
+    content, of_content, told = ways[0]
     x = low_rank(200, 5)
     plain = quantize(floats, "int8", ranges)
-    assert told["per_channel_sqnr_db"] < LEAST_SQNR - 6
-    assert LEAST_SQNR - 4 <= told["sqnr_db"] < LEAST_SQNR + 2
+    least = LEAST_SQNR[0]
+    assert told["per_channel_sqnr_db"] < least - 6
+    assert least - 4 <= told["sqnr_db"] < least + 2
     assert sqnr(floats, content, x) == pytest.approx(told["sqnr_db"], abs=1)
     assert sqnr(floats, plain, x) == pytest.approx(told["per_channel_sqnr_db"], abs=1)
     # Channels this uneven are nothing for one scale.
-    assert sqnr(floats, quantize(floats, "int8-per-tensor", ranges), x) < LEAST_SQNR - 12
+    assert sqnr(floats, quantize(floats, "int8-per-tensor", ranges), x) < least - 12
     assert told["equalized"] and of_content == equalize(floats)
     assert [each["layer"] for each in told["layers"]] == ["hidden_0", "hidden_1", "end"]
     for kernel, each in zip(kernels(content), told["layers"], strict=True):
@@ -182,7 +186,7 @@ def test_one_scale_throughout_is_as_good_as_one_for_each_channel(network):
     scheme = "int8-dense-per-tensor"
     largest = largest_integers(scheme, ())
     assert largest == (127,)
-    found = choose_scales(floats, scheme, largest, ranges, examples, source)
+    found = next(choose_scales(floats, scheme, largest, ranges, examples, source))
     x = low_rank(200, 5)
     assert sqnr(floats, found.content, x) > sqnr(floats, quantize(floats, "int8", ranges), x)
     assert all(each["largest"] > 120 for each in found.told["layers"])
@@ -204,7 +208,7 @@ def test_small_layers_and_other_networks_are_left(network):
     small = load(keras.Sequential([keras.Input((8,)), L.Dense(32, "relu"), L.Dense(4)]))
     x = np.random.default_rng(0).normal(size=(32, 8)).astype("float32")
     content = convert(small, "float32", None).content
-    assert choose_scales(content, "int8", COARSER, None, calibrate(x, small), small) is None
+    assert list(choose_scales(content, "int8", COARSER, None, calibrate(x, small), small)) == []
 
 
 def test_the_card_tells_and_the_bundle_runs(tmp_path):
