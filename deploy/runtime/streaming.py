@@ -86,8 +86,8 @@ def check_stream(card: Mapping[str, Any]) -> None:
     if len(card["inputs"]) != 1 or streaming is None or task.events is None:
         raise DeployError(
             "expected a model to stream of one input and of a task that has events, sounds to "
-            f"classify or readings to watch say, received one for {card['task']} with {len(card['inputs'])} inputs, the "
-            f"first of the front end {entry['front_end']['kind']}"
+            f"classify or readings to watch say, received one for {card['task']} with "
+            f"{len(card['inputs'])} inputs, the first of the front end {entry['front_end']['kind']}"
         )
     if not isinstance(card.get("stream"), Mapping):
         raise DeployError(
