@@ -43,6 +43,14 @@ class FrontEndModule(Protocol):
     def stream(self) -> Streaming | None:
         """Of a kind that can be streamed, how; None of any other."""
 
+    @property
+    def windows(
+        self,
+    ) -> Callable[[Any, Mapping[str, Any], Sequence[int], int], np.ndarray] | None:
+        """Of a kind whose examples may be longer than the input: a function of the example, the
+        front end, the shape and a hop that gives all windows so many rows apart, (windows, …); None
+        of any other."""
+
     def check(self, front_end: Mapping[str, Any], shape: Sequence[int]) -> None:
         """Raises a DeployError where the parameters don't fit an input of this shape (without the
         batch axis)."""

@@ -24,6 +24,7 @@ SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".t
 open_several = None
 warning = None
 stream = None
+windows = None
 
 _PARAMETERS = ("size", "channels", "black", "white")
 

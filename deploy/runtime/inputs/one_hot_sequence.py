@@ -23,6 +23,7 @@ warning = None
 
 # Sequences end.
 stream = None
+windows = None
 
 
 def check(front_end: Mapping[str, Any], shape: Sequence[int]) -> None:

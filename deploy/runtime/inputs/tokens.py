@@ -38,6 +38,7 @@ SUFFIXES = (".txt",)
 
 # Texts end.
 stream = None
+windows = None
 
 UNITS = ("word", "character", "subword")
 SIDES = ("after", "before")

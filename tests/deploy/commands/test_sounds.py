@@ -13,6 +13,7 @@ import deploy
 from deploy import DeployError, runtime
 from deploy.__main__ import main as deploy_main
 from deploy.runtime.__main__ import main
+from deploy.runtime.streaming import check_stream
 from tests.deploy import tones as sounds
 from tests.deploy.tones import CLASSES, FRONT_END, RATE, SHAPE, STREAM
 
@@ -186,7 +187,11 @@ def test_bad_input_is_told_in_one_line(arguments, message, tones, tmp_path, caps
 
 def test_what_cannot_be_streamed_is_told(dense, capsys):
     assert main(["run", str(dense), "x.wav", "--stream"]) == 2
-    assert "the first of the front end array" in capsys.readouterr().err
+    assert "expected a bundle with a section stream" in capsys.readouterr().err
+    for task, kind in (("regression", "array"), ("classification", "image")):
+        entry = {"name": "x", "front_end": {"kind": kind}}
+        with pytest.raises(DeployError, match=f"one for {task} .* of the front end {kind}"):
+            check_stream({"task": task, "inputs": [entry]})
 
 
 @pytest.mark.parametrize(
