@@ -93,17 +93,39 @@ def measure_speech(keep: Keep) -> None:
 
 
 def in_a_stream(bundle: Any, test: Recordings, words: int = 200) -> dict[str, Any]:
-    """How many words of long recordings with pauses are heard once, in their order."""
+    """How many words of long recordings with pauses are heard once, in their order: the share that
+    is detected, and what else is heard, a minute."""
     samples, said = word_strings(test, words // 10, words=(10, 10), gap=(0.4, 1.0), seed=7)
-    edits, minutes, heard = 0.0, 0.0, 0
+    edits, minutes, heard, detected = 0.0, 0.0, 0, 0
     for recording, labels in zip(samples, said, strict=True):
         events = deploy.runtime.stream(bundle, np.array_split(recording, 50))
         names = [event.text.split(" (")[0] for event in events]
         right = [test.class_names[label] for label in labels]
         edits += error_rate([names], [right]) * len(right)
         heard += len(names)
+        detected += in_order(names, right)
         minutes += len(recording) / test.rate / 60
-    return {"words": words, "heard": heard, "error_rate": edits / words, "minutes": minutes}
+    return {
+        "words": words,
+        "heard": heard,
+        "error_rate": edits / words,
+        "detected": detected / words,
+        "false_alarms_per_minute": (heard - detected) / minutes,
+        "minutes": minutes,
+    }
+
+
+def in_order(heard: Sequence[str], said: Sequence[str]) -> int:
+    """The most words that both have in the same order, each once (the longest common
+    subsequence)."""
+    lengths = [0] * (len(said) + 1)
+    for name in heard:
+        before = lengths
+        lengths = [0]
+        for place, other in enumerate(said):
+            both = before[place] + (name == other)
+            lengths.append(max(both, before[place + 1], lengths[place]))
+    return lengths[-1]
 
 
 def measure_sentiment(keep: Keep) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from deploy.compress.wrappers import strip
     from deploy.schemes import Quantization
     from deploy.targets import TARGETS
+    from deploy.tasks.anomaly import anomaly_threshold
     from deploy.tasks.evaluation import TestData
     from deploy.tasks.recognition import recognition_threshold
 
@@ -34,6 +35,7 @@ __all__ = [
     "DeployError",
     "Quantization",
     "TestData",
+    "anomaly_threshold",
     "benchmark",
     "check_targets",
     "cluster",
@@ -53,6 +55,7 @@ _HOMES = {
     "TARGETS": "deploy.targets",
     "Quantization": "deploy.schemes",
     "TestData": "deploy.tasks.evaluation",
+    "anomaly_threshold": "deploy.tasks.anomaly",
     "benchmark": "deploy.commands.benchmark",
     "check_targets": "deploy.commands.targets",
     "cluster": "deploy.compress.clustering",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
@@ -17,11 +17,12 @@ from ai_edge_litert.tools import flatbuffer_utils
 class Tensor(NamedTuple):
     """One tensor: `dtype` as the schema calls it, in lower case; `values` of a constant, None of
     what is computed; `state` for one that lives from one inference to the next; `dynamic` where a
-    size is known only when the model runs."""
+    size is known only when the model runs; `scale` None without one."""
 
     name: str
     shape: tuple[int, ...]
     dtype: str
+    scale: float | None
     zero_point: int
     values: np.ndarray | None
     state: bool
@@ -69,6 +70,12 @@ def operators(content: bytes) -> list[Operator]:
         for graph in (model.Subgraphs(k) for k in range(model.SubgraphsLength()))
         for index in range(graph.OperatorsLength())
     ]
+
+
+def output_names(content: bytes) -> list[str]:
+    """The names of the tensors that the model gives."""
+    graph = schema.Model.GetRootAs(content, 0).Subgraphs(0)
+    return [graph.Tensors(k).Name().decode() for k in graph.OutputsAsNumpy().tolist()]
 
 
 def code_of(operator: str) -> int:
@@ -123,6 +130,33 @@ def in_order(content: bytes, inputs: Sequence[str], outputs: Sequence[str]) -> b
     graph.inputs = [tensors[name] for name in inputs]
     tensors = {item.name.decode(): item.tensorIndex for item in signature.outputs}
     graph.outputs = [tensors[name] for name in outputs]
+    return pack(model)
+
+
+class Constant(NamedTuple):
+    """Other values for a constant of its shape; with a `scale` real = scale · integer."""
+
+    values: np.ndarray
+    scale: float | None = None
+
+
+def with_constants(content: bytes, constants: Mapping[str, Constant]) -> bytes:
+    """The model with other values in the constants of its first subgraph that have these names."""
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    uses = Counter(tensor.buffer for graph in model.subgraphs for tensor in graph.tensors)
+    for tensor in model.subgraphs[0].tensors:
+        constant = constants.get(tensor.name.decode())
+        if constant is None:
+            continue
+        # Constants that were equal share a buffer.
+        if uses[tensor.buffer] > 1:
+            uses[tensor.buffer] -= 1
+            tensor.buffer = len(model.buffers)
+            model.buffers.append(schema.BufferT())
+        model.buffers[tensor.buffer].data = np.frombuffer(constant.values.tobytes(), np.uint8)
+        if constant.scale is not None:
+            tensor.quantization.scale = np.array([constant.scale], np.float32)
+            tensor.quantization.zeroPoint = np.zeros(1, np.int64)
     return pack(model)
 
 
@@ -216,6 +250,7 @@ def _tensor(model: schema.Model, tensor: schema.Tensor) -> Tensor:
         name=tensor.Name().decode(),
         shape=shape,
         dtype=dtype,
+        scale=float(scaling.Scale(0)) if scaling and scaling.ScaleLength() else None,
         zero_point=scaling.ZeroPoint(0) if scaling and scaling.ZeroPointLength() else 0,
         values=_values(model.Buffers(tensor.Buffer()), dtype, shape),
         state=tensor.IsVariable(),

@@ -18,13 +18,14 @@ class Scheme:
     `tolerance` is how far the same model may be from its recorded outputs on another processor,
     whose kernels round differently: in steps of the integers, where a softmax makes several of a
     probability out of one of a logit; for float outputs as a fraction of the largest recorded
-    value.
+    value. `dense_per_tensor`: the kernel of a dense layer has one scale.
     """
 
     weights: str
     activations: str
     calibrated: bool
     tolerance: float
+    dense_per_tensor: bool = False
 
 
 SCHEMES = {
@@ -38,7 +39,16 @@ SCHEMES = {
     "int8-float-ends": Scheme(
         "int8, per channel", "int8, float32 at both ends", calibrated=True, tolerance=0.05
     ),
-    "int8-per-tensor": Scheme("int8, per tensor", "int8", calibrated=True, tolerance=12.0),
+    "int8-per-tensor": Scheme(
+        "int8, per tensor", "int8", calibrated=True, tolerance=12.0, dense_per_tensor=True
+    ),
+    "int8-dense-per-tensor": Scheme(
+        "int8, per channel, dense layers per tensor",
+        "int8",
+        calibrated=True,
+        tolerance=12.0,
+        dense_per_tensor=True,
+    ),
     "int16": Scheme("int8, per channel", "int16", calibrated=True, tolerance=64.0),
 }
 

@@ -20,7 +20,9 @@ class Target:
     first; `runtime` is one of `interpreters.RUNTIMES`, on which every exported model is run and
     compared with the Keras model; `compiler` one of `compile.COMPILERS` (None: the device loads
     `model.tflite` itself). `exceptions` are the schemes that single operators may have which lose
-    too much accuracy in the model's own, the preferred first.
+    too much accuracy in the model's own, the preferred first. `dense`: where a dense layer takes as
+    long as its compressed weights are, what the largest integer of one with one scale for its
+    kernel may be, the finest first.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Target:
     runtime: str
     compiler: str | None = None
     exceptions: tuple[str, ...] = ()
+    dense: tuple[int, ...] = ()
 
     @property
     def scheme(self) -> str:
@@ -39,7 +42,10 @@ class Target:
 # The sizes that each model of the NPU comes in, as Vela names them.
 _ETHOS_U = {55: (32, 64, 128, 256), 65: (256, 512), 85: (128, 256, 512, 1024, 2048)}
 
-_INT8 = ("int8", "int8-per-tensor")
+_INT8 = ("int8", "int8-per-tensor", "int8-dense-per-tensor")
+
+# A bit from one to the next, and half a bit where it counts.
+_COARSER = (127, 63, 31, 22, 15, 11, 7)
 
 _TARGETS = (
     Target(
@@ -85,6 +91,7 @@ _TARGETS = (
             "litert",
             "vela",
             ("int16",),
+            _COARSER,
         )
         for model, sizes in _ETHOS_U.items()
         for size in sizes

@@ -1,4 +1,4 @@
-"""Losses that Keras lacks: CIoU of boxes, masks of objects, Dice and focal loss of label maps."""
+"""Losses that Keras lacks: of boxes, masks, label maps, texts, and pairs of views."""
 
 import math
 
@@ -221,3 +221,42 @@ class SmoothedTokenCrossentropy(keras.losses.Loss):
             "label_smoothing": self.label_smoothing,
             "padding": self.padding,
         }
+
+
+@keras.saving.register_keras_serializable("thinkkeras")
+class NTXent(keras.losses.Loss):
+    """Normalized, temperature-scaled cross-entropy: which of all views is of the same image?
+
+    For each of the 2N views of a batch, the cosines to all the others, over the temperature, are
+    the logits of a classification whose right answer is the image's other view.
+
+    Args:
+        temperature: What cosines are divided by; a low one makes the hard ones count.
+
+    Source: Chen, Kornblith, Norouzi and Hinton, "A Simple Framework for Contrastive Learning of
+    Visual Representations", ICML 2020, equation 1.
+    """
+
+    def __init__(self, temperature: float = 0.2, name: str = "nt_xent", **options: object) -> None:
+        super().__init__(name=name, **options)
+        if temperature <= 0:
+            raise ValueError(f"expected a positive temperature, received {temperature}")
+        self.temperature = temperature
+
+    def call(self, true: KerasTensor, views: KerasTensor) -> KerasTensor:
+        """The loss of each image, `(batch,)`, of its views `(batch, 2, dimensions)`.
+
+        The views are of length 1, as `thinkkeras.models.contrastive_net` gives them; `true` isn't
+        looked at.
+        """
+        batch = ops.shape(views)[0]
+        rows = ops.concatenate([views[:, 0], views[:, 1]], axis=0)
+        logits = ops.matmul(rows, ops.transpose(rows)) / self.temperature
+        # No view is compared with itself.
+        logits = logits - 1e9 * ops.eye(2 * batch, dtype=logits.dtype)
+        right = ops.concatenate([batch + ops.arange(batch), ops.arange(batch)], axis=0)
+        losses = ops.sparse_categorical_crossentropy(right, logits, from_logits=True)
+        return (losses[:batch] + losses[batch:]) / 2
+
+    def get_config(self) -> dict:
+        return super().get_config() | {"temperature": self.temperature}

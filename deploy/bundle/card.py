@@ -16,6 +16,7 @@ from deploy.quantize.calibration import Calibration
 from deploy.runtime import Model
 from deploy.runtime.card import (
     Cost,
+    DenseLayers,
     Description,
     Latency,
     Origin,
@@ -78,6 +79,7 @@ def storage(
     quantizer: str | None,
     mixed: Mapping[str, str],
     recurrent: Mapping[str, str],
+    dense: DenseLayers | None,
     examples: Calibration | None,
 ) -> Storage:
     """How the numbers are stored.
@@ -88,20 +90,27 @@ def storage(
         quantizer: the package that quantized, if any.
         mixed: layers with a scheme of their own.
         recurrent: the form of each recurrent layer, as of `convert.recurrent.forms`.
+        dense: what was chosen for dense layers, if anything.
         examples: what the activations' ranges come from, if any.
     """
     return {
         "scheme": scheme,
-        "weights": source.trained_weights or SCHEMES[scheme].weights,
+        "weights": source.trained_weights or _weights(scheme, dense),
         "activations": SCHEMES[scheme].activations,
         "quantization_aware": source.trained_weights is not None,
         "quantizer": quantizer,
         "mixed": dict(mixed),
         "recurrent": dict(recurrent),
+        "dense": dense,
         "calibration": None
         if examples is None
         else {"examples": examples.examples, "ranges": [list(pair) for pair in examples.ranges]},
     }
+
+
+def _weights(scheme: str, dense: DenseLayers | None) -> str:
+    text = SCHEMES[scheme].weights
+    return text if dense is None or text.endswith("per tensor") else f"{text}, dense layers apart"
 
 
 def cost(content: bytes, source: Source, latency: Latency) -> Cost:

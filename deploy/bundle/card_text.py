@@ -6,7 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from deploy.compile import COMPILERS
-from deploy.measure.formatting import decibels, kept_list, kilobytes, markdown, operator_list, score
+from deploy.measure.formatting import (
+    decibels,
+    dense_text,
+    further,
+    kept_list,
+    kilobytes,
+    markdown,
+    operator_list,
+    score,
+)
 from deploy.targets import find_target
 from deploy.tasks import PIPELINES, TASKS
 
@@ -149,7 +158,12 @@ def _quality_lines(measured: Mapping[str, Any] | None) -> list[str]:
     metric = measured["metric"].replace("_", " ")
     return [
         f"- {metric[:1].upper()}{metric[1:]} over {measured['examples']} test "
-        f"examples: Keras {score(measured, 'keras')}, deployed {score(measured, 'deployed')}."
+        f"examples: Keras {score(measured, 'keras')}, deployed {score(measured, 'deployed')}.",
+        *(
+            f"- {name[:1].upper()}{name[1:]}: Keras {score(other, 'keras')}, deployed "
+            f"{score(other, 'deployed')}."
+            for name, other in further(measured).items()
+        ),
     ]
 
 
@@ -157,6 +171,9 @@ def _quantizer_lines(card: Mapping[str, Any]) -> list[str]:
     if not card["quantizer"]:
         return []
     lines = [f"- Quantized by {card['quantizer']}."]
+    if card.get("dense"):
+        text = dense_text(card["dense"])
+        lines.append(f"- {text[:1].upper()}{text[1:]}.")
     if card["kept"]:
         operators, before = card["kept"]["operators"], card["kept"]["before"]
         lines.append(
@@ -175,10 +192,13 @@ def _recurrent_lines(card: Mapping[str, Any]) -> list[str]:
         return []
     line = "- Recurrent layers: " + ", ".join(f"`{name}` {form}" for name, form in forms.items())
     if any("unrolled" in form for form in forms.values()):
+        # The one operator of an LSTM is not there in int16.
+        elsewhere = " in int8" if card["scheme"] == "int16" else ""
         line += (
-            f". Unrolled they are most of the {sum(card['ops'].values())} operators; where memory "
-            "is short prefer an LSTM (tanh and sigmoid, no state given or returned), which is one, "
-            "or deploy a single step with its state as input and output"
+            f". Unrolled, each step has operators of its own, {sum(card['ops'].values())} in the "
+            f"whole model; where memory is short prefer an LSTM{elsewhere} (tanh and sigmoid, no "
+            "state given or returned), which is one, or deploy a single step with its state as "
+            "input and output"
         )
     return [line + "."]
 

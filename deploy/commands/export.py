@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -23,17 +23,19 @@ from deploy.load.folder import check_disjoint, class_names_in, find_folder
 from deploy.load.inputs import as_inputs, find_front_ends, read_test, told_front_ends
 from deploy.load.readers import load
 from deploy.load.source import Source, with_state
-from deploy.measure.formatting import kept_list, operator_list, score
+from deploy.measure.formatting import dense_text, kept_list, operator_list, score
 from deploy.measure.interpreters import Run, run_deployed
 from deploy.measure.latency import latency
 from deploy.measure.parity import metric_drop
 from deploy.quantize.calibration import Calibration, calibrate, check_calibration, random_examples
+from deploy.quantize.dense_layers import choose_scales, largest_integers
 from deploy.quantize.layer_errors import layer_errors, worst
 from deploy.quantize.mixed_precision import keep_accuracy, layers_in_the_way, mix, sensitivity
 from deploy.quantize.recipes import PACKAGE
 from deploy.runtime.card import (
     Accuracy,
     Card,
+    DenseLayers,
     Description,
     Kept,
     LayerError,
@@ -99,7 +101,8 @@ def export(
             detector or instance segmenter says how its outputs become boxes, as
             `runtime.boxes.decoding_config.check_decoding_config` has it, but with the outputs'
             names. A classifier of sounds may have a `stream`, as
-            `runtime.tasks.classification.STREAM` has it; what it leaves out is as there.
+            `runtime.tasks.classification.STREAM` has it; what it leaves out is as there. An
+            anomaly detector has the parameters of `tasks.anomaly`, a `stream` among them.
         quantization: how numbers are stored, and how much accuracy may be lost; a scheme's name
             stands for `Quantization(scheme)`. By default the target's first scheme.
         test: labelled examples, never seen in training, on which the metric of both models is
@@ -343,6 +346,7 @@ class _Converted(NamedTuple):
     mixed: dict[str, str]
     recurrent: dict[str, str]
     quantizer: str | None
+    dense: DenseLayers | None
     layers: list[LayerError]
     costly: list[LayerError]
     kept: Kept | None
@@ -405,7 +409,7 @@ def _prepare(
         check_stream(without_state(card))
     metric = test.metric if test else None
     # Ground truth that doesn't fit the outputs is found before the minutes of a conversion.
-    keras_score = _keras_score(source, task, ground_truth, expected, class_names, metric)
+    keras_score = _keras_score(source, task, ground_truth, arrays, expected, class_names, metric)
     return _Prepared(
         source=source,
         saved=save_model(source),
@@ -479,6 +483,7 @@ def _make_bundle(
             converted.quantizer,
             converted.mixed,
             converted.recurrent,
+            converted.dense,
             prepared.calibration,
         ),
         **cost(content, prepared.source, speed),
@@ -510,10 +515,23 @@ def _convert(prepared: _Prepared, target: Target, say: Callable[[str], None]) ->
     if mixed:
         ranges = prepared.conversions.ranges(scheme)
         content, package = mix(floats, scheme, mixed, ranges, source), PACKAGE
+    dense = None
+    largest = () if mixed or package != PACKAGE else largest_integers(scheme, target.dense)
+    if largest and examples:
+        ranges = prepared.conversions.ranges(scheme)
+        # The test data have the last word on what the outputs may lose.
+        for chosen in choose_scales(floats, scheme, largest, ranges, examples, source):
+            if (
+                prepared.ground_truth is None
+                or metric_drop(_quality(prepared, target, chosen.content)) <= wanted.tolerance
+            ):
+                content, floats, dense = chosen
+                break
     say(f"3 convert    {', '.join([scheme, *mixed.values()])}, {len(content):,} bytes")
+    if dense:
+        say(f"             {dense_text(dense)}")
 
-    def quality(content: bytes) -> Quality:
-        return cast(Quality, _evaluate(prepared, target, content).accuracy["quality"])
+    quality = partial(_quality, prepared, target)
 
     def loss(content: bytes) -> float:
         return 0.0 if prepared.ground_truth is None else metric_drop(quality(content))
@@ -548,7 +566,11 @@ def _convert(prepared: _Prepared, target: Target, say: Callable[[str], None]) ->
         elif wanted.fix:
             say("             fix can't help: only the converter can quantize this model")
     layers = _layer_errors(prepared, target, floats, content, package)
-    return _Converted(content, scheme, mixed, recurrent, package, layers, costly, kept)
+    return _Converted(content, scheme, mixed, recurrent, package, dense, layers, costly, kept)
+
+
+def _quality(prepared: _Prepared, target: Target, content: bytes) -> Quality:
+    return cast(Quality, _evaluate(prepared, target, content).accuracy["quality"])
 
 
 def _with_task(prepared: _Prepared, task: dict[str, Any]) -> _Prepared:
@@ -559,6 +581,7 @@ def _with_task(prepared: _Prepared, task: dict[str, Any]) -> _Prepared:
         prepared.source,
         task,
         prepared.ground_truth,
+        prepared.arrays,
         prepared.expected,
         prepared.class_names,
         prepared.metric,
@@ -570,6 +593,7 @@ def _keras_score(
     source: Source,
     task: dict[str, Any],
     ground_truth: Any,
+    arrays: Sequence[np.ndarray],
     expected: Sequence[np.ndarray],
     class_names: Sequence[str],
     metric: Metric | None,
@@ -577,7 +601,7 @@ def _keras_score(
     if ground_truth is None:
         return None
     card = keras_card(source, expected, task)
-    return measure(card, ground_truth, expected, class_names, metric)
+    return measure(card, ground_truth, expected, class_names, metric, arrays)
 
 
 def _describe(prepared: _Prepared, target: Target, content: bytes) -> Description:
@@ -599,6 +623,7 @@ def _evaluate(prepared: _Prepared, target: Target, content: bytes) -> _Evaluated
             prepared.class_names,
             prepared.metric,
             prepared.keras_score,
+            prepared.arrays,
         )
         accuracy["parity"]["data"] = prepared.data
         prepared.evaluated[key] = _Evaluated(accuracy, run)

@@ -48,7 +48,7 @@ def predict(
     outputs = source.predict(arrays)
     task_facts = infer_task(source, outputs, class_names, read_task(task))
     card = keras_card(source, outputs, task_facts)
-    return predictions(card, outputs, class_names, score_threshold)
+    return predictions(card, outputs, class_names, score_threshold, arrays)
 
 
 def decode(

@@ -13,7 +13,7 @@ from deploy import runtime
 from deploy.load.inputs import as_inputs, read_npz, read_test
 from deploy.load.readers import load
 from deploy.load.source import digest
-from deploy.measure.formatting import agreement_text, decibels, score
+from deploy.measure.formatting import agreement_text, decibels, further, score
 from deploy.measure.interpreters import run_deployed
 from deploy.measure.parity import metric_drop
 from deploy.runtime.bundle import load_model
@@ -117,6 +117,11 @@ def report_text(report: dict[str, Any]) -> str:
             f"quality     {measured['metric']} {score(measured, 'keras')} in Keras, "
             f"{score(measured, 'deployed')} deployed"
         )
+        lines += [
+            f"quality     {name} {score(other, 'keras')} in Keras, {score(other, 'deployed')} "
+            "deployed"
+            for name, other in further(measured).items()
+        ]
     lines += [f"FAILED      {failure}" for failure in report["failures"]] or ["passed"]
     return "\n".join(lines)
 
@@ -176,7 +181,9 @@ def _compare_recorded(folder: Path) -> Accuracy:
     expected = [arrays[f"keras_{index}"] for index, _ in outputs]
     received = [dequantize(arrays[f"output_{index}"], entry) for index, entry in outputs]
     names = [entry["name"] for entry in model.card["outputs"]]
-    return compare(model.card, names, expected, received, None, model.labels)
+    entries = enumerate(model.card["inputs"])
+    inputs = [dequantize(arrays[f"input_{index}"], entry) for index, entry in entries]
+    return compare(model.card, names, expected, received, None, model.labels, inputs=inputs)
 
 
 def _compare_on(
@@ -201,7 +208,16 @@ def _compare_on(
     content, target = (folder / "model.tflite").read_bytes(), find_target(card["target"])
     received, _ = run_deployed(content, bundled.card, target.runtime, arrays)
     expected, names = source.predict(arrays), source.outputs
-    return compare(bundled.card, names, expected, received, y, bundled.labels, data.metric)
+    return compare(
+        bundled.card,
+        names,
+        expected,
+        received,
+        y,
+        bundled.labels,
+        data.metric,
+        inputs=arrays,
+    )
 
 
 def _find_model(folder: Path, card: dict[str, Any]) -> Path:

@@ -13,6 +13,7 @@ from deploy import worker
 from deploy.flatbuffer import in_order
 from deploy.quantize import recipes
 from deploy.quantize.fused_lstm import as_in_keras, largest_cells
+from deploy.schemes import SCHEMES
 
 # What a folder holds: the model, calibration examples, the float flatbuffer with its tensors in the
 # order of the model, the ranges of its tensors, and the flatbuffer that was made last.
@@ -73,6 +74,9 @@ def quantize_by_converter(
     ends = {"int16": tf.int16, "int8-float-ends": tf.float32}.get(scheme, tf.int8)
     converter.inference_input_type = converter.inference_output_type = ends
     converter._experimental_disable_per_channel = scheme == "int8-per-tensor"
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = SCHEMES[
+        scheme
+    ].dense_per_tensor
     content = as_in_keras(in_order(converter.convert(), *names), cells)
     Path(folder, QUANTIZED).write_bytes(content)
 

@@ -18,6 +18,11 @@ def score(measured: Mapping[str, Any], which: str) -> str:
     return f"{value:.2f} {unit}" if unit else f"{value:.4g}"
 
 
+def further(measured: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What else a `quality` has measured, by its name, each as `score` takes it."""
+    return {name: {"metric": name, **of} for name, of in measured.get("further", {}).items()}
+
+
 def agreement_text(agreement: Mapping[str, Mapping[str, Any]]) -> str:
     """A card's `agreement`, entry by entry: a fraction, or a number with its unit."""
     return ", ".join(
@@ -31,6 +36,23 @@ def agreement_text(agreement: Mapping[str, Mapping[str, Any]]) -> str:
 def decibels(ratio: float | None) -> str:
     """A signal to quantization noise ratio with its unit; None stands for no noise at all."""
     return "without error" if ratio is None else f"{ratio:.1f} dB"
+
+
+def dense_text(dense: Mapping[str, Any]) -> str:
+    """A card's `dense` in one line."""
+    layers = dense["layers"]
+    kinds = [
+        f"`{layer['layer']}` "
+        + (f"one scale, ±{layer['largest']}" if layer["largest"] else "a scale for each channel")
+        for layer in layers
+    ]
+    bits = ", ".join(f"{layer['bits']:.1f}" for layer in layers)
+    equalized = "; channels equalized" if dense["equalized"] else ""
+    return (
+        f"dense layers: {', '.join(kinds)}; bits a weight once compressed: {bits}{equalized}; "
+        f"outputs {decibels(dense['sqnr_db'])} on calibration examples, "
+        f"{decibels(dense['per_channel_sqnr_db'])} with int8 for each channel"
+    )
 
 
 def kilobytes(count: int) -> str:

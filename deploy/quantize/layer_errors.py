@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from deploy.flatbuffer import Operator, operators
 from deploy.load.layer_names import operator_layers
 from deploy.load.source import Source
 from deploy.measure.parity import sqnr_db_of
+from deploy.measure.tensors import Tensors
 from deploy.runtime.card import LayerError
 from deploy.runtime.quantization import quantize as to_integers
 
@@ -45,7 +44,7 @@ def layer_errors(
         all of them where LiteRT can't run the model with every tensor kept.
     """
     try:
-        expected, received = _Tensors(float_model), _Tensors(content)
+        expected, received = Tensors(float_model), Tensors(content)
     except RuntimeError:
         # The kernels that keep every tensor refuse scales that XNNPACK can compute with.
         return []
@@ -53,7 +52,7 @@ def layer_errors(
     pairs = [
         (one, other)
         for one, other in pair(operators(float_model), operators(content), source)
-        if expected.has(one) and received.has(other)
+        if expected.has(one.layer) and received.has(other.layer)
     ]
     energy, noise = np.zeros(len(pairs)), np.zeros(len(pairs))
     chosen = np.linspace(0, len(arrays[0]) - 1, min(_EXAMPLES, len(arrays[0]))).astype(int)
@@ -62,9 +61,9 @@ def layer_errors(
         expected.run(real)
         received.run([to_integers(a, entry) for a, entry in zip(real, inputs, strict=True)])
         for index, (one, other) in enumerate(pairs):
-            signal = expected.output(one)
+            signal = expected.values(one.layer)
             energy[index] += (signal**2).sum()
-            noise[index] += ((received.output(other) - signal) ** 2).sum()
+            noise[index] += ((received.values(other.layer) - signal) ** 2).sum()
     named = [one for one, _ in pairs]
     return [
         {"layer": name, "operator": op.name, "sqnr_db": sqnr_db_of(float(s), float(n))}
@@ -109,32 +108,3 @@ def worst(errors: Sequence[LayerError]) -> list[LayerError]:
     """The entries (of `layer_errors`, say) that have an error, the largest error first."""
     noisy = [entry for entry in errors if entry["sqnr_db"] is not None]
     return sorted(noisy, key=lambda entry: entry["sqnr_db"] or 0.0)
-
-
-class _Tensors:
-    """An interpreter that keeps what flows between the operators."""
-
-    def __init__(self, content: bytes):
-        with warnings.catch_warnings(action="ignore"):  # that all tensors are kept
-            self._interpreter = Interpreter(
-                model_content=content,
-                experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-                experimental_preserve_all_tensors=True,
-            )
-        self._interpreter.allocate_tensors()
-        self._details = {entry["name"]: entry for entry in self._interpreter.get_tensor_details()}
-
-    def has(self, operator: Operator) -> bool:
-        return bool(operator.results) and operator.results[0].name in self._details
-
-    def run(self, arrays: Sequence[np.ndarray]) -> None:
-        self._interpreter.reset_all_variables()
-        for entry, array in zip(self._interpreter.get_input_details(), arrays, strict=True):
-            self._interpreter.set_tensor(entry["index"], array)
-        self._interpreter.invoke()
-
-    def output(self, operator: Operator) -> np.ndarray:
-        entry = self._details[operator.results[0].name]
-        values = self._interpreter.get_tensor(entry["index"]).astype(np.float64)
-        scale, zero_point = entry["quantization"]
-        return (values - zero_point) * scale if scale else values

@@ -51,8 +51,12 @@ _RECIPES: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     "int8": (_INT8,),
     "int8-float-ends": (_INT8,),
     "int8-per-tensor": ((_INT8[0], _INT8[1] | _PER_TENSOR),),
+    "int8-dense-per-tensor": (_INT8,),
     "int16": (("add_static_config", {"activation_num_bits": 16, "weight_num_bits": 8}),),
 }
+
+# Schemes whose dense layers have another one.
+_OF_DENSE_LAYERS = {"int8-dense-per-tensor": "int8-per-tensor"}
 
 
 def knows_all(content: bytes) -> bool:
@@ -136,6 +140,8 @@ def quantize(
     if scheme == "int8-float-ends":
         for end in (TFLOperationName.INPUT, TFLOperationName.OUTPUT):
             _add(manager, "", end, "float32")
+    if scheme in _OF_DENSE_LAYERS:
+        _add(manager, "", TFLOperationName.FULLY_CONNECTED, scheme)
     found = operators(content)
     if _read_in_float(found, exceptions):
         _add(manager, "", TFLOperationName.INPUT, "float32")
@@ -184,6 +190,8 @@ def _add(manager: RecipeManager, names: str, kind: TFLOperationName, scheme: str
     if scheme == "float32":
         manager.add_quantization_config(names, kind, algorithm_key=AlgorithmName.NO_QUANTIZE)
         return
+    if kind is TFLOperationName.FULLY_CONNECTED:
+        scheme = _OF_DENSE_LAYERS.get(scheme, scheme)
     for index, (method, arguments) in enumerate(_RECIPES[scheme]):
         # The library keeps one recipe for each pattern of names, so each gets a pattern of its own.
         pattern = names + "(?:)" * index

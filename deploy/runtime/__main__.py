@@ -1,7 +1,7 @@
 """Run a bundle on images, videos, recordings, sequences, texts or arrays, or check it here.
 
 python -m deploy.runtime run DIR|MODEL.tflite INPUT… [--draw PNG|DIR|MP4] [--threshold SCORE]
-python -m deploy.runtime run DIR [RECORDING] --stream [--threshold SCORE]
+python -m deploy.runtime run DIR [RECORDING|FILE.csv] --stream [--threshold SCORE]
 python -m deploy.runtime selftest DIR
 python -m deploy.runtime enrol DIR NAME INPUT…
 python -m deploy.runtime recognise DIR INPUT… [--draw PNG|DIR|MP4] [--threshold DISTANCE]
@@ -43,15 +43,16 @@ def main(arguments: list[str] | None = None) -> int:
     run.add_argument(
         "--stream",
         action="store_true",
-        help="tell what is heard in a long recording as it comes up; without an input listen to "
-        "the microphone",
+        help="tell what is heard in a long recording, or which rows of a table of readings are "
+        "anomalous, as it comes up; without an input listen to the microphone, or read standard "
+        "input",
     )
     run.add_argument(
         "--threshold",
         type=float,
         metavar="SCORE",
         help="of a detector or a stream: find what scores at least this, 0 to 1; default: the "
-        "bundle's own",
+        "bundle's own (of an anomaly detector's stream any score above 0)",
     )
     test = commands.add_parser("selftest", help="compare with the outputs recorded at export")
     test.add_argument("model", metavar="DIR")
@@ -103,7 +104,7 @@ def _add_inputs(parser: argparse.ArgumentParser, drawn: bool, needed: bool = Tru
         nargs="+" if needed else "*",
         metavar="INPUT",
         help="what the model takes (an image, a recording, a sequence, a text), a folder of them, "
-        "a video, .npy / .npz (x), or of texts a .txt file with one a line",
+        "a video, .npy / .npz (x) / .csv, or of texts a .txt file with one a line",
     )
     if drawn:
         parser.add_argument(
@@ -186,6 +187,8 @@ def _run_on_files(
         seconds += time.perf_counter() - start
         count += 1
         print(f"{name}: {task.to_text(prediction, classes)}")
+        if warning := _warning(model, front_end, example):
+            print(f"deploy.runtime: warning: {name}: {warning}", file=sys.stderr)
         if add is not None and task.draw is not None:
             add(name, task.draw(example, prediction, classes))
     if kind in ("folder", "video"):
@@ -194,6 +197,14 @@ def _run_on_files(
             f"{path}: {count} {what}, {count / seconds:.1f} per second (reading, resizing, model, "
             "prediction)"
         )
+
+
+def _warning(model: Model | Translator, front_end: FrontEndModule, example: Any) -> str | None:
+    card = without_state(model.card)
+    if front_end.warning is None or card.get("windows"):
+        return None  # A model of windows sees all of an example.
+    entry = card["inputs"][0]
+    return front_end.warning(example, entry["front_end"], tuple(entry["shape"][1:]))
 
 
 def _front_end(model: Model | Translator) -> FrontEndModule:
@@ -214,8 +225,8 @@ def _drawings(
     images = without_state(model.card)["inputs"][0]["front_end"]["kind"] == "image"
     if not drawn or not images or set(kinds) == {"arrays"}:
         raise DeployError(
-            "expected images and a task that is drawn (a classifier, a detector, a segmenter, or "
-            "image to image), received others"
+            "expected images and a task that is drawn (a classifier, a detector, a segmenter, an "
+            "anomaly detector, or image to image), received others"
         )
     single = [kind for kind in kinds if kind in ("folder", "video")]
     if single and len(inputs) > 1:
@@ -240,4 +251,6 @@ def _selftest(path: str) -> int:
 
 
 if __name__ == "__main__":
+    # A terminal may not have every letter of a text.
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     sys.exit(main())

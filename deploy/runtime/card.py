@@ -15,9 +15,9 @@ class FrontEnd(TypedDict):
     module says which parameters stand beside it.
 
     "image": `size` (height, width), `channels`, `black` and `white` in the model's units (None:
-    not known). "array": none. "log_mel": `rate`, `window`, `hop`, `bins`, `lowest`, `highest`,
-    `floor`. "one_hot_sequence": `letters`, `ambiguous`. "tokens": see `inputs.tokens`; in a file
-    the `vocabulary` is named by `inputs.vocabulary`.
+    not known). "array": `columns`, the names of the last axis. "log_mel": `rate`, `window`, `hop`,
+    `bins`, `lowest`, `highest`, `floor`. "one_hot_sequence": `letters`, `ambiguous`. "tokens": see
+    `inputs.tokens`; in a file the `vocabulary` is named by `inputs.vocabulary`.
     """
 
     kind: str
@@ -32,6 +32,7 @@ class FrontEnd(TypedDict):
     lowest: NotRequired[float]
     highest: NotRequired[float]
     floor: NotRequired[float]
+    columns: NotRequired[list[str]]
     letters: NotRequired[str]
     ambiguous: NotRequired[dict[str, str]]
     unit: NotRequired[str]
@@ -65,13 +66,21 @@ class State(TypedDict):
     tensors: list[list[int]]
 
 
+class FurtherMetric(TypedDict):
+    """Another metric of both models."""
+
+    keras: float
+    deployed: float
+
+
 class Quality(TypedDict):
-    """The task's metric on the same labelled examples."""
+    """The task's metric on the same labelled examples; `further`: others, by their names."""
 
     metric: str
     keras: float
     deployed: float
     examples: int
+    further: NotRequired[dict[str, FurtherMetric]]
 
 
 class OutputParity(TypedDict):
@@ -198,11 +207,34 @@ class Description(TypedDict):
     white: NotRequired[float]
     recognition: NotRequired[dict[str, Any]]
     transcription: NotRequired[dict[str, Any]]
+    anomaly: NotRequired[dict[str, Any]]
+    windows: NotRequired[int]
     stream: NotRequired[dict[str, Any]]
     metric: NotRequired[str]
     inputs: list[Tensor]
     outputs: list[Tensor]
     state: State | None
+
+
+class DenseLayer(TypedDict):
+    """How a dense layer's weights are stored: with one scale for its kernel, in which the largest
+    integer is `largest`, or (None) with one for each channel; `bits` that a weight takes once
+    compressed, by its values' entropy."""
+
+    layer: str
+    largest: int | None
+    bits: float
+
+
+class DenseLayers(TypedDict):
+    """What was chosen for the dense layers; `equalized`: channels between them were scaled first;
+    the SQNR of the outputs on calibration examples, and what it is with a scale for each channel
+    (None: no error)."""
+
+    layers: list[DenseLayer]
+    equalized: bool
+    sqnr_db: float | None
+    per_channel_sqnr_db: float | None
 
 
 class Storage(TypedDict):
@@ -216,6 +248,7 @@ class Storage(TypedDict):
     quantizer: str | None
     mixed: dict[str, str]
     recurrent: dict[str, str]
+    dense: NotRequired[DenseLayers | None]
     calibration: Calibration | None
 
 
@@ -293,12 +326,17 @@ class PipelineCard(TypedDict):
 
 def without_state(card: Mapping[str, Any]) -> dict[str, Any]:
     """The card without the inputs and outputs that hold the state: what a caller sees."""
-    taken = {pair[1] for pair in _carried_on(card)}
     return {
         **card,
-        "inputs": [entry for k, entry in enumerate(card["inputs"]) if k not in taken],
+        "inputs": seen_inputs(card, card["inputs"]),
         "outputs": seen_outputs(card, card["outputs"]),
     }
+
+
+def seen_inputs(card: Mapping[str, Any], inputs: Sequence[Any]) -> list[Any]:
+    """Of what there is for each input of the model that of those which hold no state."""
+    taken = {pair[1] for pair in _carried_on(card)}
+    return [each for index, each in enumerate(inputs) if index not in taken]
 
 
 def seen_outputs(card: Mapping[str, Any], outputs: Sequence[Any]) -> list[Any]:

@@ -148,6 +148,8 @@ class Model:
               threshold; how far that is; and the (D,) float32 embedding.
             - "transcription": `{"text", "symbols", "score"}` with the symbols' names joined; their
               numbers among the outputs, (N,) int64; and the natural logarithm of the probability.
+            - "anomaly": `{"anomalous", "score", "threshold", "ratio", "errors", "channels"}`, see
+              `tasks.anomaly.predict`; of a recording the mean over its windows.
             - "regression", or any other model: `{"outputs": {name: array}}`.
 
         Raises:
@@ -156,8 +158,15 @@ class Model:
         """
         if score_threshold is not None:
             self._check_threshold(score_threshold)
-        arrays, batch, size = self._arrays(example)
-        outputs, card = self.run(arrays), self._seen
+        windows, card = self._windows(example), self._seen
+        arrays, batch, size = (
+            self._arrays(example) if windows is None else ([windows], False, (0, 0))
+        )
+        outputs: Sequence[np.ndarray] = self.run(arrays)
+        if self._task.judge is not None:
+            outputs = self._task.judge(card, arrays, outputs)
+        if windows is not None:
+            outputs = [output.mean(axis=0, keepdims=True) for output in outputs]
         predictions = [
             self._task.predict(card, list(of_one), self.labels, size, score_threshold)
             for of_one in zip(*outputs, strict=True)
@@ -180,6 +189,19 @@ class Model:
             )
         if not 0 <= threshold <= 1:
             raise DeployError(f"expected a score threshold from 0 to 1, received {threshold}")
+
+    def _windows(self, example: Any) -> np.ndarray | None:
+        """All windows of an example longer than the input, of a model that is to see it whole: the
+        card's `windows` says how many rows they are apart."""
+        hop, (entry, *more) = self._seen.get("windows"), self._seen["inputs"]
+        front_end, shape = find_front_end(entry), tuple(entry["shape"][1:])
+        if hop is None or more or front_end.windows is None:
+            return None
+        if isinstance(example, str | Path) and not front_end.is_raw(example, shape):
+            example = front_end.open_file(str(example))
+        if not front_end.is_raw(example, shape):
+            return None
+        return front_end.windows(example, entry["front_end"], shape, hop)
 
     def _arrays(self, example: Any) -> tuple[list[np.ndarray], bool, tuple[int, int]]:
         # The arrays (examples, …), whether they are a batch, and the size of the images.

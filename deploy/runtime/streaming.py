@@ -33,7 +33,8 @@ def stream(
     Args:
         model: whose card has a section `stream`.
         source: the path of a file; chunks as the front end takes them (samples (n,) at its rate,
-            from −1 to 1); None: the sensor, a microphone, until the program is stopped.
+            from −1 to 1; rows (n, channels)); None: the sensor, a microphone or what writes rows of
+            CSV into standard input, until it ends or the program is stopped.
         threshold: another one than the card's.
 
     Raises:
@@ -85,8 +86,8 @@ def check_stream(card: Mapping[str, Any]) -> None:
     if len(card["inputs"]) != 1 or streaming is None or task.events is None:
         raise DeployError(
             "expected a model to stream of one input and of a task that has events, sounds to "
-            f"classify say, received one for {card['task']} with {len(card['inputs'])} inputs, the "
-            f"first of the front end {entry['front_end']['kind']}"
+            f"classify or readings to watch say, received one for {card['task']} with "
+            f"{len(card['inputs'])} inputs, the first of the front end {entry['front_end']['kind']}"
         )
     if not isinstance(card.get("stream"), Mapping):
         raise DeployError(

@@ -18,6 +18,7 @@ import numpy as np
 from deploy.runtime.card import EARLIER_TASKS, ClassAgreement
 from deploy.runtime.errors import DeployError
 from deploy.tasks import (
+    anomaly,
     classification,
     detection,
     image_to_image,
@@ -40,6 +41,13 @@ class Task(Protocol):
     def metric(self) -> Callable[[Mapping[str, Any], Any, Sequence[np.ndarray]], float] | None:
         """The task's own metric, a function of the card, the ground truth and the outputs, by the
         name that the card gives; None where only the user's own measures the task."""
+
+    @property
+    def further_metrics(
+        self,
+    ) -> Mapping[str, Callable[[Mapping[str, Any], Any, Sequence[np.ndarray]], float]] | None:
+        """What else is measured beside the task's own metric, by its name on the card; None:
+        nothing."""
 
     def infer(
         self,
@@ -85,6 +93,7 @@ TASKS: dict[str, Task] = {
     "classification": classification,
     "recognition": recognition,
     "transcription": transcription,
+    "anomaly": anomaly,
     "regression": regression,
 }
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # There is none but the user's own.
 metric = None
+further_metrics = None
 
 # From this overlap on, two boxes of a class are the same object.
 _SAME = 0.5

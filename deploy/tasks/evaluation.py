@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from deploy.measure.parity import parity
-from deploy.runtime.card import Accuracy, Quality, seen_outputs, without_state
+from deploy.runtime.card import Accuracy, Quality, without_state
 from deploy.runtime.errors import DeployError
 from deploy.tasks import TASKS
 from deploy.tasks.metrics import Metric, metric_name, score_of
-from deploy.tasks.predictions import LEAST_SCORE, predictions
+from deploy.tasks.predictions import LEAST_SCORE, judged, predictions
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,7 @@ def compare(
     class_names: Sequence[str],
     metric: Metric | None = None,
     keras_score: float | None = None,
+    inputs: Sequence[np.ndarray] = (),
 ) -> Accuracy:
     """Both models' outputs on the same examples: `quality` where there is `ground_truth`, `parity`,
     and of whatever predicts classes the `agreement` class by class.
@@ -87,6 +88,7 @@ def compare(
         class_names: the class names.
         metric: of `TestData`.
         keras_score: what the metric made of Keras's predictions, where that is known.
+        inputs: see `judged`.
 
     Raises:
         DeployError: see `measure`.
@@ -94,21 +96,32 @@ def compare(
     quality: Quality | None = None
     if ground_truth is not None:
         if keras_score is None:
-            keras_score = measure(card, ground_truth, keras, class_names, metric)
+            keras_score = measure(card, ground_truth, keras, class_names, metric, inputs)
         quality = {
             "metric": metric_name(metric) if metric else _own_name(card),
             "keras": keras_score,
-            "deployed": measure(card, ground_truth, deployed, class_names, metric),
+            "deployed": measure(card, ground_truth, deployed, class_names, metric, inputs),
             "examples": len(ground_truth),
         }
+        others = None if metric else TASKS[card["task"]].further_metrics
+        if others:
+            seen = without_state(card)
+            one, two = (judged(card, outputs, inputs) for outputs in (keras, deployed))
+            quality["further"] = {
+                name: {
+                    "keras": other(seen, ground_truth, one),
+                    "deployed": other(seen, ground_truth, two),
+                }
+                for name, other in others.items()
+            }
     return {
         "quality": quality,
         "parity": parity(names, keras, deployed),
         "agreement": TASKS[card["task"]].agreement(
             without_state(card),
             class_names,
-            seen_outputs(card, keras),
-            seen_outputs(card, deployed),
+            judged(card, keras, inputs),
+            judged(card, deployed, inputs),
         ),
         "layers": [],
         "costly": [],
@@ -122,6 +135,7 @@ def measure(
     outputs: Sequence[np.ndarray],
     class_names: Sequence[str],
     metric: Metric | None = None,
+    inputs: Sequence[np.ndarray] = (),
 ) -> float:
     """The metric of one model's outputs; without one, the task's own.
 
@@ -130,14 +144,16 @@ def measure(
             a metric that gives no finite number.
     """
     if metric is None:
-        return _own_metric(card)(without_state(card), ground_truth, seen_outputs(card, outputs))
+        shown = judged(card, outputs, inputs)
+        return _own_metric(card)(without_state(card), ground_truth, shown)
     is_sized = hasattr(ground_truth, "__len__")
     received = len(ground_truth) if is_sized else type(ground_truth).__name__
     if received != len(outputs[0]):
         raise DeployError(
             f"expected a target y for each of the {len(outputs[0])} examples, received {received}"
         )
-    return score_of(metric, ground_truth, predictions(card, outputs, class_names, LEAST_SCORE))
+    found = predictions(card, outputs, class_names, LEAST_SCORE, inputs)
+    return score_of(metric, ground_truth, found)
 
 
 def _own_name(card: Mapping[str, Any]) -> str:

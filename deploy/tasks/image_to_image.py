@@ -84,6 +84,7 @@ def psnr(card: Mapping[str, Any], ground_truth: Any, outputs: Sequence[np.ndarra
 
 
 metric = psnr
+further_metrics = None
 
 
 def agreement(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # There is none but the user's own.
 metric = None
+further_metrics = None
 
 
 def infer(

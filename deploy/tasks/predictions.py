@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deploy.runtime.card import seen_outputs, without_state
+from deploy.runtime.card import seen_inputs, seen_outputs, without_state
 from deploy.runtime.tasks import find_task
 
 if TYPE_CHECKING:
@@ -55,11 +55,26 @@ def keras_card(
     }
 
 
+def judged(
+    card: Mapping[str, Any], outputs: Sequence[np.ndarray], inputs: Sequence[np.ndarray]
+) -> Sequence[np.ndarray]:
+    """What the task's metrics and predictions read of the outputs, without the state.
+
+    Args:
+        card: as of `predictions`.
+        outputs: one (examples, …) array an output.
+        inputs: one an input, in the model's units; only tasks with a `judge` need them.
+    """
+    judge, shown = find_task(card["task"]).judge, seen_outputs(card, outputs)
+    return shown if judge is None else judge(without_state(card), seen_inputs(card, inputs), shown)
+
+
 def predictions(
     card: Mapping[str, Any],
     outputs: Sequence[np.ndarray],
     class_names: Sequence[str],
     score_threshold: float | None = None,
+    inputs: Sequence[np.ndarray] = (),
 ) -> Sequence[Any]:
     """What `deploy.runtime`'s `predict` gives for each example, from one (examples, …) array an
     output; images have the size of the model's input.
@@ -69,9 +84,10 @@ def predictions(
         outputs: the outputs, in real numbers.
         class_names: where there are none, numbers take their place.
         score_threshold: of detectors, another one than the card's.
+        inputs: see `judged`.
     """
     task, seen = find_task(card["task"]), without_state(card)
-    shown = seen_outputs(card, outputs)
+    shown = judged(card, outputs, inputs)
     shape = seen["inputs"][0]["shape"]
     size = (int(shape[1]), int(shape[2])) if len(shape) > 2 else (0, 0)
 

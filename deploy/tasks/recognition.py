@@ -95,6 +95,7 @@ def episode_accuracy(
 
 
 metric = episode_accuracy
+further_metrics = None
 
 
 def agreement(

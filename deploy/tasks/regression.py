@@ -56,6 +56,7 @@ def mean_absolute_error(
 
 
 metric = mean_absolute_error
+further_metrics = None
 
 
 def agreement(

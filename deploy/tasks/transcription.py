@@ -87,6 +87,7 @@ def symbol_error_rate(
 
 
 metric = symbol_error_rate
+further_metrics = None
 
 
 def agreement(

@@ -12,6 +12,7 @@ from deploy import DeployError
 NOUN = "tally"
 SUFFIXES = (".tally",)
 
+warning = None
 stream = None
 
 

@@ -7,6 +7,7 @@ import pytest
 from keras import ops
 
 from thinkkeras.losses import (
+    NTXent,
     SmoothedTokenCrossentropy,
     ciou,
     mask_loss,
@@ -261,3 +262,20 @@ def test_smoothed_labels_are_keras_dense_ones_without_the_padding():
     assert float(loss(np.zeros((1, 4)), logits[:1])) == 0
     with pytest.raises(ValueError, match="expected label_smoothing from 0 to less than 1"):
         SmoothedTokenCrossentropy(1.0)
+
+
+def test_nt_xent_by_hand():
+    generator = np.random.default_rng(0)
+    views = generator.normal(size=(3, 2, 4)).astype("float32")
+    views /= np.linalg.norm(views, axis=-1, keepdims=True)
+    expected = np.zeros(3)
+    flat = [(image, view) for image in range(3) for view in range(2)]
+    for image, view in flat:
+        own = views[image, view]
+        others = [views[each] @ own / 0.5 for each in flat if each != (image, view)]
+        right = views[image, 1 - view] @ own / 0.5
+        expected[image] -= (right - np.log(np.sum(np.exp(others)))) / 2
+    np.testing.assert_allclose(NTXent(0.5).call(None, views), expected, rtol=1e-5)
+    assert NTXent.from_config(NTXent(0.5).get_config()).temperature == 0.5
+    with pytest.raises(ValueError, match="expected a positive temperature, received 0"):
+        NTXent(0)

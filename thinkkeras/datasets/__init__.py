@@ -1,10 +1,11 @@
-"""Data sets: offline ones, and TFDS's by name: images, recordings, texts, DNA."""
+"""Data sets: offline ones, and TFDS's by name: images, sounds, texts, DNA."""
 
 from thinkkeras.datasets.augmentation import augmented
 from thinkkeras.datasets.characters import Characters, load_characters, rotated_as_classes
 from thinkkeras.datasets.classification import DatasetInfo, as_arrays, load
 from thinkkeras.datasets.detection import DetectionInfo, load_detection
 from thinkkeras.datasets.episodes import episodes, pairs
+from thinkkeras.datasets.machines import MachineSounds, load_machine_sounds
 from thinkkeras.datasets.recordings import Recordings, load_recordings
 from thinkkeras.datasets.sentences import Sentences, load_sentences
 from thinkkeras.datasets.sequences import Sequences, load_sequences
@@ -14,6 +15,7 @@ __all__ = [
     "Characters",
     "DatasetInfo",
     "DetectionInfo",
+    "MachineSounds",
     "Recordings",
     "Sentences",
     "Sequences",
@@ -24,6 +26,7 @@ __all__ = [
     "load",
     "load_characters",
     "load_detection",
+    "load_machine_sounds",
     "load_recordings",
     "load_sentences",
     "load_sequences",

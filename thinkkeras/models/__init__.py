@@ -34,6 +34,15 @@ from thinkkeras.models.metric_learning import (
     siamese_net,
 )
 from thinkkeras.models.mlp import mlp
+from thinkkeras.models.representation import (
+    autoencoder,
+    contractive_autoencoder,
+    contrastive_net,
+    conv_autoencoder,
+    masked_autoencoder,
+    masked_encoder,
+    projection_head,
+)
 from thinkkeras.models.residual_net import residual_net
 from thinkkeras.models.segmentation import deeplab_v3_plus, unet
 from thinkkeras.models.sequence import crnn, ctc_net, dna_net, text_classifier
@@ -48,6 +57,10 @@ __all__ = [
     "alexnet",
     "attention_translator",
     "attention_translator_parts",
+    "autoencoder",
+    "contractive_autoencoder",
+    "contrastive_net",
+    "conv_autoencoder",
     "convnet",
     "crnn",
     "ctc_net",
@@ -62,10 +75,13 @@ __all__ = [
     "googlenet",
     "lenet5",
     "lite_backbone",
+    "masked_autoencoder",
+    "masked_encoder",
     "mlp",
     "mobilenet_v1",
     "mobilenet_v2",
     "mobilenet_v3",
+    "projection_head",
     "prototypical_logits",
     "residual_net",
     "resnet",

@@ -35,7 +35,7 @@ WORD_SHAPE, STRING_SHAPE = (61, 40), (200, 40)  # a second, and 3.2 seconds
 LONGEST_STRING = 5  # words
 
 # How a device listens to what does not end.
-STREAM = {"hop": 0.064, "smoothing": 5, "threshold": 0.8, "refractory": 0.6}
+STREAM = {"hop": 0.064, "smoothing": 5, "threshold": 0.95, "refractory": 0.8}
 SMALL: dict[str, Any] = {"filters": (8, 12, 16), "units": 32, "dropout": 0.1, "name": "small_crnn"}
 
 # What the name of a way to augment stands for: changes of recordings, and whether bands are blank.

@@ -20,6 +20,7 @@ Box = tuple[float, float, float, float]
 
 _BACKGROUND, _INK, _BAR = (250, 250, 248), (32, 33, 36), (66, 120, 198)
 _SIDE, _ROW = 256, 26
+_HEAT = ((255, 205, 0), (230, 20, 30))
 # Smaller images are enlarged, so that names can be read on them.
 _LEAST = 640
 _FIRST_COLOURS: tuple[Colour, ...] = (
@@ -121,6 +122,20 @@ def draw_classification(image: Image, probabilities: np.ndarray, classes: Sequen
             (12 + _SIDE, top), f"{100 * probability:.1f} %", fill=_INK, font=font, anchor="ra"
         )
     return canvas
+
+
+def draw_heat_map(image: Image, heat: np.ndarray) -> Image:
+    """`image` with `heat`, (height, width) from 0 to 1, interpolated over it: the hotter, the less
+    of the image and the more of a colour from yellow to red is seen."""
+    from PIL.Image import Resampling, fromarray
+
+    canvas = _enlarged(image, max(1.0, _LEAST / max(image.size)))
+    warm = fromarray(heat.astype(np.float32)).resize(canvas.size, Resampling.BILINEAR)
+    strength = np.clip(np.asarray(warm), 0, 1)[..., None]
+    low, high = np.array(_HEAT, np.float32)
+    pixels = np.asarray(canvas, np.float32)
+    colours = low + (high - low) * strength
+    return fromarray((pixels + (colours - pixels) * 0.9 * strength).round().astype(np.uint8))
 
 
 def draw_caption(image: Image, title: str, text: str) -> Image:

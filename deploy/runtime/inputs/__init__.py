@@ -35,8 +35,21 @@ class FrontEndModule(Protocol):
         other."""
 
     @property
+    def warning(self) -> Callable[[Any, Mapping[str, Any], Sequence[int]], str | None] | None:
+        """Of a kind that takes examples of which the model does not see all: what whoever runs such
+        a one, given as to `to_array`, should know of it; None where it sees all."""
+
+    @property
     def stream(self) -> Streaming | None:
         """Of a kind that can be streamed, how; None of any other."""
+
+    @property
+    def windows(
+        self,
+    ) -> Callable[[Any, Mapping[str, Any], Sequence[int], int], np.ndarray] | None:
+        """Of a kind whose examples may be longer than the input: a function of the example, the
+        front end, the shape and a hop that gives all windows so many rows apart, (windows, …); None
+        of any other."""
 
     def check(self, front_end: Mapping[str, Any], shape: Sequence[int]) -> None:
         """Raises a DeployError where the parameters don't fit an input of this shape (without the

@@ -22,7 +22,9 @@ SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".t
 
 # A file holds one image; a video is none of its own kind.
 open_several = None
+warning = None
 stream = None
+windows = None
 
 _PARAMETERS = ("size", "channels", "black", "white")
 

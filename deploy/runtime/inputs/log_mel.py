@@ -129,14 +129,43 @@ def to_array(
     Raises:
         DeployError: as `sound.as_mono`, or samples without their rate.
     """
-    if isinstance(example, np.ndarray):
-        raise DeployError(
-            f"expected a recording with its rate, received samples of shape {example.shape} alone; "
-            "give (samples, rate)"
-        )
-    samples, rate = sound.as_mono(Recording(*example))
-    samples = resample(samples, rate, front_end["rate"])
+    samples = _samples(example, front_end)
     return log_mel(_fitted(samples, _length(front_end, shape)), front_end).reshape(tuple(shape))
+
+
+def warning(
+    example: Recording | tuple[np.ndarray, int],
+    front_end: Mapping[str, Any],
+    shape: Sequence[int],
+) -> str | None:
+    """Of a recording of more than twice what the model hears: it may hold several sounds."""
+    heard, lasts = _length(front_end, shape) / front_end["rate"], len(example[0]) / example[1]
+    if lasts > 2 * heard:
+        return (
+            f"the model hears the loudest {heard:.1f} of its {lasts:.1f} s; hear all with run "
+            "--stream, or cut it"
+        )
+    return None
+
+
+def windows(
+    example: Recording | tuple[np.ndarray, int],
+    front_end: Mapping[str, Any],
+    shape: Sequence[int],
+    hop: int,
+) -> np.ndarray:
+    """All windows of the recording, `hop` frames apart, float32 (windows, *shape); one that is
+    shorter than a window stands in the middle of silence.
+
+    Raises:
+        DeployError: as `to_array`.
+    """
+    samples = _samples(example, front_end)
+    if len(samples) < _length(front_end, shape):
+        samples = _fitted(samples, _length(front_end, shape))
+    frames = log_mel(samples, front_end)
+    cut = np.lib.stride_tricks.sliding_window_view(frames, shape[0], axis=0)[::hop]
+    return np.moveaxis(cut, -1, 1).reshape(len(cut), *shape)
 
 
 def log_mel(samples: np.ndarray, front_end: Mapping[str, Any]) -> np.ndarray:
@@ -217,6 +246,19 @@ def _moment(seconds: float) -> str:
 
 
 stream = Streaming(_check_stream, _chunks, _windows, _moment)
+
+
+def _samples(
+    example: Recording | tuple[np.ndarray, int], front_end: Mapping[str, Any]
+) -> np.ndarray:
+    """The samples of a recording at the front end's rate."""
+    if isinstance(example, np.ndarray):
+        raise DeployError(
+            f"expected a recording with its rate, received samples of shape {example.shape} alone; "
+            "give (samples, rate)"
+        )
+    samples, rate = sound.as_mono(Recording(*example))
+    return resample(samples, rate, front_end["rate"])
 
 
 def _fitted(samples: np.ndarray, length: int) -> np.ndarray:

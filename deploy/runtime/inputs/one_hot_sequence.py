@@ -18,8 +18,12 @@ from deploy.runtime.errors import DeployError
 SUFFIXES = (".txt", ".fa", ".faa", ".fasta", ".ffn", ".fna", ".fas")
 NOUN = "sequence"
 
+# Of a sequence every letter is seen.
+warning = None
+
 # Sequences end.
 stream = None
+windows = None
 
 
 def check(front_end: Mapping[str, Any], shape: Sequence[int]) -> None:

@@ -70,6 +70,10 @@ def open_sound(path: str | Path) -> Sound:
             layout = _read_layout(file, path)
     except OSError as error:
         raise DeployError(f"expected a recording, received '{path}': {error}") from error
+    if layout is None and not Path(path).stat().st_size:
+        raise DeployError(
+            f"expected a recording, received '{path}', an empty file; copy or record it again"
+        )
     if layout is None:
         return _open_with_soundfile(path)
     if not layout.frames:
@@ -87,10 +91,15 @@ def open_microphone() -> Sound:
     try:
         import sounddevice
     except (ImportError, OSError) as error:
+        # On Linux its wheel has no PortAudio, the library that it stands on.
+        advice = (
+            "install sounddevice with pip install '.[sound]' in the project's folder"
+            if isinstance(error, ImportError)
+            else "install PortAudio, on Debian and Raspberry Pi OS with apt install libportaudio2"
+        )
         raise DeployError(
-            f"expected sounddevice to hear a microphone, received an installation without it "
-            f"({_line(error)}); install it with pip install '.[sound]' in the project's folder, or "
-            "name a recording"
+            "expected sounddevice and PortAudio to hear a microphone, received an installation "
+            f"without ({_line(error)}); {advice}, or name a recording"
         ) from error
     try:
         rate = round(sounddevice.query_devices(kind="input")["default_samplerate"])

@@ -31,12 +31,14 @@ import numpy as np
 
 from deploy.runtime.errors import DeployError
 from deploy.runtime.lines import read_lines
+from deploy.runtime.text import plural
 
 NOUN = "text"
 SUFFIXES = (".txt",)
 
 # Texts end.
 stream = None
+windows = None
 
 UNITS = ("word", "character", "subword")
 SIDES = ("after", "before")
@@ -153,6 +155,18 @@ def to_array(
     return np.array(padded, np.int32)
 
 
+def warning(example: str | bytes, front_end: Mapping[str, Any], shape: Sequence[int]) -> str | None:
+    """Of a text in another language, and of one that is longer than the model's input."""
+    pieces = plural(front_end["unit"])
+    if is_unknown(to_array(example, front_end, shape).tolist(), front_end):
+        return f"the model's vocabulary has none of its {pieces}; the answer knows nothing of it"
+    around = sum(front_end[end] is not None for end in ("start", "end"))
+    count, read = len(encode(example, front_end)) - around, max(0, shape[0] - around)
+    if count > read:
+        return f"the model reads the first {read:,} of its {count:,} {pieces}; cut it into parts"
+    return None
+
+
 def encode(text: Any, front_end: Mapping[str, Any]) -> list[int]:
     """The numbers of all pieces of a text, between `start` and `end`, neither cut nor padded.
 
@@ -178,6 +192,12 @@ def encode(text: Any, front_end: Mapping[str, Any]) -> list[int]:
         inner = [table.numbers.get(piece, table.unknown) for piece in pieces if piece]
     around = ([] if front_end[end] is None else [front_end[end]] for end in ("start", "end"))
     return [*next(around), *inner, *next(around)]
+
+
+def is_unknown(numbers: Iterable[int], front_end: Mapping[str, Any]) -> bool:
+    """Whether a text of these pieces says nothing: all are unknown, or stand between words."""
+    known = (number for number in numbers if number != front_end["unknown"])
+    return not any(piece.replace(WORD_START, "").strip() for piece in pieces_of(known, front_end))
 
 
 def decode(numbers: Iterable[int], front_end: Mapping[str, Any]) -> str:

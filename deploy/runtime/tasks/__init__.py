@@ -14,6 +14,7 @@ import numpy as np
 
 from deploy.runtime.errors import DeployError
 from deploy.runtime.tasks import (
+    anomaly,
     classification,
     detection,
     image_to_image,
@@ -28,6 +29,11 @@ from deploy.runtime.tasks.events import Event
 
 # The card's `stream`, predictions with their times and the names of all classes become events.
 Events = Callable[[Mapping[str, Any], Iterable[tuple[float, Any]], Sequence[str]], Iterator[Event]]
+
+# The card, the inputs and the outputs, (examples, …) arrays, become what is read in their place.
+Judge = Callable[
+    [Mapping[str, Any], Sequence[np.ndarray], Sequence[np.ndarray]], Sequence[np.ndarray]
+]
 
 if TYPE_CHECKING:
     from deploy.runtime.model import Model
@@ -50,6 +56,11 @@ class Task(Protocol):
         """What is to be reported of a stream of predictions, whose time is the moment up to which
         the example reached; None of a task that is not streamed. `check` has seen the settings."""
 
+    @property
+    def judge(self) -> Judge | None:
+        """Of a task that holds the outputs against the inputs, what its predictions and metrics
+        read in place of the outputs; None: the outputs themselves."""
+
     def check(self, card: Mapping[str, Any]) -> None:
         """Raises a DeployError where the card's inputs and outputs are not what the task needs."""
 
@@ -69,7 +80,8 @@ class Task(Protocol):
         Args:
             card: its `task` and what it says of the outputs, `inputs` and `outputs`; on a device
                 also the bundle's `folder`, where a task may keep what it learns there.
-            outputs: the dequantized outputs for the example, without the batch axis.
+            outputs: the dequantized outputs for the example, or what `judge` makes of them, without
+                the batch axis.
             labels: the class names, if any.
             image_size: height and width of the image that became the model's input.
             score_threshold: another one than the card's, where `HAS_SCORES`.
@@ -88,6 +100,7 @@ TASKS: dict[str, Task] = {
     "image_to_image": image_to_image,
     "recognition": recognition,
     "transcription": transcription,
+    "anomaly": anomaly,
 }
 
 

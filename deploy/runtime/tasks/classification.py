@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 HAS_SCORES = False
 
+# The outputs tell it alone.
+judge = None
+
 # Of a stream: seconds from one window to the next, over how many of them probabilities are
 # averaged, the least that is reported, seconds without a report after one, and the classes that are
 # never reported.

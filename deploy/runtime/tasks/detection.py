@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 HAS_SCORES = True
 
+# The outputs tell it alone.
+judge = None
+
 # A stream of them is not reported.
 events = None
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 HAS_SCORES = False
 
+# The outputs tell it alone.
+judge = None
+
 # A stream of them is not reported.
 events = None
 

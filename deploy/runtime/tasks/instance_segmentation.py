@@ -13,6 +13,9 @@ from deploy.runtime.tasks.checks import wrong_model
 
 HAS_SCORES = True
 
+# The outputs tell it alone.
+judge = None
+
 # A stream of them is not reported.
 events = None
 

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 # Of distances there are thresholds, which `recognise` takes.
 HAS_SCORES = False
 
+# The outputs tell it alone.
+judge = None
+
 # A stream of them is not reported.
 events = None
 

@@ -9,6 +9,9 @@ import numpy as np
 
 HAS_SCORES = False
 
+# The outputs tell it alone.
+judge = None
+
 # A stream of them is not reported.
 events = None
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 HAS_SCORES = False
 
+# The outputs tell it alone.
+judge = None
+
 # A stream of them is not reported.
 events = None
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 HAS_SCORES = False
 
+# The outputs tell it alone.
+judge = None
+
 # Its own steps are a time already.
 events = None
 

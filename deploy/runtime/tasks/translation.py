@@ -131,8 +131,7 @@ class Translator:
             DeployError: no text, one without words, or one of which the vocabulary has no piece.
         """
         numbers = tokens.to_array(text, self.source, (self._length,))
-        empty = {self.source[name] for name in ("unknown", "padding", "start", "end")}
-        if set(numbers.tolist()) <= empty:
+        if tokens.is_unknown(numbers.tolist(), self.source):
             raise DeployError(
                 f"expected a text in the language of the model, received {str(text)!r:.60}, of "
                 "which its vocabulary has no piece"

@@ -227,6 +227,17 @@ def test_a_recurrent_model_goes_to_int8(layer, operator, count, target, tmp_path
     assert deploy.verify(out, (data, None))["passed"]
 
 
+def test_an_lstm_is_one_operator_of_the_npu(tmp_path):
+    keras.utils.set_random_seed(5)
+    lstm = keras.layers.LSTM(8, name="memory")
+    model = keras.Sequential([keras.Input((6, 4)), lstm, keras.layers.Dense(2)])
+    data, out = np.random.default_rng(0).normal(size=(80, 6, 4)).astype("float32"), tmp_path / "b"
+    card = deploy.export(model, "ethos-u55-128", out=out, calibration=data, verbose=0)
+    assert card["recurrent"] == {"memory": "fused"} and card["npu"]["cpu_ops"] == []
+    assert card["ops"]["UNIDIRECTIONAL_SEQUENCE_LSTM"] == 1
+    assert "- Recurrent layers: `memory` fused.\n" in (out / "card.md").read_text("utf-8")
+
+
 def test_a_masked_recurrent_model_keeps_its_mask_in_int8(tmp_path):
     keras.utils.set_random_seed(5)
     model = keras.Sequential(

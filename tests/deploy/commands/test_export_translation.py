@@ -130,7 +130,8 @@ def test_the_command_line_translates(bundle, tmp_path, capsys):
     expected = [each["text"] for each in runtime.load(out).predict(TEXTS[:2])]
     assert [line.split(": ")[1] for line in lines] == [expected[0], *expected, *expected]
     assert main(["run", str(out), "the car " * 5000]) == 0
-    assert capsys.readouterr().out.startswith('"the car the car')
+    told = capsys.readouterr()
+    assert told.out.startswith('"the car the car') and "first 8 of its 10,000 words" in told.err
     for wrong in (" ", "日本語", "missing.txt", "?!"):
         assert main(["run", str(out), wrong]) == 2
         assert capsys.readouterr().err.count("\n") == 1

@@ -83,6 +83,53 @@ def test_images_of_unknown_units_are_refused(tmp_path):
     np.testing.assert_allclose(received, expected, rtol=1e-4, atol=1e-3)
 
 
+@pytest.fixture(scope="module")
+def sequences(tmp_path_factory):
+    """A bundle that tells which of four letters a sequence of six has most of."""
+    path, shape = tmp_path_factory.mktemp("sequences") / "bundle", (6, 4)
+    layers = [keras.Input(shape, name="dna"), keras.layers.GlobalAveragePooling1D()]
+    model = keras.Sequential([*layers, keras.layers.Softmax()], name="most")
+    told = {"kind": "one_hot_sequence", "letters": "ACGT", "ambiguous": {"N": "ACGT"}}
+    names, task = list("ACGT"), {"task": "classification"}
+    deploy.export(
+        model, "cpu-float", out=path, front_end=told, class_names=names, task=task, verbose=0
+    )
+    return path
+
+
+def test_the_command_line_reads_sequences(sequences, tmp_path, capsys):
+    (tmp_path / "a.fasta").write_text(">one the first\nacg\nGGG\n>two\nNNNTTT\n")
+    (tmp_path / "b.txt").write_text("CCCAAC\n")
+    paths = [str(tmp_path / name) for name in ("a.fasta", "b.txt")]
+    assert main(["run", str(sequences), *paths, "AAAAAC"]) == 0
+    lines = [line.rsplit(" (")[0] for line in capsys.readouterr().out.splitlines()]
+    assert lines == ["one: G", "two: T", f"{paths[1]}: C", '"AAAAAC": A']
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "expected a sequence, received an empty one, 'x.fasta'"),
+        (b">one\n", "expected a sequence, received an empty one, 'one'"),
+        (b">one\nACGUAC", "expected letters of ACGTN, received 'U' at position 4 of 'ACGUAC'"),
+        (b">one\nHELLO!", "expected letters of ACGTN, received 'H' at position 1"),
+        (b">one\nACGTA", "expected a sequence of 6 letters, received 5: 'ACGTA'"),
+        (b">one\n" + 1000 * b"ACGT", "expected a sequence of 6 letters, received 4000: 'ACGT"),
+        (b"\xff\xfe\x00", "which is none: 'utf-8' codec"),
+        (None, "received 'x.fasta', which does not exist"),
+    ],
+)
+def test_what_is_no_sequence_is_told_in_one_line(
+    content, message, sequences, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    if content is not None:
+        (tmp_path / "x.fasta").write_bytes(content)
+    assert main(["run", str(sequences), "x.fasta"]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+
+
 TALLY = {"kind": "tally_marks", "stroke": "|"}
 
 

@@ -13,6 +13,7 @@ import deploy
 from deploy import DeployError, runtime
 from deploy.__main__ import main as deploy_main
 from deploy.runtime.__main__ import main
+from deploy.runtime.streaming import check_stream
 from tests.deploy import tones as sounds
 from tests.deploy.tones import CLASSES, FRONT_END, RATE, SHAPE, STREAM
 
@@ -95,6 +96,19 @@ def test_the_same_from_chunks(tones):
         list(runtime.stream(device, [samples * np.nan]))
 
 
+def test_a_recording_of_several_sounds_is_answered_with_a_warning(tones, tmp_path, capsys):
+    samples, _ = sounds.long_recording(["low", "high"])
+    for name, heard in (("long", samples), ("short", samples[: RATE // 2])):
+        wavfile.write(tmp_path / f"{name}.wav", RATE, heard)
+    assert main(["run", str(tones), str(tmp_path / "long.wav"), str(tmp_path / "short.wav")]) == 0
+    told = capsys.readouterr()
+    assert told.out.count("\n") == 2
+    assert told.err == (
+        f"deploy.runtime: warning: {tmp_path / 'long.wav'}: the model hears the loudest 0.4 of its "
+        "1.6 s; hear all with run --stream, or cut it\n"
+    )
+
+
 def test_a_long_recording_is_heard_by_stream_alone(tones, tmp_path, capsys):
     samples = np.tile(sounds.long_recording(["low", "noise", "noise"])[0], 60)
     wavfile.write(tmp_path / "long.wav", RATE, samples)
@@ -137,6 +151,9 @@ def test_without_an_input_a_stream_is_the_microphones(tones, capsys, monkeypatch
     [
         (["text.wav"], "expected a WAV file of 8, 16"),
         (["text.wav", "--stream"], "expected a WAV file of 8, 16"),
+        (["nothing.wav"], "an empty file"),
+        (["nothing.wav", "--stream"], "an empty file"),
+        (["sounds"], "a folder with files of the kinds"),
         (["empty.wav"], "without a sample"),
         (["empty.wav", "--stream"], "without a sample"),
         (["cut.wav", "--stream"], "truncated"),
@@ -154,7 +171,9 @@ def test_bad_input_is_told_in_one_line(arguments, message, tones, tmp_path, caps
     monkeypatch.chdir(tmp_path)
     for module in ("soundfile", "sounddevice"):
         monkeypatch.setitem(sys.modules, module, None)
+    (tmp_path / "sounds").mkdir()
     (tmp_path / "text.wav").write_text("hello")
+    (tmp_path / "nothing.wav").write_bytes(b"")
     wavfile.write("empty.wav", RATE, np.zeros(0, np.int16))
     wavfile.write("nan.wav", RATE, np.full(3000, np.nan, np.float32))
     wavfile.write("whole.wav", RATE, np.zeros(3000, np.int16))
@@ -168,7 +187,11 @@ def test_bad_input_is_told_in_one_line(arguments, message, tones, tmp_path, caps
 
 def test_what_cannot_be_streamed_is_told(dense, capsys):
     assert main(["run", str(dense), "x.wav", "--stream"]) == 2
-    assert "the first of the front end array" in capsys.readouterr().err
+    assert "expected a bundle with a section stream" in capsys.readouterr().err
+    for task, kind in (("regression", "array"), ("classification", "image")):
+        entry = {"name": "x", "front_end": {"kind": kind}}
+        with pytest.raises(DeployError, match=f"one for {task} .* of the front end {kind}"):
+            check_stream({"task": task, "inputs": [entry]})
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,9 @@ import pytest
 
 import deploy
 from deploy import DeployError, runtime
+from deploy.bundle.card_text import card_text
 from deploy.runtime.__main__ import main
+from tests.deploy import tones
 
 STEPS = 20
 TARGETS = ["cpu", "cpu-float"]
@@ -126,6 +128,92 @@ def test_a_state_that_is_none_is_refused(state, message, cell, sequence, tmp_pat
     with pytest.raises(DeployError, match=message):
         deploy.export(cell, "cpu-float", out=tmp_path / "b", state=state, verbose=0)
     assert list(tmp_path.iterdir()) == []
+
+
+FRAMES, BINS, UNITS = 4, 20, 12
+
+
+@pytest.fixture(scope="module")
+def listener(tmp_path_factory):
+    """A GRU that hears four frames a call: its bundles, three seconds of sound, the chunks of its
+    frames, and what Keras says after each chunk of the whole sequence at once."""
+    keras.utils.set_random_seed(1)
+    layers = keras.layers
+    x, state = keras.Input((FRAMES, BINS), name="x"), keras.Input((UNITS,), name="state")
+    scaled = layers.Rescaling(0.25, offset=1.0)
+    memory = layers.GRU(UNITS, return_state=True, name="memory")
+    # So decided that several classes come up.
+    wide = keras.initializers.RandomNormal(stddev=2)
+    told = layers.Dense(3, activation="softmax", name="class", kernel_initializer=wide)
+    last, new = memory(scaled(x), initial_state=state)
+    model = keras.Model([x, state], {"class": told(last), "new_state": new}, name="listener")
+    samples, _ = tones.long_recording(["low", "high", "high", "low"])
+    frames = runtime.log_mel(samples, tones.FRONT_END)
+    frames = frames[: len(frames) // FRAMES * FRAMES]
+    whole = layers.GRU(UNITS, return_sequences=True)
+    whole.build((1, None, BINS))
+    whole.set_weights(memory.get_weights())
+    expected = np.asarray(told(whole(scaled(frames[None]))))[0, FRAMES - 1 :: FRAMES]
+    chunks = frames.reshape(-1, FRAMES, BINS)
+    # Windows side by side, each a report where it says something else.
+    hop = FRAMES * tones.FRONT_END["hop"] / tones.RATE
+    stream = {"hop": hop, "smoothing": 1, "threshold": 0.0, "refractory": 0.0}
+    out = tmp_path_factory.mktemp("listener") / "out"
+    deploy.export(
+        model, ["cpu-float", "cortex-m", "ethos-u55-128"], out=out, calibration=chunks,
+        class_names=tones.CLASSES, front_end=tones.FRONT_END, state={"new_state": "state"},
+        task={"task": "classification", "stream": stream}, verbose=0,
+    )  # fmt: skip
+    length = (len(frames) - 1) * tones.FRONT_END["hop"] + tones.FRONT_END["window"]
+    return out, samples[:length], chunks, expected
+
+
+@pytest.mark.parametrize(("target", "error"), [("cpu-float", 1e-5), ("cortex-m", 0.05)])
+def test_chunks_of_a_gru_are_the_whole_sequence(target, error, listener):
+    out, _, chunks, expected = listener
+    model = runtime.load(out / target)
+    for _ in range(2):
+        received = [model.predict(chunk)["probabilities"] for chunk in chunks]
+        np.testing.assert_allclose(received, expected, atol=error)
+        model.reset()
+    alone = []
+    for chunk in chunks:
+        alone.append(model.predict(chunk)["probabilities"])
+        model.reset()
+    np.testing.assert_array_equal(alone[0], received[0])
+    assert np.abs(np.array(alone) - expected).max() > 0.1
+
+
+def test_a_stream_carries_the_state_of_a_gru(listener):
+    out, samples, _, expected = listener
+    model, classes = runtime.load(out / "cpu-float"), expected.argmax(axis=1)
+    changes = np.flatnonzero(np.diff(classes, prepend=-1))
+    assert len(changes) > 5
+    hop, window = tones.FRONT_END["hop"], tones.FRONT_END["window"]
+    for _ in range(2):
+        events = list(runtime.stream(model, np.array_split(samples, 13)))
+        assert [event.prediction["index"] for event in events] == classes[changes].tolist()
+        np.testing.assert_allclose(
+            [event.time for event in events],
+            (changes * FRAMES * hop + (FRAMES - 1) * hop + window) / tones.RATE,
+        )
+        received = [event.prediction["probabilities"] for event in events]
+        np.testing.assert_allclose(received, expected[changes], atol=1e-5)
+
+
+@pytest.mark.parametrize("target", ["cortex-m", "ethos-u55-128"])
+def test_the_card_tells_what_a_gru_costs(target, listener):
+    card = json.loads((listener[0] / target / "card.json").read_text("utf-8"))
+    assert card["recurrent"] == {"memory": "unrolled"}
+    count = sum(card["ops"].values())
+    # A step is a dense layer of the state for the gates and one for the candidate, a sigmoid and a
+    # tanh, and what joins them.
+    assert card["ops"]["TANH"] == card["ops"]["LOGISTIC"] == FRAMES and count > 8 * FRAMES
+    line = f"`memory` unrolled. Unrolled, each step has operators of its own, {count} in the whole"
+    text = (listener[0] / target / "card.md").read_text("utf-8")
+    assert line in text and "prefer an LSTM (tanh and sigmoid" in text
+    # That has no such operator.
+    assert "prefer an LSTM in int8 (tanh" in card_text(card | {"scheme": "int16"})
 
 
 @pytest.mark.parametrize("tensors", [[[0, 0, 0]], [[9, 0]], [["y", "h"]], "no"])

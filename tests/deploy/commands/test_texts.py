@@ -1,6 +1,10 @@
 """A model that reads texts: its TextVectorization stays here, its vocabulary goes with it."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -17,6 +21,7 @@ GOOD = ["a fine film", "Great fun!", "what a GREAT, fine day", "fun for all", "f
 BAD = ["a dull film", "Boring...", "what a dull, BORING day", "no fun at all, dull", "it bored us"]
 TEXTS = (GOOD + BAD) * 8
 LABELS = ([1] * 5 + [0] * 5) * 8
+ROOT = Path(__file__).parents[3]
 UNSEEN = ["A film, fine & fun", "dull dull DULL", "неизвестно", "no! it's a great\tday", "x " * 90]
 
 
@@ -104,6 +109,36 @@ def test_the_command_line_reads_texts(bundles, tmp_path, capsys):
     for wrong in (" ", "missing.txt", str(tmp_path / "objects.npz")):
         assert main(["run", str(bundles / "cpu"), wrong]) == 2
         assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "warning"),
+    [
+        ("fine fun", None),
+        ("неизвестно", "the model's vocabulary has none of its words; the answer knows nothing"),
+        ("x " * 50_000, "the model's vocabulary has none of its words"),
+        ("fun " * 25_000, "the model reads the first 8 of its 25,000 words; cut it into parts"),
+    ],
+)
+def test_what_a_model_does_not_see_is_answered_with_a_warning(text, warning, bundles, capsys):
+    assert main(["run", str(bundles / "cpu"), text]) == 0
+    told = capsys.readouterr()
+    assert told.out.count("\n") == 1 and told.out.endswith(" %)\n")
+    if warning is None:
+        assert told.err == ""
+    else:
+        assert told.err.startswith('deploy.runtime: warning: "') and told.err.count("\n") == 1
+        assert warning in told.err
+
+
+def test_a_terminal_without_the_letters_of_a_text_gets_their_codes(bundles):
+    command = [sys.executable, "-m", "deploy.runtime", "run", bundles / "cpu", "fün", b"\xff"]
+    ran = subprocess.run(
+        command, capture_output=True, cwd=ROOT, env=os.environ | {"PYTHONIOENCODING": "ascii"}
+    )
+    assert ran.returncode == 0
+    first, second = ran.stdout.decode("ascii").splitlines()
+    assert first.startswith(r'"f\xfcn": ') and second.startswith(r'"\udcff": ')
 
 
 @pytest.mark.parametrize("example", [b"bytes", [b"bytes"], "", ["fine", " "], 3, None, [1.5]])

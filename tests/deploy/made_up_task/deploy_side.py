@@ -11,6 +11,7 @@ def closeness(card, ground_truth, outputs):
 
 
 metric = closeness
+further_metrics = None
 
 
 def infer(source, outputs, class_names, settings):

@@ -4,6 +4,7 @@ from deploy import DeployError
 
 HAS_SCORES = False
 events = None
+judge = None
 
 
 def check(card):

@@ -121,7 +121,11 @@ def test_layers_with_a_scheme_of_their_own(trained, digits, tmp_path):
             {"conv_9": "float32"},
             "expected layers of the model, received 'conv_9'; it",
         ),
-        ("coral", {"classifier": "int16"}, "int8, int8-per-tensor for the layer 'classifier' on"),
+        (
+            "coral",
+            {"classifier": "int16"},
+            "int8, int8-per-tensor, int8-dense-per-tensor for the layer 'classifier' on",
+        ),
     ],
 )
 def test_layers_that_are_not_there_or_not_allowed(
@@ -201,7 +205,10 @@ def test_a_single_layer_in_integers_needs_calibration(trained, tmp_path):
 
 
 def test_a_scheme_that_the_target_has_not(trained, digits, tmp_path):
-    with pytest.raises(deploy.DeployError, match=r"int8, int8-per-tensor for the target 'coral'"):
+    with pytest.raises(
+        deploy.DeployError,
+        match=r"int8, int8-per-tensor, int8-dense-per-tensor for the target 'coral'",
+    ):
         export(trained("convnet"), digits, tmp_path / "b", "coral", "int16")
 
 

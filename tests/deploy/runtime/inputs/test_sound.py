@@ -97,7 +97,8 @@ NAN = np.array([0.0, np.nan, 0.0])
     ("content", "message"),
     [
         (b"hello", "expected a WAV file of .*, which is none; other formats need soundfile"),
-        (b"", "which is none"),
+        (b"", "received '.*', an empty file; copy or record it again"),
+        (b"RIFF", "which is none"),
         (wav(TONE)[:-1], "expected 1,600 bytes of samples in .*, received 1,599: truncated"),
         (wav(TONE)[:30], "with half of one|truncated"),
         (wav(TONE)[:40], "without: truncated"),
@@ -197,6 +198,40 @@ def test_other_formats_go_through_soundfile(write, monkeypatch):
         sound.open_recording(write(b"hello", "b.flac"))
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "error"),
+    [
+        ("a.flac", {}, 2**-14),
+        ("a.aiff", {}, 2**-14),
+        ("a.ogg", {}, 0.03),
+        ("law.wav", {"subtype": "ULAW"}, 0.03),
+    ],
+)
+def test_soundfile_reads_what_it_wrote(name, options, error, tmp_path):
+    soundfile = pytest.importorskip("soundfile")
+    tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(20_000) / 8000)
+    soundfile.write(tmp_path / name, np.stack([tone, tone / 2], 1), 8000, **options)
+    opened = sound.open_sound(tmp_path / name)
+    assert (opened.rate, opened.seconds) == (8000, 2.5)
+    blocks = list(opened.blocks)
+    assert [len(block) for block in blocks] == [8000, 8000, 4000]
+    np.testing.assert_allclose(np.concatenate(blocks), 0.75 * tone, atol=error)
+
+
+def test_what_soundfile_cannot_read_is_one_line(write):
+    soundfile = pytest.importorskip("soundfile")
+    with pytest.raises(DeployError, match="which is none: Error opening") as told:
+        sound.open_recording(write(b"hello", "text.wav"))
+    assert "\n" not in str(told.value)
+    path = write(b"", "a.flac")
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 30_000)
+    soundfile.write(path, noise, 8000)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(DeployError, match="which is damaged: ") as told:
+        sound.open_recording(path)
+    assert "\n" not in str(told.value)
+
+
 class Microphone:
     """Hears three blocks of the tone, then the key that ends the program."""
 
@@ -230,6 +265,16 @@ def test_the_microphone_is_heard_at_its_own_rate(monkeypatch):
 def test_no_microphone_is_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     with pytest.raises(DeployError, match=r"pip install '.\[sound\]'"):
+        sound.open_microphone()
+
+    class WithoutPortAudio:
+        def find_spec(self, name, path=None, target=None):
+            if name == "sounddevice":
+                raise OSError("PortAudio library not found")
+
+    monkeypatch.delitem(sys.modules, "sounddevice")
+    monkeypatch.setattr(sys, "meta_path", [WithoutPortAudio(), *sys.meta_path])
+    with pytest.raises(DeployError, match="PortAudio library not found.*apt install libportaudio2"):
         sound.open_microphone()
 
     def nothing(kind):

@@ -136,6 +136,33 @@ def test_another_alphabet_is_unknown():
     assert tokens.to_array("кот сидит", WORDS, (4,)).tolist() == [1, 1, 0, 0]
 
 
+LETTERS = WORDS | {"unit": "character", "vocabulary": ["", "[UNK]", " ", "a", "b"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "front_end", "warning"),
+    [
+        ("the cat sat", WORDS, None),
+        ("the кот", WORDS, None),
+        ("кот сидит", WORDS, "has none of its words"),
+        # What stands between words says nothing.
+        ("日本 語", SUBWORDS, "has none of its subwords"),
+        ("a", SUBWORDS, None),
+        ("日 本", LETTERS, "has none of its characters"),
+        ("日 a", LETTERS, None),
+        # Nothing that the model reads of it.
+        ("кот сидит и the cat", WORDS, "has none of its words"),
+        ("the cat sat sat", WORDS, "reads the first 3 of its 4 words; cut it into parts"),
+        ("the cat " * 12_500, WORDS, "reads the first 3 of its 25,000 words"),
+        ("a a", SUBWORDS, "reads the first 1 of its 2 subwords"),
+        ("a" * 100_000, LETTERS, "reads the first 3 of its 100,000 characters"),
+    ],
+)
+def test_of_what_the_model_does_not_see_there_is_a_warning(text, front_end, warning):
+    received = tokens.warning(text, front_end, (3,))
+    assert received is None if warning is None else warning in received
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -68,7 +68,12 @@ def test_weights_suit_another_size():
     large.set_weights(small.get_weights())
     flat = np.full((1, 16, 16, 3), 90.0), np.full((1, 32, 24, 3), 90.0)
     one, other = small.predict(flat[0], verbose=0), large.predict(flat[1], verbose=0)
-    np.testing.assert_allclose(one[0, 0, 0], other[0, 31, 23], atol=1e-3)
+    # In pixels of 0-255. A flat image has no deviation but that of rounding, which normalization
+    # enlarges 300 times, and convolution routines round as they like.
+    np.testing.assert_allclose(one[0, 0, 0], other[0, 31, 23], atol=1)
+    assert (
+        np.abs(one[0, 0, 0] - style_net((16, 16, 3)).predict(flat[0], verbose=0)[0, 0, 0]).max() > 2
+    )
 
 
 def test_saved_model_is_the_same(tmp_path):

@@ -1,0 +1,1 @@
+"""Session 9: representation learning."""

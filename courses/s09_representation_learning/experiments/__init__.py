@@ -1,0 +1,1 @@
+"""What session 9 trains and measures, one module a subject."""

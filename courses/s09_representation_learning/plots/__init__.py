@@ -1,0 +1,1 @@
+"""Session 9's own figures, one module a subject."""
