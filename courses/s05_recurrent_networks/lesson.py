@@ -10,7 +10,7 @@
 #
 # From a terminal:
 #
-#     python -m courses run s05                            # four toys, no download: 100 % in 39 s
+#     python -m courses run s05                            # four toys, no download: 100 % in 20 s
 #     python -m courses run s05 --dataset spoken_digit     # real speech; the others stay toys
 #     python -m courses check s05                          # grades exercises.py
 #
@@ -19,7 +19,7 @@
 # language.
 #
 # (Words understood in test data, and the time of that network's training on two cores, busy with
-# other work; all trainings together took eleven minutes. README.md has the tables.)
+# other work; all trainings together took six minutes. README.md has the tables.)
 #
 # The theory behind each step is in README.md, under the same headings.
 
