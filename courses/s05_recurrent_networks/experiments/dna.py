@@ -70,10 +70,10 @@ def what_places_say(model: keras.Model, x: np.ndarray, label: int) -> np.ndarray
         x: Pieces of one class, `(pieces, places, 4)`.
         label: That class.
     """
-    before = model.predict(x, verbose=0)[:, label].mean()
-    lost = []
-    for place in range(x.shape[1]):
-        hidden = x.copy()
-        hidden[:, place] = 1 / x.shape[2]
-        lost.append(before - model.predict(hidden, verbose=0)[:, label].mean())
-    return np.maximum(lost, 0)
+    places = x.shape[1]
+    # The pieces as they are, then with the first place unknown, the second, ….
+    variants = np.tile(x, (places + 1, 1, 1, 1))
+    variants[np.arange(1, places + 1), :, np.arange(places)] = 1 / x.shape[2]
+    predicted = model.predict(variants.reshape(-1, *x.shape[1:]), batch_size=256, verbose=0)
+    probabilities = predicted[:, label].reshape(places + 1, len(x)).mean(axis=1)
+    return np.maximum(probabilities[0] - probabilities[1:], 0)
