@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import roc_auc_score
 
-from deploy.runtime.inputs import log_mel
+from deploy.tasks.anomaly import windows_of
 from thinkkeras import models
 from thinkkeras.datasets.machines import FAULTS, MachineSounds
 from thinkkeras.optimizers import adamw
@@ -140,12 +140,9 @@ def machine_net(code: int = 8, units: int = 128) -> keras.Model:
 
 def windows(sounds: MachineSounds) -> np.ndarray:
     """Log-mel frames, five after each other as one row: `(recordings, windows, 640)`."""
-    frames = 1 + (sounds.samples.shape[1] - FRONT_END["window"]) // FRONT_END["hop"]
-    found = []
-    for samples in sounds.samples:
-        maps = log_mel.to_array((samples, sounds.rate), FRONT_END, (frames, BINS))
-        found.append([maps[start : start + FRAMES].ravel() for start in range(frames - FRAMES + 1)])
-    return np.array(found, "float32")
+    recordings = [(samples, sounds.rate) for samples in sounds.samples]
+    found, _ = windows_of(recordings, FRONT_END, (FRAMES, BINS))
+    return found.reshape(len(recordings), -1, FRAMES * BINS)
 
 
 def of_recordings(by_window: np.ndarray, recordings: int) -> np.ndarray:

@@ -143,23 +143,20 @@ def _masked(images: np.ndarray, classes: np.ndarray, recipe: Recipe) -> tuple[En
 
 
 def _contrastive(images: np.ndarray, classes: np.ndarray, recipe: Recipe) -> tuple[Encode, None]:
+    return _predict(_by_contrast(images, recipe)), None
+
+
+def _by_contrast(images: np.ndarray, recipe: Recipe) -> keras.Model:
     encoder = _convnet(images.shape[1:], recipe)
     model = models.contrastive_net(encoder, _views(images.shape[1:]))
     _fit(model, images, images, recipe, NTXent(0.2))
-    return _predict(encoder), None
+    return encoder
 
 
 def _supervised(images: np.ndarray, classes: np.ndarray, recipe: Recipe) -> tuple[Encode, None]:
     encoder = _convnet(images.shape[1:], recipe)
-    kinds = int(classes.max()) + 1
-    outputs = keras.layers.Dense(kinds, activation="softmax", name="classifier")(encoder.output)
-    _fit(
-        keras.Model(encoder.input, outputs),
-        images,
-        classes,
-        recipe,
-        "sparse_categorical_crossentropy",
-    )
+    model = _classifier(encoder, int(classes.max()) + 1)
+    _fit(model, images, classes, recipe, "sparse_categorical_crossentropy")
     return _predict(encoder), None
 
 
@@ -167,6 +164,11 @@ def _convnet(input_shape: Sequence[int], recipe: Recipe) -> keras.Model:
     return models.convnet(
         tuple(input_shape), filters=recipe.contrastive_filters, include_top=False, pooling="avg"
     )
+
+
+def _classifier(encoder: keras.Model, classes: int, name: str = "classifier") -> keras.Model:
+    outputs = keras.layers.Dense(classes, activation="softmax", name="classifier")(encoder.output)
+    return keras.Model(encoder.input, outputs, name=name)
 
 
 def _views(input_shape: Sequence[int]) -> keras.Model:
@@ -224,11 +226,7 @@ def pretrained_classifier(
 ) -> keras.Model:
     """A convolutional classifier whose features were learned by contrast, its last layer new."""
     keras.utils.set_random_seed(seed)
-    encoder = _convnet(images.shape[1:], recipe)
-    training = models.contrastive_net(encoder, _views(images.shape[1:]))
-    _fit(training, images.astype("float32"), images.astype("float32"), recipe, NTXent(0.2))
-    outputs = keras.layers.Dense(classes, activation="softmax", name="classifier")(encoder.output)
-    return keras.Model(encoder.input, outputs, name="pretrained")
+    return _classifier(_by_contrast(images.astype("float32"), recipe), classes, name="pretrained")
 
 
 def labelled(classes: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
@@ -314,10 +312,7 @@ def from_scratch(
     """The accuracy of a convolutional network that sees the labelled images alone."""
     keras.utils.set_random_seed(seed)
     chosen = labelled(train[1], count, seed)
-    encoder = _convnet(train[0].shape[1:], recipe)
-    kinds = int(train[1].max()) + 1
-    outputs = keras.layers.Dense(kinds, activation="softmax", name="classifier")(encoder.output)
-    model = keras.Model(encoder.input, outputs)
+    model = _classifier(_convnet(train[0].shape[1:], recipe), int(train[1].max()) + 1)
     # Few images pass often: as many steps as ten epochs of a thousand.
     few = recipe._replace(epochs=max(1, 10_000 // len(chosen)), batch_size=32)
     _fit(
