@@ -19,6 +19,7 @@ import signal
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
@@ -98,6 +99,20 @@ def expect(condition: Any, *, case: str, expected: Any, received: Any) -> None:
     """
     if not condition:
         raise Mismatch(f"{case}: expected {_show(expected)}, received {_show(received)}")
+
+
+@contextlib.contextmanager
+def no_warnings(case: str) -> Iterator[None]:
+    """What overflows is a mistake here, not a note at the side."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    expect(
+        not caught,
+        case=case,
+        expected="no warning",
+        received=str(caught[0].message) if caught else "",
+    )
 
 
 def expect_equal(

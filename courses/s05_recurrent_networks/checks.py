@@ -1,9 +1,6 @@
 """Session 5, checks: what each exercise must compute (graded by `courses.grading`)."""
 
-import contextlib
 import functools
-import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -12,7 +9,7 @@ import sacrebleu
 from scipy.special import log_softmax, softmax
 
 from courses.budget import cortex_m_card, expect_budget
-from courses.grading import expect, expect_equal
+from courses.grading import expect, expect_equal, no_warnings
 from courses.s05_recurrent_networks.references import (
     CELLS,
     best_sequence,
@@ -39,7 +36,7 @@ def check_lstm_step(answers: Any) -> None:
         x, h, c = (generator.normal(size=(batch, n)) for n in (features, units, units))
         weights = cell_weights("lstm", features, units, size)
         case = f"{features} features, {units} units, weights around {size:g}"
-        with _no_warnings(case):
+        with no_warnings(case):
             received = answers.lstm_step(x, h, c, *weights)
         expected = keras_step("lstm", x, (h, c), weights)
         expect(
@@ -59,7 +56,7 @@ def check_gru_step(answers: Any) -> None:
         x, h = (generator.normal(size=(batch, n)) for n in (features, units))
         weights = cell_weights("gru", features, units, size)
         case = f"{features} features, {units} units, weights around {size:g}"
-        with _no_warnings(case):
+        with no_warnings(case):
             received = answers.gru_step(x, h, *weights)
         expect_equal(received, keras_step("gru", x, (h,), weights)[0], case=case)
 
@@ -108,7 +105,7 @@ def check_attention(answers: Any) -> None:
         generator = np.random.default_rng(len(name))
         queries, keys = size * generator.normal(size=(3, 6)), size * generator.normal(size=(5, 6))
         values, mask = generator.normal(size=(5, 4)), np.array(valid, bool)
-        with _no_warnings(name):
+        with no_warnings(name):
             received = answers.attention(queries, keys, values, mask)
         weights = np.zeros((3, 5))
         weights[:, mask] = softmax(queries @ keys[mask].T / 6**0.5, axis=-1)
@@ -304,7 +301,7 @@ def check_log_mel(answers: Any) -> None:
                 log_spectrogram(sound, window, hop, weights, floor),
                 case=f"{name} of {samples} samples, window {window}, hop {hop}",
             )
-    with _no_warnings("silence"):
+    with no_warnings("silence"):
         received = answers.log_mel(np.zeros(100), 64, 16, mel_weights(4, 64), 1e-6)
     expect_equal(received, np.full((3, 4), np.log(1e-6)), case="silence")
 
@@ -374,17 +371,3 @@ def _random_language(seed: int, vocabulary: int, end: int) -> Any:
         return log_softmax(1.5 * generator.normal(size=vocabulary))
 
     return log_probabilities
-
-
-@contextlib.contextmanager
-def _no_warnings(case: str) -> Iterator[None]:
-    """What overflows is a mistake here, not a note at the side."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        yield
-    expect(
-        not caught,
-        case=case,
-        expected="no warning",
-        received=str(caught[0].message) if caught else "",
-    )
