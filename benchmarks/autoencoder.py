@@ -10,7 +10,6 @@ the record.
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 import time
@@ -76,8 +75,7 @@ def main() -> int:
         "versions": {"keras": keras.__version__, "tf_keras": tf_keras.__version__},
         "ways": rows,
     }
-    text = json.dumps(record, indent=1) + "\n"
-    (tables.RECORDS / "autoencoder.json").write_text(text, "utf-8")
+    tables.keep("autoencoder", record)
     return tables.main([])
 
 

@@ -12,7 +12,6 @@ what else the machine does counts for nobody. Each training's result is kept in
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import tempfile
@@ -43,14 +42,13 @@ OWN_STAGES = (
     own_architecture.Stage("residual", 1, 5 / 3),
     own_architecture.Stage("residual", 1, 2.0),
 )
-RECORD = tables.RECORDS / "cifar10.json"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cifar10")
     parser.add_argument("--seed", type=int, action="append", help="default: 0, 1 and 2")
     seeds = parser.parse_args().seed or [0, 1, 2]
-    record = json.loads(RECORD.read_text("utf-8")) if RECORD.exists() else {"runs": {}}
+    record = tables.begun("cifar10", {"runs": {}})
     for name in NETWORKS:
         for seed in seeds:
             runs = record["runs"].setdefault(name, {})

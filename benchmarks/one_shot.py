@@ -29,14 +29,13 @@ from thinkkeras.models import embedding_net
 
 DATASET, SEEDS = "omniglot", (0, 1, 2)
 RECIPE = one_shot.RECIPES[DATASET]
-FILE = tables.RECORDS / "one_shot.json"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.one_shot")
     parser.add_argument("--seed", action="append", type=int, help="may be given several times")
     seeds = parser.parse_args().seed or SEEDS
-    record = json.loads(FILE.read_text("utf-8")) if FILE.exists() else {}
+    record = tables.begun("one_shot", {})
     if record.get("recipe") != json.loads(json.dumps(RECIPE._asdict())):
         record = {"dataset": DATASET, "recipe": RECIPE._asdict(), "networks": {}}
     record |= {"cpu": cpu_name(), "cores": os.cpu_count(), "keras": keras.__version__}

@@ -11,7 +11,6 @@ nobody. Recipes were chosen on validation data; a test set is opened once for ea
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import tempfile
@@ -35,7 +34,6 @@ from thinkkeras.metrics import error_rate
 SEEDS = (0, 1, 2)
 DEVICES = ("cpu", "cortex-m", "ethos-u55-128")
 AUGMENTATION = "speed, loudness"
-RECORD = tables.RECORDS / "recurrent.json"
 
 
 def main() -> int:
@@ -44,7 +42,7 @@ def main() -> int:
     parts = parser.parse_args().parts or list(PARTS)
     if unknown := set(parts) - set(PARTS):
         parser.error(f"expected parts out of {', '.join(PARTS)}, received {', '.join(unknown)}")
-    record = json.loads(RECORD.read_text("utf-8")) if RECORD.exists() else {"runs": {}}
+    record = tables.begun("recurrent", {"runs": {}})
     record |= {
         "cpu": environment.cpu_name(),
         "cores": os.cpu_count(),

@@ -31,6 +31,14 @@ def read_record(name: str) -> dict[str, Any]:
     return json.loads((RECORDS / f"{name}.json").read_text("utf-8"))
 
 
+def begun(name: str, empty: dict[str, Any]) -> dict[str, Any]:
+    """The record `name` as far as an earlier run came; `empty` where there is none."""
+    try:
+        return read_record(name)
+    except FileNotFoundError:
+        return empty
+
+
 def keep(name: str, record: dict[str, Any]) -> None:
     """Write the record `name` at once, so that a run that is broken off leaves a whole one."""
     partial = RECORDS / f"{name}.json.partial"

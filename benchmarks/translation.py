@@ -11,7 +11,6 @@ what is there is not trained again. The recipe was chosen on the validation capt
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import tempfile
@@ -35,7 +34,6 @@ RECIPE = translation.RECIPES["multi30k"]
 BEAMS = (1, 4)
 # The first hundred sentences for the float form's equality, all for what the other one loses.
 TEXTS = {"cpu-float": 100, "cpu-dynamic": None}
-RECORD = tables.RECORDS / "translation.json"
 
 
 def main() -> int:
@@ -46,7 +44,7 @@ def main() -> int:
         parser.error(
             f"expected kinds out of {', '.join(translation.KINDS)}, received {', '.join(unknown)}"
         )
-    record = json.loads(RECORD.read_text("utf-8")) if RECORD.exists() else {"kinds": {}}
+    record = tables.begun("translation", {"kinds": {}})
     record |= {"cpu": environment.cpu_name(), "cores": os.cpu_count(), "keras": keras.__version__}
     for kind in kinds:
         if kind not in record["kinds"]:
