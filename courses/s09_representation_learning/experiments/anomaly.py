@@ -124,12 +124,15 @@ def class_table(
 
 
 def machine_net(code: int = 8, units: int = 128) -> keras.Model:
-    """MLPerf Tiny's network for anomalies in machine sounds, 640 numbers to 640.
+    """MLPerf Tiny's network for anomalies in machine sounds, five frames of 128 bands to the same.
+
+    It has 268,960 parameters: the 269,992 of theirs less the 1,032 biases that batch normalization
+    makes idle.
 
     Source: Banbury et al., "MLPerf Tiny Benchmark", NeurIPS 2021; Koizumi et al., DCASE 2020.
     """
     return models.autoencoder(
-        (FRAMES * BINS,),
+        (FRAMES, BINS),
         code,
         units=(units,) * 4,
         code_activation="relu",
@@ -139,10 +142,10 @@ def machine_net(code: int = 8, units: int = 128) -> keras.Model:
 
 
 def windows(sounds: MachineSounds) -> np.ndarray:
-    """Log-mel frames, five after each other as one row: `(recordings, windows, 640)`."""
+    """Log-mel frames, five after each other: `(recordings, windows, 5, 128)`."""
     recordings = [(samples, sounds.rate) for samples in sounds.samples]
     found, _ = windows_of(recordings, FRONT_END, (FRAMES, BINS))
-    return found.reshape(len(recordings), -1, FRAMES * BINS)
+    return found.reshape(len(recordings), -1, FRAMES, BINS)
 
 
 def of_recordings(by_window: np.ndarray, recordings: int) -> np.ndarray:

@@ -1,28 +1,29 @@
 """Codes as bytes: what an image takes and how well it comes back, beside JPEG."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import keras
 import numpy as np
 from PIL import Image
 
+import deploy.runtime
+from deploy.runtime.quantization import dequantize, quantize
+from deploy.tasks import image_to_image
+
 
 class Compressed(NamedTuple):
     """What images take, and how well they come back."""
 
     bits_per_pixel: float
-    psnr: float  # dB, of the mean square error over all images
+    psnr: float  # dB, the mean over the images
 
 
 def psnr(images: np.ndarray, rebuilt: np.ndarray) -> float:
-    """The peak signal-to-noise ratio of pixels of 0-255, over all images, in dB.
-
-    It is 10 log₁₀(255² / mean square error); endless where nothing is lost.
-    """
-    error = np.mean(np.square(images.astype("float64") - rebuilt.astype("float64")))
-    return float("inf") if error == 0 else float(10 * np.log10(255**2 / error))
+    """The peak signal-to-noise ratio of pixels of 0-255 in dB, the mean over the images."""
+    return image_to_image.psnr({"black": 0, "white": 255}, images, [rebuilt])
 
 
 def as_bytes(codes: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
@@ -60,6 +61,23 @@ def by_codes(model: keras.Model, train: np.ndarray, images: np.ndarray) -> Compr
     return Compressed(8 * stored[0].size / pixels, psnr(images, rebuilt.round()))
 
 
+def on_device(bundle: str | Path, images: np.ndarray) -> Compressed:
+    """What images take and how they come back where both halves are edge models in int8.
+
+    The encoder's own integers are the bytes that are sent.
+
+    Args:
+        bundle: as `deploy.export_models` writes it, with an `encoder` and a `decoder`.
+        images: of 0-255, `(examples, height, width, channels)`.
+    """
+    models = deploy.runtime.load_models(bundle)
+    code = models["encoder"].card["outputs"][0]
+    stored = quantize(models["encoder"].run([images])[0], code)
+    (rebuilt,) = models["decoder"].run([dequantize(stored, code)])
+    pixels = images.shape[1] * images.shape[2]
+    return Compressed(8 * stored[0].nbytes / pixels, psnr(images, np.clip(rebuilt, 0, 255).round()))
+
+
 def by_jpeg(
     images: np.ndarray, qualities: Sequence[int] = (1, 5, 10, 25, 50, 75)
 ) -> list[Compressed]:
@@ -92,3 +110,15 @@ def _through_jpeg(image: np.ndarray, quality: int) -> tuple[np.ndarray, int]:
     size = file.tell()
     with Image.open(file) as opened:
         return np.asarray(opened).reshape(pixels.shape), size
+
+
+def rate_table(curves: Mapping[str, Sequence[Compressed]]) -> list[list[str]]:
+    """Bits and PSNR, a row a point, the header first."""
+    return [
+        ["", "bits of a pixel", "PSNR"],
+        *(
+            [title, f"{each.bits_per_pixel:.2f}", f"{each.psnr:.1f} dB"]
+            for title, points in curves.items()
+            for each in points
+        ),
+    ]

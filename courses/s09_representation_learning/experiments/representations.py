@@ -18,6 +18,8 @@ from thinkkeras.optimizers import adamw
 from thinkkeras.regularizers import Sparsity
 
 Encode = Callable[[np.ndarray], np.ndarray]
+# An encoder, and a decoder where there is one.
+Parts = tuple[keras.Model | Encode, keras.Model | Encode | None]
 Examples = tuple[np.ndarray, np.ndarray]
 
 
@@ -26,23 +28,57 @@ class Recipe(NamedTuple):
 
     code: int  # numbers of the code
     epochs: int
+    contrastive_epochs: int  # comparing takes longer to learn than painting
     batch_size: int
     filters: tuple[int, ...]  # of the convolutional autoencoder
     contrastive_filters: tuple[int | tuple[int, ...], ...]  # of the networks without a decoder
     patch_size: int  # of the masked autoencoder
     counts: tuple[int, ...]  # of labels; all of them go without saying
     codes: tuple[int, ...]  # sizes of the code that are compared
+    codecs: tuple[int, ...]  # channels of the codecs' maps, a byte each
     seeds: int
     learning_rate: float = 3e-3
 
 
 RECIPES = {
-    "digits": Recipe(16, 20, 64, (16, 32), (16, 32), 2, (10, 30, 100, 300), (2, 4, 8, 16, 32), 1),
+    "digits": Recipe(
+        code=16,
+        epochs=20,
+        contrastive_epochs=60,
+        batch_size=64,
+        filters=(16, 32),
+        contrastive_filters=(16, 32),
+        patch_size=2,
+        counts=(10, 100),
+        codes=(2, 8, 32),
+        codecs=(2, 8),
+        seeds=1,
+    ),
     "fashion_mnist": Recipe(
-        32, 8, 128, (16, 32), (16, 32, 64), 4, (10, 100, 1000, 10_000), (2, 8, 32, 128), 3
+        code=32,
+        epochs=8,
+        contrastive_epochs=8,
+        batch_size=128,
+        filters=(16, 32),
+        contrastive_filters=(16, 32, 64),
+        patch_size=4,
+        counts=(10, 100, 1000, 10_000),
+        codes=(2, 8, 32, 128),
+        codecs=(2, 4, 8),
+        seeds=3,
     ),
     "cifar10": Recipe(
-        64, 8, 128, (24, 48), (24, 48, 96), 4, (10, 100, 1000, 10_000), (8, 32, 128, 512), 3
+        code=64,
+        epochs=8,
+        contrastive_epochs=8,
+        batch_size=128,
+        filters=(24, 48),
+        contrastive_filters=(24, 48, 96),
+        patch_size=4,
+        counts=(10, 100, 1000, 10_000),
+        codes=(8, 32, 128, 512),
+        codecs=(4, 8, 16),
+        seeds=3,
     ),
 }
 
@@ -50,9 +86,31 @@ RECIPES = {
 class Learned(NamedTuple):
     """A representation, and what it took to learn."""
 
-    encode: Encode  # images (examples, height, width, channels), 0-255, to (examples, numbers)
-    reconstruct: Encode | None  # images to images; None where nothing paints
+    # Models, or functions of arrays where no network is needed.
+    encoder: Any  # images, 0-255, to codes (examples, numbers)
+    decoder: Any  # codes to images; None where nothing paints
     seconds: float
+
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        """The codes `(examples, numbers)` of images `(examples, height, width, channels)`."""
+        return _predict(self.encoder, images)
+
+    def decode(self, codes: np.ndarray) -> np.ndarray:
+        """Images, 0-255, that codes stand for; a ValueError where nothing paints."""
+        if self.decoder is None:
+            raise ValueError("expected a method with a decoder, received one that only encodes")
+        return _predict(self.decoder, codes)
+
+    def reconstruct(self, images: np.ndarray) -> np.ndarray:
+        """Images through their codes."""
+        return self.decode(self.encode(images))
+
+
+def _predict(model: keras.Model | Encode, x: np.ndarray) -> np.ndarray:
+    x = x.astype("float32")
+    if isinstance(model, keras.Model):
+        return model.predict(x, batch_size=500, verbose=0)
+    return model(x)
 
 
 def learn(
@@ -69,32 +127,32 @@ def learn(
     """
     keras.utils.set_random_seed(seed)
     started = time.perf_counter()
-    encode, reconstruct = METHODS[name](images.astype("float32"), classes, recipe)
-    return Learned(encode, reconstruct, time.perf_counter() - started)
+    encoder, decoder = METHODS[name](images.astype("float32"), classes, recipe)
+    return Learned(encoder, decoder, time.perf_counter() - started)
 
 
-def _pixels(images: np.ndarray, classes: np.ndarray, recipe: Recipe) -> tuple[Encode, None]:
-    return lambda x: x.reshape(len(x), -1).astype("float32") / 255, None
+def _pixels(images: np.ndarray, classes: np.ndarray, recipe: Recipe) -> Parts:
+    return lambda x: x.reshape(len(x), -1) / 255, None
 
 
-def _pca(images: np.ndarray, classes: np.ndarray, recipe: Recipe) -> tuple[Encode, Encode]:
+def _pca(images: np.ndarray, classes: np.ndarray, recipe: Recipe) -> Parts:
     found = PCA(recipe.code, svd_solver="covariance_eigh").fit(images.reshape(len(images), -1))
 
     def encode(x: np.ndarray) -> np.ndarray:
         return found.transform(x.reshape(len(x), -1))
 
-    return encode, lambda x: found.inverse_transform(encode(x)).reshape(x.shape)
+    return encode, lambda codes: found.inverse_transform(codes).reshape(-1, *images.shape[1:])
 
 
-def _linear(images: np.ndarray, classes: np.ndarray, recipe: Recipe) -> tuple[Encode, Encode]:
+def _linear(images: np.ndarray, classes: np.ndarray, recipe: Recipe) -> Parts:
     return _autoencoded(models.autoencoder(images.shape[1:], recipe.code, units=()), images, recipe)
 
 
-def _deep(images: np.ndarray, classes: np.ndarray, recipe: Recipe) -> tuple[Encode, Encode]:
+def _deep(images: np.ndarray, classes: np.ndarray, recipe: Recipe) -> Parts:
     return _autoencoded(models.autoencoder(images.shape[1:], recipe.code), images, recipe)
 
 
-def _sparse(images: np.ndarray, classes: np.ndarray, recipe: Recipe) -> tuple[Encode, Encode]:
+def _sparse(images: np.ndarray, classes: np.ndarray, recipe: Recipe) -> Parts:
     model = models.autoencoder(
         images.shape[1:],
         8 * recipe.code,
@@ -105,7 +163,7 @@ def _sparse(images: np.ndarray, classes: np.ndarray, recipe: Recipe) -> tuple[En
     return _autoencoded(model, images, recipe)
 
 
-def _contractive(images: np.ndarray, classes: np.ndarray, recipe: Recipe) -> tuple[Encode, Encode]:
+def _contractive(images: np.ndarray, classes: np.ndarray, recipe: Recipe) -> Parts:
     plain = models.autoencoder(images.shape[1:], recipe.code, code_activation="sigmoid")
     # Noise of a pixel value; the penalty counts against squares of pixels.
     return _autoencoded(
@@ -116,14 +174,12 @@ def _contractive(images: np.ndarray, classes: np.ndarray, recipe: Recipe) -> tup
     )
 
 
-def _convolutional(
-    images: np.ndarray, classes: np.ndarray, recipe: Recipe
-) -> tuple[Encode, Encode]:
+def _convolutional(images: np.ndarray, classes: np.ndarray, recipe: Recipe) -> Parts:
     model = models.conv_autoencoder(images.shape[1:], recipe.code, filters=recipe.filters)
     return _autoencoded(model, images, recipe)
 
 
-def _denoising(images: np.ndarray, classes: np.ndarray, recipe: Recipe) -> tuple[Encode, Encode]:
+def _denoising(images: np.ndarray, classes: np.ndarray, recipe: Recipe) -> Parts:
     model = models.conv_autoencoder(images.shape[1:], recipe.code, filters=recipe.filters)
     inputs = keras.Input(images.shape[1:], name="image")
     training = keras.Model(inputs, model(_noisy(inputs, 0.3)), name="denoising")
@@ -136,28 +192,24 @@ def _noisy(images: keras.KerasTensor, deviation: float) -> keras.KerasTensor:
     return keras.layers.Rescaling(255.0)(keras.layers.GaussianNoise(deviation)(x))
 
 
-def _masked(images: np.ndarray, classes: np.ndarray, recipe: Recipe) -> tuple[Encode, None]:
+def _masked(images: np.ndarray, classes: np.ndarray, recipe: Recipe) -> Parts:
     model = models.masked_autoencoder(images.shape[1:], patch_size=recipe.patch_size)
     _fit(model, images, images, recipe, "mse")
-    return _predict(models.masked_encoder(model)), None
+    return models.masked_encoder(model), None
 
 
-def _contrastive(images: np.ndarray, classes: np.ndarray, recipe: Recipe) -> tuple[Encode, None]:
-    return _predict(_by_contrast(images, recipe)), None
-
-
-def _by_contrast(images: np.ndarray, recipe: Recipe) -> keras.Model:
+def _contrastive(images: np.ndarray, classes: np.ndarray, recipe: Recipe) -> Parts:
     encoder = _convnet(images.shape[1:], recipe)
     model = models.contrastive_net(encoder, _views(images.shape[1:]))
-    _fit(model, images, images, recipe, NTXent(0.2))
-    return encoder
+    _fit(model, images, images, recipe._replace(epochs=recipe.contrastive_epochs), NTXent(0.2))
+    return encoder, None
 
 
-def _supervised(images: np.ndarray, classes: np.ndarray, recipe: Recipe) -> tuple[Encode, None]:
+def _supervised(images: np.ndarray, classes: np.ndarray, recipe: Recipe) -> Parts:
     encoder = _convnet(images.shape[1:], recipe)
-    model = _classifier(encoder, int(classes.max()) + 1)
+    model = classifier(encoder, int(classes.max()) + 1)
     _fit(model, images, classes, recipe, "sparse_categorical_crossentropy")
-    return _predict(encoder), None
+    return encoder, None
 
 
 def _convnet(input_shape: Sequence[int], recipe: Recipe) -> keras.Model:
@@ -166,7 +218,8 @@ def _convnet(input_shape: Sequence[int], recipe: Recipe) -> keras.Model:
     )
 
 
-def _classifier(encoder: keras.Model, classes: int, name: str = "classifier") -> keras.Model:
+def classifier(encoder: keras.Model, classes: int, name: str = "classifier") -> keras.Model:
+    """A new last layer on an encoder's code; they share the encoder's weights."""
     outputs = keras.layers.Dense(classes, activation="softmax", name="classifier")(encoder.output)
     return keras.Model(encoder.input, outputs, name=name)
 
@@ -185,10 +238,9 @@ def _views(input_shape: Sequence[int]) -> keras.Model:
 
 def _autoencoded(
     model: keras.Model, images: np.ndarray, recipe: Recipe, training: keras.Model | None = None
-) -> tuple[Encode, Encode]:
+) -> Parts:
     _fit(training or model, images, images, recipe, "mse")
-    encode = _predict(model.get_layer("encoder"))
-    return lambda x: encode(x).reshape(len(x), -1), _predict(model)
+    return model.get_layer("encoder"), model.get_layer("decoder")
 
 
 def _fit(model: keras.Model, x: np.ndarray, y: np.ndarray, recipe: Recipe, loss: Any) -> None:
@@ -201,12 +253,8 @@ def _fit(model: keras.Model, x: np.ndarray, y: np.ndarray, recipe: Recipe, loss:
     model.fit(x, y, batch_size=recipe.batch_size, epochs=recipe.epochs, verbose=0)
 
 
-def _predict(model: keras.Model) -> Encode:
-    return lambda x: model.predict(x.astype("float32"), batch_size=500, verbose=0)
-
-
 # By name: what learns from images, and from the classes where it may.
-METHODS: dict[str, Callable[[np.ndarray, np.ndarray, Recipe], tuple[Encode, Encode | None]]] = {
+METHODS: dict[str, Callable[[np.ndarray, np.ndarray, Recipe], Parts]] = {
     "pixels": _pixels,
     "PCA": _pca,
     "linear": _linear,
@@ -219,14 +267,6 @@ METHODS: dict[str, Callable[[np.ndarray, np.ndarray, Recipe], tuple[Encode, Enco
     "SimCLR": _contrastive,
     "supervised": _supervised,
 }
-
-
-def pretrained_classifier(
-    images: np.ndarray, recipe: Recipe, classes: int, seed: int = 0
-) -> keras.Model:
-    """A convolutional classifier whose features were learned by contrast, its last layer new."""
-    keras.utils.set_random_seed(seed)
-    return _classifier(_by_contrast(images.astype("float32"), recipe), classes, name="pretrained")
 
 
 def labelled(classes: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
@@ -300,30 +340,47 @@ def worth(
         probes.append(linear_probe(*asked))
         near.append(nearest_neighbours(*asked))
     error = None
-    if learned.reconstruct is not None:
+    if learned.decoder is not None:
         difference = learned.reconstruct(test[0]) - test[0]
         error = float(np.mean(np.square(difference / 255)))
     return Worth(known, probes, near, error, learned.seconds)
 
 
-def from_scratch(
-    train: Examples, test: Examples, count: int, recipe: Recipe, seed: int = 0
+def with_few_labels(
+    encoder: keras.Model | None,
+    train: Examples,
+    test: Examples,
+    count: int,
+    recipe: Recipe,
+    seed: int = 0,
 ) -> float:
-    """The accuracy of a convolutional network that sees the labelled images alone."""
+    """The accuracy of a convolutional network that all layers of were trained with few labels.
+
+    Args:
+        encoder: where it starts from, which stays as it is; None starts from scratch.
+        train: images and classes; the labelled ones alone are looked at.
+        test: images and classes.
+        count: of labels.
+        recipe: for these images.
+        seed: draws whose labels are known, and the weights that are new.
+    """
     keras.utils.set_random_seed(seed)
     chosen = labelled(train[1], count, seed)
-    model = _classifier(_convnet(train[0].shape[1:], recipe), int(train[1].max()) + 1)
-    # Few images pass often: as many steps as ten epochs of a thousand.
-    few = recipe._replace(epochs=max(1, 10_000 // len(chosen)), batch_size=32)
-    _fit(
-        model,
-        train[0][chosen].astype("float32"),
-        train[1][chosen],
-        few,
-        "sparse_categorical_crossentropy",
-    )
-    predicted = _predict(model)(test[0]).argmax(axis=-1)
-    return float(np.mean(predicted == test[1]))
+    # Few images pass often: an epoch has a thousand at least.
+    passed = np.resize(chosen, max(len(chosen), 1000))
+    x, y = train[0][passed].astype("float32"), train[1][passed]
+    recipe, loss = recipe._replace(batch_size=32), "sparse_categorical_crossentropy"
+    start = _convnet(x.shape[1:], recipe)
+    model = classifier(start, int(train[1].max()) + 1)
+    if encoder is not None:
+        start.set_weights(encoder.get_weights())
+        # A new last layer's large gradients would ruin what has been learned.
+        start.trainable = False
+        _fit(model, x, y, recipe._replace(learning_rate=1e-2), loss)
+        start.trainable = True
+        recipe = recipe._replace(learning_rate=recipe.learning_rate / 30)
+    _fit(model, x, y, recipe, loss)
+    return float(np.mean(_predict(model, test[0]).argmax(axis=-1) == test[1]))
 
 
 def worth_table(found: Mapping[str, Sequence[Worth]]) -> list[list[str]]:
@@ -352,6 +409,43 @@ def worth_table(found: Mapping[str, Sequence[Worth]]) -> list[list[str]]:
     return rows
 
 
+def between(learned: Learned, first: np.ndarray, second: np.ndarray, steps: int = 9) -> np.ndarray:
+    """Images on the straight line between the codes of two, `(steps, height, width, channels)`.
+
+    Args:
+        learned: with a decoder.
+        first: an image, 0-255.
+        second: another one.
+        steps: how many, the two themselves (as they come back) among them.
+    """
+    codes = learned.encode(np.stack([first, second]))
+    return learned.decode(np.linspace(codes[0], codes[1], steps))
+
+
+def unit_changes(
+    learned: Learned, images: np.ndarray, units: int = 8, steps: int = 7
+) -> dict[str, np.ndarray]:
+    """What single numbers of the code do: images by title, a row a number.
+
+    All others stay at their means over the images; the one goes from two standard deviations below
+    its mean to two above. Those that vary most come first.
+
+    Args:
+        learned: with a decoder.
+        images: whose codes tell means and deviations.
+        units: how many numbers.
+        steps: images of a row.
+    """
+    codes = learned.encode(images)
+    mean, deviation = codes.mean(axis=0), codes.std(axis=0)
+    rows = {}
+    for unit in np.argsort(-deviation, kind="stable")[:units]:
+        walk = np.tile(mean, (steps, 1))
+        walk[:, unit] += np.linspace(-2, 2, steps) * deviation[unit]
+        rows[f"number {unit + 1}"] = learned.decode(walk)
+    return rows
+
+
 def errors_by_code(
     names: Sequence[str], images: np.ndarray, test: np.ndarray, recipe: Recipe, seed: int = 0
 ) -> dict[str, dict[int, float]]:
@@ -369,10 +463,9 @@ def errors_by_code(
     for name in names:
         found[name] = {}
         for code in recipe.codes:
-            reconstruct = learn(name, images, nobody, recipe._replace(code=code), seed).reconstruct
-            if reconstruct is None:
-                raise ValueError(f"expected a method that reconstructs, received {name}")
-            found[name][code] = float(np.mean(np.square((reconstruct(test) - test) / 255)))
+            learned = learn(name, images, nobody, recipe._replace(code=code), seed)
+            missed = learned.reconstruct(test) - test
+            found[name][code] = float(np.mean(np.square(missed / 255)))
     return found
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from courses.s09_representation_learning.experiments.compression import Compressed
 from courses.s09_representation_learning.experiments.representations import Worth
 from thinkkeras.plots import BLUE, GREY, RED, PathLike, plain, save, show_image
 
@@ -88,20 +89,18 @@ def error_by_code(
     return save(figure, path)
 
 
-def reconstructions(
-    rows: Mapping[str, np.ndarray], columns: int = 10, path: PathLike | None = None
-) -> Figure:
-    """Draws images side by side: a row a method.
+def image_rows(rows: Mapping[str, np.ndarray], path: PathLike | None = None) -> Figure:
+    """Draws images side by side, a row a title.
 
     Args:
-        rows: by title images `(images, height, width, channels)` of 0-255.
-        columns: how many of them.
+        rows: by title images `(images, height, width, channels)` of 0-255, as many in each row.
         path: where to save the figure.
     """
+    columns = len(next(iter(rows.values())))
     figure = Figure(figsize=(1.1 * columns + 1.4, 1.12 * len(rows)), layout="constrained")
     grid = figure.subplots(len(rows), columns, squeeze=False)
     for line, (title, images) in zip(grid, rows.items(), strict=True):
-        for axes, image in zip(line, images[:columns], strict=True):
+        for axes, image in zip(line, images, strict=True):
             show_image(axes, np.clip(image, 0, 255).astype("uint8"))
         line[0].set_ylabel(title, rotation=0, ha="right", va="center", fontsize=11)
     return save(figure, path)
@@ -132,4 +131,25 @@ def latent_maps(
         axes.spines[:].set_visible(False)
     handles, _ = drawn.legend_elements(num=list(range(len(class_names))))
     figure.legend(handles, class_names, loc="outside right center", frameon=False)
+    return save(figure, path)
+
+
+def rate_and_quality(
+    curves: Mapping[str, Sequence[Compressed]], path: PathLike | None = None
+) -> Figure:
+    """Draws how well images come back against the bits that they take.
+
+    Args:
+        curves: by title, from few bits to many.
+        path: where to save the figure.
+    """
+    figure = Figure(figsize=(7.5, 4.8), layout="constrained")
+    axes = figure.add_subplot()
+    for (title, points), colour in zip(curves.items(), (RED, BLUE, GREY), strict=False):
+        bits, quality = zip(*points, strict=True)
+        axes.plot(bits, quality, color=colour, marker="o", lw=2, label=title)
+    axes.set_xlabel("bits of a pixel")
+    axes.set_ylabel("PSNR on test images, dB")
+    plain(axes, "both")
+    axes.legend(frameon=False)
     return save(figure, path)
