@@ -269,6 +269,7 @@ nearest_neighbours(
     known_classes[nearest] == test_classes[:6, None],
     figures / "neighbours.png",
 )
+
 # %% [markdown]
 # ## Transfer: features that others paid for
 #
@@ -277,9 +278,9 @@ nearest_neighbours(
 # hundredth of the rate, everything.
 
 # %%
-unchanged = datasets.load(settings.dataset, augment=False, seed=settings.seed, image_size=(32, 32))[
-    0
-][0]
+(unchanged, _, _), _info = datasets.load(
+    settings.dataset, augment=False, seed=settings.seed, image_size=(32, 32)
+)
 x, y = datasets.as_arrays(unchanged)
 kinds = np.unique(y)
 if offline:
@@ -295,17 +296,19 @@ chosen = np.isin(test_classes, kinds)
 pool, unseen_pictures = (x[np.isin(y, kinds)], y[np.isin(y, kinds)]), test_images[chosen]
 answers = np.searchsorted(kinds, test_classes[chosen])
 
+
+def right(classifier: keras.Model) -> float:
+    """The accuracy on the test pictures of these classes."""
+    predicted = classifier.predict(unseen_pictures, batch_size=100, verbose=0)
+    return float(np.mean(predicted.argmax(-1) == answers))
+
+
 # %%
 rows = []
 fewest = int(np.unique(pool[1], return_counts=True)[1].min())
 for per_class in [few for few in recipe.few if few <= fewest] or [fewest]:
     few_x, few_y = transfer.few_examples(*pool, per_class, seed=settings.seed)
     few_y = np.searchsorted(kinds, few_y)
-
-    def right(classifier: keras.Model) -> float:
-        predicted = classifier.predict(unseen_pictures, batch_size=100, verbose=0)
-        return float(np.mean(predicted.argmax(-1) == answers))
-
     with courses.timed(seconds, f"transfer, {per_class} a class"):
         scratch = resnet(input_shape, len(kinds), depth=8)
         transfer.train_from_scratch(scratch, few_x, few_y, epochs=4 if trial else 60)
@@ -459,11 +462,11 @@ ways = [each for each in (2, 5, 10, 20, 40, 80) if each <= len(unseen.images)]
 one_shot_plots.accuracy_by_ways(
     ways,
     {
-        f"{name}, {shots} shot{'s' if shots > 1 else ''}": [
-            few_shot_accuracy(vectors, ways=each, shots=shots, episodes=count // 5) for each in ways
+        f"{name}, {k} shot{'s' if k > 1 else ''}": [
+            few_shot_accuracy(vectors, ways=each, shots=k, episodes=count // 5) for each in ways
         ]
         for name, vectors in (("learned", embeddings), ("pixels", one_shot.raw_pixels(unseen)))
-        for shots in (1, 5)
+        for k in (1, 5)
     },
     figures / "one_shot_ways.png",
 )

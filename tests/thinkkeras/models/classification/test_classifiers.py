@@ -328,13 +328,25 @@ def settle(model, x, monkeypatch):
 
 @SLOW
 @pytest.mark.parametrize("name", NETWORKS)
-def test_int8_on_an_npu(name, tmp_path, monkeypatch):
-    """What is converted is the network, and nothing of it is left to the processor."""
+def test_int8_on_every_kind_of_device(name, tmp_path, monkeypatch):
+    """What is converted is the network, and no accelerator leaves any of it to the processor."""
     keras.utils.set_random_seed(0)
     # Probabilities of an untrained network are all alike, and any file would agree with them.
     model = NETWORKS[name].build((32, 32, 3), 10, classifier_activation=None)
     x = images(64)
     settle(model, x, monkeypatch)
-    card = deploy.export(model, "ethos-u55-128", out=tmp_path / "bundle", calibration=x, verbose=0)
-    assert card["parity"]["sqnr_db"] >= DEEP.get(name, 31)
-    assert card["npu"]["cpu_ops"] == []
+    cards = deploy.export(
+        model,
+        ("cpu", "cortex-m", "ethos-u55-128", "coral"),
+        out=tmp_path / "bundles",
+        calibration=x,
+        verbose=0,
+    )
+    for card in cards:
+        assert card["parity"]["sqnr_db"] >= DEEP.get(name, 31), card["target"]
+    _, micro, npu, tpu = cards
+    assert micro["memory"]["arena_bytes"] < 300_000
+    assert npu["npu"]["cpu_ops"] == []
+    left = [each["operator"] for each in tpu["coral"]["operators"] if not each["tpu"]]
+    # Of all the networks' operators the Edge TPU lacks this one.
+    assert left[:1] == (["HARD_SWISH"] if name == "mobilenet_v3" else [])
