@@ -27,6 +27,7 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
+from PIL import Image
 from sklearn.datasets import load_sample_image
 from sklearn.manifold import TSNE
 from sklearn.neighbors import NearestNeighbors
@@ -711,9 +712,9 @@ style_plots.picture_grid(
 # bundle learns new characters on the device, from one picture each: nothing is trained there, a
 # prototype is kept. The painter takes any picture, or a video.
 #
-#     python -m deploy.runtime enrol OUT/deploy/cpu/encoder anna anna.png
-#     python -m deploy.runtime recognise OUT/deploy/cpu/encoder somebody.png
-#     python -m deploy.runtime run OUT/deploy/cpu/style photo.jpg --draw painted.png
+#     python -m deploy.runtime recognise OUT/deploy/cpu/encoder OUT/drawings/a_2.png
+#     python -m deploy.runtime enrol OUT/deploy/cpu/encoder f OUT/drawings/f_1.png
+#     python -m deploy.runtime run OUT/deploy/cpu/style OUT/drawings/china.png --draw painted.png
 
 # %%
 both = [datasets.as_arrays(part) for part in (test, validation)]
@@ -765,15 +766,24 @@ painters = [
 tables["style"] = figures_of(painters)
 
 # %% [markdown]
-# On the device: five characters enrolled from one drawing each, recognised from another one.
+# On the device: five characters, a to e, enrolled from one drawing each, recognised from another
+# one; f is a stranger to it. The drawings stay as files, to go on with in a terminal.
 
 # %%
+drawings_at = settings.out / "drawings"
+drawings_at.mkdir(parents=True, exist_ok=True)
+for letter, number in zip("abcdef", shown, strict=False):
+    for k in (1, 2):
+        drawing = Image.fromarray(unseen.images[number, k - 1, ..., 0])
+        drawing.save(drawings_at / f"{letter}_{k}.png")
+Image.fromarray(photographs["china"]).save(drawings_at / "china.png")
+
 on_device = deploy.runtime.load(settings.out / "deploy" / settings.targets[0] / "encoder")
-for number in shown[:5]:
-    deploy.runtime.enrol(on_device, f"character {number}", [unseen.images[number, 0]])
-for number in shown[:5]:
-    answer = deploy.runtime.recognise(on_device, unseen.images[number, 1])
-    print(f"character {number} is recognised as {answer['name']}, {answer['distance']:.2f} away")
+for letter in "abcde":
+    deploy.runtime.enrol(on_device, letter, [drawings_at / f"{letter}_1.png"])
+for letter in "abcdef":
+    answer = deploy.runtime.recognise(on_device, drawings_at / f"{letter}_2.png")
+    print(f"{letter} is recognised as {answer['name']}, {answer['distance']:.2f} away")
 
 # %% [markdown]
 # ## The verdict
