@@ -783,7 +783,8 @@ for letter in "abcde":
     deploy.runtime.enrol(on_device, letter, [drawings_at / f"{letter}_1.png"])
 for letter in "abcdef":
     answer = deploy.runtime.recognise(on_device, drawings_at / f"{letter}_2.png")
-    print(f"{letter} is recognised as {answer['name']}, {answer['distance']:.2f} away")
+    name = answer["name"] or "unknown"
+    print(f"{letter} is {name}: {answer['distance']:.2f} from {answer['nearest']}")
 
 # %% [markdown]
 # ## The verdict
