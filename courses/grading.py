@@ -147,6 +147,40 @@ def expect_equal(
         raise Mismatch(f"{case}: expected {_show(expected)}, received {_show(received)}")
 
 
+def expect_traced(function: Callable[..., Any], *arguments: Any, shape: tuple[int, ...]) -> None:
+    """Calls a function on tensors without values, as `fit` does: what `keras.ops` make can be
+    traced; what NumPy makes cannot, and no network learns by it.
+
+    Args:
+        function: the learner's.
+        arguments: what it takes, a `keras.KerasTensor` in place of each tensor.
+        shape: of the tensor that it must return.
+
+    Raises:
+        Mismatch: it raises something, or returns another shape.
+    """
+    import keras
+    import tensorflow as tf
+
+    def spec(value: Any) -> Any:
+        symbolic = isinstance(value, keras.KerasTensor)
+        return tf.TensorSpec(value.shape, value.dtype) if symbolic else value
+
+    try:
+        traced = tf.function(lambda *tensors: function(*tensors), autograph=False)
+        graph = traced.get_concrete_function(*keras.tree.map_structure(spec, arguments))
+        output = graph.structured_outputs
+        received: Any = tuple(output.shape) if hasattr(output, "shape") else output
+    except Exception as error:  # whatever NumPy makes of a tensor without values
+        received = f"{type(error).__name__}: {error}"
+    expect(
+        received == shape,
+        case="tensors without values, as in `fit`",
+        expected=f"a tensor of shape {shape} made by keras.ops",
+        received=received,
+    )
+
+
 def _expect_mapping(received: Any, expected: Mapping, *, case: str, tolerance: float) -> None:
     if not isinstance(received, Mapping) or set(received) != set(expected):
         keys = list(received) if isinstance(received, Mapping) else received

@@ -27,6 +27,7 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
+from PIL import Image
 from sklearn.datasets import load_sample_image
 from sklearn.manifold import TSNE
 from sklearn.neighbors import NearestNeighbors
@@ -269,6 +270,7 @@ nearest_neighbours(
     known_classes[nearest] == test_classes[:6, None],
     figures / "neighbours.png",
 )
+
 # %% [markdown]
 # ## Transfer: features that others paid for
 #
@@ -277,9 +279,9 @@ nearest_neighbours(
 # hundredth of the rate, everything.
 
 # %%
-unchanged = datasets.load(settings.dataset, augment=False, seed=settings.seed, image_size=(32, 32))[
-    0
-][0]
+(unchanged, _, _), _info = datasets.load(
+    settings.dataset, augment=False, seed=settings.seed, image_size=(32, 32)
+)
 x, y = datasets.as_arrays(unchanged)
 kinds = np.unique(y)
 if offline:
@@ -295,17 +297,19 @@ chosen = np.isin(test_classes, kinds)
 pool, unseen_pictures = (x[np.isin(y, kinds)], y[np.isin(y, kinds)]), test_images[chosen]
 answers = np.searchsorted(kinds, test_classes[chosen])
 
+
+def right(classifier: keras.Model) -> float:
+    """The accuracy on the test pictures of these classes."""
+    predicted = classifier.predict(unseen_pictures, batch_size=100, verbose=0)
+    return float(np.mean(predicted.argmax(-1) == answers))
+
+
 # %%
 rows = []
 fewest = int(np.unique(pool[1], return_counts=True)[1].min())
 for per_class in [few for few in recipe.few if few <= fewest] or [fewest]:
     few_x, few_y = transfer.few_examples(*pool, per_class, seed=settings.seed)
     few_y = np.searchsorted(kinds, few_y)
-
-    def right(classifier: keras.Model) -> float:
-        predicted = classifier.predict(unseen_pictures, batch_size=100, verbose=0)
-        return float(np.mean(predicted.argmax(-1) == answers))
-
     with courses.timed(seconds, f"transfer, {per_class} a class"):
         scratch = resnet(input_shape, len(kinds), depth=8)
         transfer.train_from_scratch(scratch, few_x, few_y, epochs=4 if trial else 60)
@@ -459,11 +463,11 @@ ways = [each for each in (2, 5, 10, 20, 40, 80) if each <= len(unseen.images)]
 one_shot_plots.accuracy_by_ways(
     ways,
     {
-        f"{name}, {shots} shot{'s' if shots > 1 else ''}": [
-            few_shot_accuracy(vectors, ways=each, shots=shots, episodes=count // 5) for each in ways
+        f"{name}, {k} shot{'s' if k > 1 else ''}": [
+            few_shot_accuracy(vectors, ways=each, shots=k, episodes=count // 5) for each in ways
         ]
         for name, vectors in (("learned", embeddings), ("pixels", one_shot.raw_pixels(unseen)))
-        for shots in (1, 5)
+        for k in (1, 5)
     },
     figures / "one_shot_ways.png",
 )
@@ -708,9 +712,9 @@ style_plots.picture_grid(
 # bundle learns new characters on the device, from one picture each: nothing is trained there, a
 # prototype is kept. The painter takes any picture, or a video.
 #
-#     python -m deploy.runtime enrol OUT/deploy/cpu/encoder anna anna.png
-#     python -m deploy.runtime recognise OUT/deploy/cpu/encoder somebody.png
-#     python -m deploy.runtime run OUT/deploy/cpu/style photo.jpg --draw painted.png
+#     python -m deploy.runtime recognise OUT/deploy/cpu/encoder OUT/drawings/a_2.png
+#     python -m deploy.runtime enrol OUT/deploy/cpu/encoder f OUT/drawings/f_1.png
+#     python -m deploy.runtime run OUT/deploy/cpu/style OUT/drawings/china.png --draw painted.png
 
 # %%
 both = [datasets.as_arrays(part) for part in (test, validation)]
@@ -762,15 +766,25 @@ painters = [
 tables["style"] = figures_of(painters)
 
 # %% [markdown]
-# On the device: five characters enrolled from one drawing each, recognised from another one.
+# On the device: five characters, a to e, enrolled from one drawing each, recognised from another
+# one; f is a stranger to it. The drawings stay as files, to go on with in a terminal.
 
 # %%
+drawings_at = settings.out / "drawings"
+drawings_at.mkdir(parents=True, exist_ok=True)
+for letter, number in zip("abcdef", shown, strict=False):
+    for k in (1, 2):
+        drawing = Image.fromarray(unseen.images[number, k - 1, ..., 0])
+        drawing.save(drawings_at / f"{letter}_{k}.png")
+Image.fromarray(photographs["china"]).save(drawings_at / "china.png")
+
 on_device = deploy.runtime.load(settings.out / "deploy" / settings.targets[0] / "encoder")
-for number in shown[:5]:
-    deploy.runtime.enrol(on_device, f"character {number}", [unseen.images[number, 0]])
-for number in shown[:5]:
-    answer = deploy.runtime.recognise(on_device, unseen.images[number, 1])
-    print(f"character {number} is recognised as {answer['name']}, {answer['distance']:.2f} away")
+for letter in "abcde":
+    deploy.runtime.enrol(on_device, letter, [drawings_at / f"{letter}_1.png"])
+for letter in "abcdef":
+    answer = deploy.runtime.recognise(on_device, drawings_at / f"{letter}_2.png")
+    name = answer["name"] or "unknown"
+    print(f"{letter} is {name}: {answer['distance']:.2f} from {answer['nearest']}")
 
 # %% [markdown]
 # ## The verdict

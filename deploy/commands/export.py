@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -527,7 +528,11 @@ def _convert(prepared: _Prepared, target: Target, say: Callable[[str], None]) ->
             ):
                 content, floats, dense = chosen
                 break
-    say(f"3 convert    {', '.join([scheme, *mixed.values()])}, {len(content):,} bytes")
+    exceptions = [
+        f"{other} in {count} {'layer' if count == 1 else 'layers'}"
+        for other, count in Counter(mixed.values()).items()
+    ]
+    say(f"3 convert    {', '.join([scheme, *exceptions])}, {len(content):,} bytes")
     if dense:
         say(f"             {dense_text(dense)}")
 

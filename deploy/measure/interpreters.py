@@ -28,6 +28,8 @@ _LARGEST_ARENA = 2**28
 
 
 _MISSING = re.compile(r"Didn't find op for builtin opcode '(\w+)'")
+# How LiteRT Micro refuses a scale that its fixed-point numbers can't hold, where it doesn't abort.
+_OVERFLOW = "no_integer_overflow_from_quantization"
 
 
 class Run(NamedTuple):
@@ -221,9 +223,9 @@ def _explain(error: worker.WorkerError) -> DeployError:
             "build the model without the layer that needs it"
         )
     hint = ""
-    if error.crashed:
+    if error.crashed or _OVERFLOW in error.log:
         hint = (
-            "; it aborts where a scale is too small to represent, as that of an activation which "
+            "; it fails where a scale is too small to represent, as that of an activation which "
             "is nearly constant: train the model, and calibrate with real examples"
         )
     return DeployError(f"LiteRT Micro can't run the model: {error}{hint}")

@@ -171,10 +171,12 @@ def _read(path: Path, owner: Owner, version: tuple[int, int, int]) -> Mapping[st
     if not isinstance(content, dict) or content.get("schema") != _SCHEMA:
         raise _damaged(path, f"no schema {_SCHEMA}")
     for key, expected in owner._asdict().items():
-        if content.get(key) != expected:
+        if key not in content:
+            raise _damaged(path, f"no {key}")
+        if content[key] != expected:
             raise DeployError(
                 f"expected the store of this model ({key} {expected}) in '{path}', received that "
-                f"of another ({content.get(key)!r:.80}); remove the file and enrol again"
+                f"of another ({content[key]!r:.80}); remove the file and enrol again"
             )
     prototypes = content.get("prototypes")
     if not isinstance(prototypes, dict):

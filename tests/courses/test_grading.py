@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from courses import grading
-from courses.grading import Mismatch, Result, expect, expect_equal
+from courses.grading import Mismatch, Result, expect, expect_equal, expect_traced
 
 
 @pytest.mark.parametrize(
@@ -289,6 +289,23 @@ def test_the_learners_own_line_is_named(session):
     (result,) = grading.grade(answers, checks)
     assert result.message.startswith("raised ValueError: ")
     assert result.message.endswith("(exercises.py, line 4)")
+
+
+def test_what_numpy_makes_can_not_be_traced():
+    numbers, classes = keras.KerasTensor((3, 2)), keras.KerasTensor((3,), "int32")
+
+    def picked(values, rows):
+        return keras.ops.sum(values[:, None] * keras.ops.one_hot(rows, 2)[:, None], axis=-1)
+
+    expect_traced(picked, numbers, classes, shape=(3, 1))
+    with pytest.raises(Mismatch, match=r"of shape \(3,\) made by keras.ops, received .*3, 1"):
+        expect_traced(picked, numbers, classes, shape=(3,))
+    with pytest.raises(Mismatch, match=r"as in `fit`: expected .*, received NotImplementedError"):
+        expect_traced(lambda values, _: np.sum(np.asarray(values)), numbers, classes, shape=())
+    with pytest.raises(Mismatch, match="received None"):
+        expect_traced(lambda values, _: None, numbers, classes, shape=())
+    mean = [numbers], [2.0]
+    expect_traced(lambda parts, weights: weights[0] * keras.ops.mean(parts[0]), *mean, shape=())
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no alarms on this system")

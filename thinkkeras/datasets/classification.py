@@ -75,6 +75,12 @@ def load(
         examples, info = _OFFLINE[name]()
     elif Path(name).is_dir():
         examples, info = _folder(name, image_size)
+    elif Path(name).exists() or Path(name).is_absolute() or name.startswith((".", "~")):
+        # A path, which no name of TFDS is alike to.
+        raise ValueError(
+            f"expected a folder of images, one sub-folder a class, received '{name}', which is "
+            f"{'no folder' if Path(name).exists() else 'not there'}; correct the path"
+        )
     else:
         examples, info = _tfds(name)
     images = len(info.input_shape) == 3

@@ -49,8 +49,9 @@ def find_images(folder: str | Path) -> Images:
     class_names = _sub_folders(parts["train"])
     if len(class_names) < 2:
         raise ValueError(
-            "expected a folder with one sub-folder of images for each class, received "
-            f"'{parts['train']}' with {len(class_names)} sub-folders; sort the images into some"
+            "expected a folder with a sub-folder of images for each of two or more classes, "
+            f"received '{parts['train']}' with {len(class_names) or 'none'}; sort the images into "
+            "them"
         )
     for part in parts.values():
         for name in set(_sub_folders(part)) - set(class_names):

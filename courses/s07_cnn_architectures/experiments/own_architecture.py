@@ -95,7 +95,8 @@ class Costs(NamedTuple):
 def costs(model: keras.Model, target: str = "ethos-u55-128") -> Costs:
     """A network's costs by the target's compiler, which takes seconds.
 
-    Its weights don't matter for that: an untrained network costs what the trained one will.
+    Its weights hardly matter for that, only how well they compress: an untrained network costs
+    nearly what the trained one will.
     """
     (verdict,) = deploy.check_targets(model, targets=[target], verbose=0)
     if not verdict.fits or verdict.cycles is None or verdict.ram is None:

@@ -29,7 +29,7 @@ def candidates(found: Sequence[Candidate], budget: int, path: PathLike | None = 
     left.set_xlim(max(0, lowest - 5))
     right.barh(rows, [candidate.cycles / 1000 for candidate in found], 0.7, color=colors)
     right.axvline(budget / 1000, color=GREY, ls="--")
-    right.set_xlabel("thousand cycles, Ethos-U55-128 (dashed: the budget)")
+    right.set_xlabel("thousand cycles (dashed: the budget)")
     for axes in (left, right):
         plain(axes, "x")
     return save(figure, path)

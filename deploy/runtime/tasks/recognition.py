@@ -3,7 +3,7 @@
 The model gives an embedding, and is trained no more. `enrol` shows it a name's images, one is
 enough; the mean of their embeddings, the name's prototype, goes into the bundle's store.
 
-Source: Snell, Swersky & Zemel, "Prototypical Networks for Few-shot Learning", NeurIPS 2017, eq. 1.
+Source: Snell, Swersky & Zemel, "Prototypical Networks for Few-shot Learning", NIPS 2017, eq. 1.
 """
 
 from __future__ import annotations

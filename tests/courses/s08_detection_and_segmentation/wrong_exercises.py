@@ -534,7 +534,7 @@ MESSAGES = [
     ("average_precision", "IoU above the threshold", "IoUs of just the threshold"),
     ("dice", "absent classes 1", "maps (3, 5, 4) of 5 classes: expected nan at index (4,)"),
     ("dice_loss", "void counts", "maps (2, 5, 3) of ids [0, 2, 255], probabilities of 3 classes"),
-    ("dice_loss", "NumPy", "as in `fit`: expected a scalar tensor made by keras.ops, received"),
+    ("dice_loss", "NumPy", "as in `fit`: expected a tensor of shape () made by keras.ops"),
     ("roi_align", "one point a bin", "output_size=(3, 2), points=2: expected"),
     ("assemble_masks", "numbers", "expected an array of shape (5, 6, 9)"),
     ("detector_levels", "the first level that suits", "object of (6, 4): expected c, received b"),

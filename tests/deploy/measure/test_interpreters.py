@@ -2,7 +2,9 @@
 
 import keras
 import numpy as np
+import pytest
 
+from deploy import DeployError
 from deploy.convert.converter import convert
 from deploy.load.readers import load
 from deploy.measure.interpreters import micro_arena, run_micro
@@ -23,3 +25,17 @@ def test_the_arena_of_a_network_of_tokens_is_found():
     # Tokens, vectors and outputs at least; the model's weights are no part of it.
     assert 4 * 16 + 2 * 16 * 16 < arena < 16_000 and arena % 16 == 0
     assert len(run_micro(content, [x]).outputs[0]) == 32
+
+
+def test_a_scale_that_is_too_small_is_explained():
+    """As those of a deep network are that nothing has trained: 6 is too many steps of such a scale
+    for 32 bits."""
+    inputs = keras.Input((4, 4, 1))
+    convolution = L.Conv2D(2, 3, activation="relu6")
+    model = keras.Model(inputs, L.Flatten()(convolution(inputs)))
+    convolution.set_weights([np.full((3, 3, 1, 2), 1e-12), np.zeros(2)])
+    x = np.random.default_rng(0).uniform(0, 1, (16, 4, 4, 1)).astype("float32")
+    source = load(model)
+    content = convert(source, "int8", calibrate(x, source)).content
+    with pytest.raises(DeployError, match="a scale is too small to represent, .*: train the model"):
+        micro_arena(content)

@@ -29,7 +29,7 @@ def uneven(trained):
     return model
 
 
-def export(model, digits, out, target, quantization=None):
+def export(model, digits, out, target, quantization=None, verbose=0):
     return deploy.export(
         model,
         target,
@@ -37,7 +37,7 @@ def export(model, digits, out, target, quantization=None):
         calibration=digits.train[0],
         quantization=quantization,
         test=digits.test,
-        verbose=0,
+        verbose=verbose,
     )
 
 
@@ -101,9 +101,10 @@ def test_fix_keeps_inputs_of_uneven_size(target, tmp_path):
     assert all(result["passed"] for result in deploy.runtime.selftest(tmp_path / "b"))
 
 
-def test_layers_with_a_scheme_of_their_own(trained, digits, tmp_path):
+def test_layers_with_a_scheme_of_their_own(trained, digits, tmp_path, capsys):
     chosen = {"stage2_block1_conv": "float32", "classifier": "int16"}
-    card = export(trained("convnet"), digits, tmp_path / "b", "cpu", Quantization(mixed=chosen))
+    card = export(trained("convnet"), digits, tmp_path / "b", "cpu", Quantization(mixed=chosen), 1)
+    assert "int8, float32 in 1 layer, int16 in 1 layer, " in capsys.readouterr().out
     found = operators((tmp_path / "b" / "model.tflite").read_bytes())
     dtypes = [operator.results[0].dtype for operator in found if operator.name == "CONV_2D"]
     assert dtypes == ["int8", "float32", "int8", "int8", "int8", "int8"]

@@ -107,6 +107,7 @@ WHOLE = '{"schema": 1, "model": "' + "ab" * 32 + '", "distance": "cosine", "dime
         (raw("null"), "no schema 1"),
         (raw("[1]"), "no schema 1"),
         (edited(schema=2), "no schema 1"),
+        (raw('{"schema": 1}'), "a damaged file .no model."),
         (edited(model="cd" * 32), r"the store of this model \(model abab.* of another \('cdcd"),
         (edited(distance="euclidean"), r"\(distance cosine\) .* another \('euclidean'\)"),
         (edited(dimension=4), r"\(dimension 3\) .* another \(4\)"),

@@ -241,6 +241,8 @@ def test_missing_splits_come_from_training(available, expected):
         ({"name": "digit"}, "did you mean 'digits'?"),
         ({"name": "emnist/nothing"}, "received 'emnist/nothing'; did you mean 'emnist'?"),
         ({"name": "two words"}, "received 'two words'; did you mean"),
+        ({"name": "/no/such/photos"}, "of images, .* '/no/such/photos', which is not there"),
+        ({"name": __file__}, "received '.*test_classification.py', which is no folder; correct"),
         ({"batch_size": 0}, "batch_size of at least 1, received 0"),
         (
             {"name": "breast_cancer", "image_size": (8, 8)},

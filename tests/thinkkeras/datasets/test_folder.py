@@ -146,8 +146,8 @@ def test_files_that_are_no_images_are_named_and_skipped(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("counts", "message"),
     [
-        ({}, "one sub-folder of images for each class, received '.*' with 0 sub-folders"),
-        ({"a": 5}, "with 1 sub-folders; sort the images into some"),
+        ({}, "a sub-folder of images for each of two or more classes, received '.*' with none;"),
+        ({"a": 5}, "with 1; sort the images into them"),
         ({"a": 5, "b": 2}, "at least 3 images of each class, received 2 in '.*b'"),
         ({"a": 0, "b": 0}, "received 0 in '.*a'"),
         ({"train/a": 5, "train/b": 5, "test/c": 1}, "the classes a, b of the training images"),

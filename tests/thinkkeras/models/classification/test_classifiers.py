@@ -143,8 +143,9 @@ def test_the_paper_s_size(build, arguments, parameters, millions):
     [
         # MLPerf Tiny's 78,666 less the biases and the statistics that are not trained.
         ({"depth": 8}, 78_042),
-        # Akamaster's for PyTorch, which the paper's 0.27 and 0.85 million are.
+        # Akamaster's for PyTorch, which the paper's 0.27, 0.46 and 0.85 million are.
         ({"depth": 20, "shortcut": "padding"}, 269_722),
+        ({"depth": 32, "shortcut": "padding"}, 464_154),
         pytest.param({"depth": 56, "shortcut": "padding"}, 853_018, marks=SLOW),
         # Torchvision's.
         ({"depth": 18, "classes": 1000}, 11_689_512),
@@ -205,7 +206,9 @@ def test_logits_and_maps(name):
 def of_keras(name, **arguments):
     """Keras's own network of this name and its preprocessing."""
     prepare = {"MobileNet": "mobilenet", "MobileNetV2": "mobilenet_v2", "VGG16": "vgg16"}
-    prepare |= {"DenseNet121": "densenet", "ResNet50": "resnet", "ResNet50V2": "resnet_v2"}
+    prepare |= {"VGG19": "vgg19", "ResNet50": "resnet", "ResNet101": "resnet"}
+    prepare |= {"ResNet50V2": "resnet_v2", "ResNet101V2": "resnet_v2"}
+    prepare |= dict.fromkeys(("DenseNet121", "DenseNet169", "DenseNet201"), "densenet")
     network = getattr(keras.applications, name)
     module = getattr(keras.applications, prepare.get(name, "mobilenet_v3"))
     options = {"weights": None, "classifier_activation": None, "input_shape": (64, 64, 3)}
@@ -234,11 +237,33 @@ def of_keras(name, **arguments):
             marks=SLOW,
         ),
         pytest.param("DenseNet121", {}, models.densenet, "torch", marks=SLOW),
-        pytest.param("ResNet50", {}, partial(models.resnet, depth=50), "caffe", marks=SLOW),
-        pytest.param(
-            "ResNet50V2", {}, partial(models.resnet, depth=50, version=2), "tf", marks=SLOW
+        *(
+            pytest.param(
+                f"DenseNet{depth}", {}, partial(models.densenet, depth=depth), "torch", marks=SLOW
+            )
+            for depth in (169, 201)
         ),
-        pytest.param("VGG16", {"include_top": False}, models.vgg, "caffe", marks=SLOW),
+        *(
+            pytest.param(
+                f"ResNet{depth}{'V2' if version == 2 else ''}",
+                {},
+                partial(models.resnet, depth=depth, version=version),
+                "tf" if version == 2 else "caffe",
+                marks=SLOW,
+            )
+            for depth in (50, 101)
+            for version in (1, 2)
+        ),
+        *(
+            pytest.param(
+                f"VGG{depth}",
+                {"include_top": False},
+                partial(models.vgg, depth=depth),
+                "caffe",
+                marks=SLOW,
+            )
+            for depth in (16, 19)
+        ),
     ],
 )
 def test_keras_s_weights_give_keras_s_outputs(theirs, arguments, ours, mode):
@@ -328,13 +353,25 @@ def settle(model, x, monkeypatch):
 
 @SLOW
 @pytest.mark.parametrize("name", NETWORKS)
-def test_int8_on_an_npu(name, tmp_path, monkeypatch):
-    """What is converted is the network, and nothing of it is left to the processor."""
+def test_int8_on_every_kind_of_device(name, tmp_path, monkeypatch):
+    """What is converted is the network, and no accelerator leaves any of it to the processor."""
     keras.utils.set_random_seed(0)
     # Probabilities of an untrained network are all alike, and any file would agree with them.
     model = NETWORKS[name].build((32, 32, 3), 10, classifier_activation=None)
     x = images(64)
     settle(model, x, monkeypatch)
-    card = deploy.export(model, "ethos-u55-128", out=tmp_path / "bundle", calibration=x, verbose=0)
-    assert card["parity"]["sqnr_db"] >= DEEP.get(name, 31)
-    assert card["npu"]["cpu_ops"] == []
+    cards = deploy.export(
+        model,
+        ("cpu", "cortex-m", "ethos-u55-128", "coral"),
+        out=tmp_path / "bundles",
+        calibration=x,
+        verbose=0,
+    )
+    for card in cards:
+        assert card["parity"]["sqnr_db"] >= DEEP.get(name, 31), card["target"]
+    _, micro, npu, tpu = cards
+    assert micro["memory"]["arena_bytes"] < 300_000
+    assert npu["npu"]["cpu_ops"] == []
+    left = [each["operator"] for each in tpu["coral"]["operators"] if not each["tpu"]]
+    # Of all the networks' operators the Edge TPU lacks this one.
+    assert left[:1] == (["HARD_SWISH"] if name == "mobilenet_v3" else [])
