@@ -335,6 +335,7 @@ def test_int8_on_an_npu(name, tmp_path, monkeypatch):
     model = NETWORKS[name].build((32, 32, 3), 10, classifier_activation=None)
     x = images(64)
     settle(model, x, monkeypatch)
-    card = deploy.export(model, "ethos-u55-128", out=tmp_path / "bundle", calibration=x, verbose=0)
+    options = {"calibration": x, "accept": True, "verbose": 0}
+    card = deploy.export(model, "ethos-u55-128", out=tmp_path / "bundle", **options)
     assert card["parity"]["sqnr_db"] >= DEEP.get(name, 31)
     assert card["npu"]["cpu_ops"] == []
