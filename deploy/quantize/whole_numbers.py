@@ -65,7 +65,8 @@ def keep_whole_numbers(content: bytes) -> bytes:
     up as the numbers they were before quantization, through integers where they began as such.
 
     An input of the model that such an operator reads becomes float32, and what else reads it gets
-    it quantized. The constants of a ONE_HOT have the scale of what it gives.
+    it quantized. The constants of a ONE_HOT have the scale of what it gives. Pixels of 8 bits that
+    are cast to be quantized again have a scale of 1 instead.
     """
     model = unpack(content)
     changed = [_keep(_Graph(model, graph)) for graph in model.subgraphs]
@@ -146,6 +147,11 @@ class _Graph:
         self.model.operatorCodes.append(code)
         return len(self.model.operatorCodes) - 1
 
+    def readers(self, tensor: int) -> int:
+        """How many operators read the tensor, and outputs of the model are it."""
+        read = [index for operator in self.operators for index in operator.inputs]
+        return read.count(tensor) + [int(index) for index in self.graph.outputs].count(tensor)
+
     def replace(self, old: int, new: int) -> None:
         """Let all operators that read the tensor `old` read `new`."""
         for operator in self.operators:
@@ -167,6 +173,7 @@ def _keep(graph: _Graph) -> bool:
     changed += [_exact(graph, operator) for operator in list(graph.operators)]
     changed += [_compared(graph, operator) for operator in list(graph.operators)]
     changed += [_without_floats(graph, operator) for operator in list(graph.operators)]
+    changed += [_without_cast(graph, operator) for operator in list(graph.operators)]
     graph.remove_unread()
     return any(changed)
 
@@ -247,6 +254,25 @@ def _without_floats(graph: _Graph, operator: Any) -> bool:
                 graph.replace(result, exact)
             return True
     return False
+
+
+def _without_cast(graph: _Graph, operator: Any) -> bool:
+    """Let an input of 8 bits be quantized as it is, by a scale of 1, where a CAST alone reads it
+    (which LiteRT Micro can't) and that is all that is quantized."""
+    if graph.name(operator) != "QUANTIZE":
+        return False
+    name, cast = graph.maker(int(operator.inputs[0]))
+    if name != "CAST":
+        return False
+    tensor = int(cast.inputs[0])
+    alone = graph.readers(tensor) == 1 == graph.readers(int(cast.outputs[0]))
+    if tensor not in graph.graph.inputs or graph.type_of(tensor) not in _INTEGERS[:2] or not alone:
+        return False
+    scaling = schema.QuantizationParametersT()
+    scaling.scale, scaling.zeroPoint = np.ones(1, np.float32), np.zeros(1, np.int64)
+    graph.tensors[tensor].quantization = scaling
+    operator.inputs = [tensor]
+    return True
 
 
 def _before(
