@@ -120,6 +120,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     export.add_argument("--out", required=True, metavar="DIR")
     export.add_argument("--seed", type=int, default=0)
+    export.add_argument(
+        "--accept",
+        action="store_true",
+        help="write a bundle whose outputs are not what they are in Keras, too",
+    )
     export.add_argument("--overwrite", action="store_true", help="replace an earlier bundle")
     export.add_argument("--trust", action="store_true", help=_TRUST)
 
@@ -235,6 +240,7 @@ def _export(options: argparse.Namespace) -> int:
         test=options.test,
         front_end=options.front_end and _read_front_end(options.front_end),
         seed=options.seed,
+        accept=options.accept,
         overwrite=options.overwrite,
         trust=options.trust,
     )

@@ -103,7 +103,7 @@ def without(content: bytes, name: str) -> bytes:
         graph.operators = [
             operator
             for operator, code in zip(graph.operators, codes, strict=True)
-            if _name(code.builtinCode, code.deprecatedBuiltinCode, code.customCode) != name
+            if name_of(code) != name
         ]
     return pack(model)
 
@@ -234,6 +234,11 @@ def _operator(model: schema.Model, graph: schema.SubGraph, operator: schema.Oper
         tuple(tensor for tensor in results if tensor),
         vars(options) if options else {},
     )
+
+
+def name_of(code: schema.OperatorCodeT) -> str:
+    """The name of an entry in an unpacked model's list of operators."""
+    return _name(code.builtinCode, code.deprecatedBuiltinCode, code.customCode)
 
 
 def _name(builtin: int, deprecated: int, custom: bytes | None) -> str:

@@ -18,6 +18,7 @@ from deploy.runtime.card import (
     Cost,
     DenseLayers,
     Description,
+    FloatOperator,
     Latency,
     Origin,
     Provenance,
@@ -80,6 +81,7 @@ def storage(
     mixed: Mapping[str, str],
     recurrent: Mapping[str, str],
     dense: DenseLayers | None,
+    in_float: list[FloatOperator],
     examples: Calibration | None,
 ) -> Storage:
     """How the numbers are stored.
@@ -91,6 +93,7 @@ def storage(
         mixed: layers with a scheme of their own.
         recurrent: the form of each recurrent layer, as of `convert.recurrent.forms`.
         dense: what was chosen for dense layers, if anything.
+        in_float: what computes in float, if the activations are integers.
         examples: what the activations' ranges come from, if any.
     """
     return {
@@ -102,6 +105,7 @@ def storage(
         "mixed": dict(mixed),
         "recurrent": dict(recurrent),
         "dense": dense,
+        "in_float": in_float,
         "calibration": None
         if examples is None
         else {"examples": examples.examples, "ranges": [list(pair) for pair in examples.ranges]},

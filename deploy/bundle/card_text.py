@@ -16,6 +16,7 @@ from deploy.measure.formatting import (
     operator_list,
     score,
 )
+from deploy.measure.parity import FLOOR, below_floor
 from deploy.targets import find_target
 from deploy.tasks import PIPELINES, TASKS
 
@@ -77,6 +78,7 @@ def card_text(card: Mapping[str, Any]) -> str:
         f"- Keras against deployed over {parity['examples']} examples ({parity['data']}): largest "
         f"error {parity['max_abs_error']:.3g}, mean error {parity['mean_abs_error']:.3g}, signal "
         f"to quantization noise {decibels(parity['sqnr_db'])}.",
+        *_floor_lines(parity),
         *_quality_lines(card["quality"]),
         *_quantizer_lines(card),
         f"- Calibration: {calibration['examples']} examples, values from "
@@ -167,6 +169,13 @@ def _quality_lines(measured: Mapping[str, Any] | None) -> list[str]:
     ]
 
 
+def _floor_lines(parity: Mapping[str, Any]) -> list[str]:
+    names = [f"`{entry['name']}`" for entry in below_floor(parity)]
+    if not names:
+        return []
+    return [f"- Below the floor of {FLOOR:g} dB, and accepted: {', '.join(names)}."]
+
+
 def _quantizer_lines(card: Mapping[str, Any]) -> list[str]:
     if not card["quantizer"]:
         return []
@@ -174,6 +183,8 @@ def _quantizer_lines(card: Mapping[str, Any]) -> list[str]:
     if card.get("dense"):
         text = dense_text(card["dense"])
         lines.append(f"- {text[:1].upper()}{text[1:]}.")
+    if card.get("in_float"):
+        lines.append(f"- Operators that compute in float: {kept_list(card['in_float'])}.")
     if card["kept"]:
         operators, before = card["kept"]["operators"], card["kept"]["before"]
         lines.append(

@@ -72,13 +72,14 @@ def save_model(source: Source) -> dict[str, bytes]:
     """The file that goes into the bundle of a Keras model in memory; none of one with a file."""
     if source.file is not None:
         return {}
-    name = "model.keras" if isinstance(source.model, keras.Model) else "model.h5"
+    model = source.model if source.given is None else source.given
+    name = "model.keras" if isinstance(model, keras.Model) else "model.h5"
     with tempfile.TemporaryDirectory(prefix="deploy-") as folder:
         file = Path(folder, name)
         with warnings.catch_warnings():
             # tf_keras advises against .h5, the one format in which it can read such a model again.
             warnings.simplefilter("ignore", UserWarning)
-            source.model.save(file)
+            model.save(file)
         return {name: file.read_bytes()}
 
 

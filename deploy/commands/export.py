@@ -22,12 +22,13 @@ from deploy.convert.converter import Conversions
 from deploy.convert.float_form import float_form
 from deploy.load.folder import check_disjoint, class_names_in, find_folder
 from deploy.load.inputs import as_inputs, find_front_ends, read_test, told_front_ends
+from deploy.load.layer_names import float_operators
 from deploy.load.readers import load
 from deploy.load.source import Source, with_state
-from deploy.measure.formatting import dense_text, kept_list, operator_list, score
+from deploy.measure.formatting import decibels, dense_text, kept_list, operator_list, score
 from deploy.measure.interpreters import Run, run_deployed
 from deploy.measure.latency import latency
-from deploy.measure.parity import metric_drop
+from deploy.measure.parity import FLOOR, below_floor, metric_drop
 from deploy.quantize.calibration import Calibration, calibrate, check_calibration, random_examples
 from deploy.quantize.dense_layers import choose_scales, largest_integers
 from deploy.quantize.layer_errors import layer_errors, worst
@@ -38,6 +39,7 @@ from deploy.runtime.card import (
     Card,
     DenseLayers,
     Description,
+    FloatOperator,
     Kept,
     LayerError,
     PipelineCard,
@@ -53,7 +55,7 @@ from deploy.runtime.inputs.vocabulary import split_off
 from deploy.runtime.model import Model
 from deploy.runtime.streaming import check_stream
 from deploy.runtime.tasks import find_pipeline
-from deploy.schemes import Quantization, read_quantization, schemes_for
+from deploy.schemes import SCHEMES, Quantization, read_quantization, schemes_for
 from deploy.targets import TARGETS, Target, find_target
 from deploy.tasks import PIPELINES, infer_task, read_task
 from deploy.tasks.evaluation import Metric, TestData, compare, measure, read_test_data
@@ -79,6 +81,7 @@ def export(
     front_end: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     state: Mapping[str, str] | None = None,
     seed: int = 0,
+    accept: bool = False,
     overwrite: bool = False,
     trust: bool = False,
     verbose: int = 1,
@@ -118,6 +121,9 @@ def export(
             that takes each such output at the next call, `{"new_state": "state"}`; `calibration`
             and `test` are then one sequence, without the state.
         seed: draws the calibration examples and, without calibration, the recorded inputs.
+        accept: write a bundle whose outputs are not what they are in Keras, too: with more
+            quantization noise than `measure.parity.FLOOR` allows. A metric that `test` shows to
+            lose no more than the tolerance outweighs that; on random inputs it is only said.
         overwrite: replace an earlier bundle at `out`.
         trust: run the code that the model's file holds (of Lambda layers, say).
         verbose: 1 prints a line a step, 0 nothing.
@@ -141,7 +147,7 @@ def export(
     prepared = _prepare(model, rows, options, seed, trust, say)
     cards = []
     for row, folder in zip(rows, folders, strict=True):
-        bundle = _make_bundle(prepared, row, folder, seed, _printer(row.name, verbose))
+        bundle = _make_bundle(prepared, row, folder, seed, accept, _printer(row.name, verbose))
         write_bundle(folder, bundle.card, prepared.class_names, bundle.files)
         _printer(row.name, verbose)(f"7 bundle     {folder}")
         cards.append(bundle.card)
@@ -155,6 +161,7 @@ def export_models(
     out: str | Path,
     pipeline: Mapping[str, Any] | None = None,
     seed: int = 0,
+    accept: bool = False,
     overwrite: bool = False,
     trust: bool = False,
     verbose: int = 1,
@@ -169,7 +176,7 @@ def export_models(
         pipeline: what the models do together, `task` and its parameters: "translation", by an
             `encoder` and a `decoder` (see `tasks.translation.plan`). `runtime.load` then gives what
             does it. None: they are a bundle of models, each for itself.
-        seed: as for `export`, as are `overwrite`, `trust` and `verbose`.
+        seed: as for `export`, as are `accept`, `overwrite`, `trust` and `verbose`.
         options: of `export`'s `calibration`, `class_names`, `task`, `quantization`, `test`,
             `front_end` and `state` each a mapping with that of the models that have one. Of a
             pipeline `calibration` and `test` are those of the whole, pairs of texts and
@@ -200,7 +207,7 @@ def export_models(
         given = {key: of_models.get(name) for key, of_models in options.items()}
         say = _printer(f"{target}, {name}", verbose)
         prepared = _prepare(model, [row], _Options(**given), seed, trust, say)
-        bundles[name] = bundle = _make_bundle(prepared, row, folder / name, seed, say)
+        bundles[name] = bundle = _make_bundle(prepared, row, folder / name, seed, accept, say)
         names[name], sources[name] = prepared.class_names, prepared.source
         content = bundle.files["model.tflite"]
         deployed[name] = Model(content, dict(_describe(prepared, row, content)), [])
@@ -348,6 +355,7 @@ class _Converted(NamedTuple):
     recurrent: dict[str, str]
     quantizer: str | None
     dense: DenseLayers | None
+    in_float: list[FloatOperator]
     layers: list[LayerError]
     costly: list[LayerError]
     kept: Kept | None
@@ -430,7 +438,12 @@ def _prepare(
 
 
 def _make_bundle(
-    prepared: _Prepared, target: Target, out: Path, seed: int, say: Callable[[str], None]
+    prepared: _Prepared,
+    target: Target,
+    out: Path,
+    seed: int,
+    accept: bool,
+    say: Callable[[str], None],
 ) -> _Bundle:
     """Steps 3 to 7 for one target; the bundle is still to be written to `out`."""
     compiler = COMPILERS[target.compiler] if target.compiler else None
@@ -461,6 +474,7 @@ def _make_bundle(
         "kept": converted.kept,
     }
     say(f"5 verify     {_verdict(accuracy)}")
+    _check_parity(prepared, target, converted, accuracy, accept, say)
 
     # 6 benchmark
     recorded = record(description, prepared.arrays, run, prepared.expected)
@@ -485,6 +499,7 @@ def _make_bundle(
             converted.mixed,
             converted.recurrent,
             converted.dense,
+            converted.in_float,
             prepared.calibration,
         ),
         **cost(content, prepared.source, speed),
@@ -570,8 +585,71 @@ def _convert(prepared: _Prepared, target: Target, say: Callable[[str], None]) ->
                 say("             no exceptions for the costliest operators keep the tolerance")
         elif wanted.fix:
             say("             fix can't help: only the converter can quantize this model")
+    in_float: list[FloatOperator] = []
+    if package and SCHEMES[scheme].activations.startswith("int"):
+        in_float = float_operators(content, source)
+    if in_float:
+        say(f"             in float: {kept_list(in_float)}")
     layers = _layer_errors(prepared, target, floats, content, package)
-    return _Converted(content, scheme, mixed, recurrent, package, dense, layers, costly, kept)
+    return _Converted(
+        content, scheme, mixed, recurrent, package, dense, in_float, layers, costly, kept
+    )
+
+
+def _check_parity(
+    prepared: _Prepared,
+    target: Target,
+    converted: _Converted,
+    accuracy: Accuracy,
+    accept: bool,
+    say: Callable[[str], None],
+) -> None:
+    """Whether the outputs are what they are in Keras.
+
+    Raises:
+        DeployError: they are not, and neither `accept` nor the metric says that it does not matter.
+    """
+    low = below_floor(accuracy["parity"])
+    if not low:
+        return
+    costly = converted.costly or _find_costly(prepared, converted)
+    outputs = ", ".join(f"{decibels(entry['sqnr_db'])} of '{entry['name']}'" for entry in low)
+    received = "; ".join(
+        [
+            f"received {outputs}",
+            *([f"the operators that cost it: {operator_list(costly)}"] if costly else []),
+        ]
+    )
+    quality = accuracy["quality"]
+    if (
+        accept
+        or prepared.data == _RANDOM
+        or (quality and metric_drop(quality) <= prepared.quantization.tolerance)
+    ):
+        say(f"             below the floor of {FLOOR:g} dB: {received}")
+        return
+    remedies = []
+    if target.exceptions and costly and converted.quantizer == PACKAGE:
+        other = target.exceptions[0]
+        how = f"--mixed LAYER={other}" if prepared.ground_truth is None else "--fix"
+        remedies.append(f"keep them in {other} ({how})")
+    wider = [each for each in ("int16", "dynamic", "float16") if each in target.schemes[1:]]
+    remedies += [f"take more bits (--scheme {wider[0]})"] if wider else ["take another target"]
+    raise DeployError(
+        f"expected outputs of at least {FLOOR:g} dB above their quantization noise on "
+        f"{prepared.data}, {received}; {', '.join(remedies)}, calibrate with examples like those "
+        "of the training, or write the bundle as it is with --accept (accept=True)"
+    )
+
+
+def _find_costly(prepared: _Prepared, converted: _Converted) -> list[LayerError]:
+    """The operators that cost the most, each alone; the noisiest where only the converter can
+    quantize the model."""
+    scheme, examples = converted.scheme, prepared.calibration
+    if converted.quantizer != PACKAGE or examples is None:
+        return worst(converted.layers)[:_NAMED]
+    floats, ranges = prepared.conversions.to(scheme).floats, prepared.conversions.ranges(scheme)
+    return sensitivity(floats, scheme, ranges, examples, prepared.source)[:_NAMED]
 
 
 def _quality(prepared: _Prepared, target: Target, content: bytes) -> Quality:

@@ -18,9 +18,10 @@ import tensorflow as tf
 
 from deploy import worker
 from deploy.convert import in_worker
+from deploy.convert.builtin_forms import builtin_forms
 from deploy.load.layer_names import layer_name
 from deploy.load.readers import load
-from deploy.load.source import Source, signature_names
+from deploy.load.source import Source, one_line, signature_names
 from deploy.quantize import recipes
 from deploy.quantize.calibration import Calibration
 from deploy.runtime.errors import DeployError
@@ -202,7 +203,14 @@ def _save(source: Source, folder: Path) -> None:
     def serve(*tensors: tf.Tensor) -> dict[str, tf.Tensor]:
         return dict(zip(outputs, source.call(*tensors), strict=True))
 
-    tf.saved_model.save(module, str(folder), signatures=serve.get_concrete_function(*specs))
+    try:
+        with builtin_forms():
+            traced = serve.get_concrete_function(*specs)
+        tf.saved_model.save(module, str(folder), signatures=traced)
+    except Exception as error:
+        raise DeployError(
+            f"conversion of '{source.name}' failed while tracing it: {one_line(error)}"
+        ) from error
 
 
 def _check_trained(source: Source, scheme: str) -> None:

@@ -13,6 +13,7 @@ from deploy import worker
 from deploy.flatbuffer import in_order
 from deploy.quantize import recipes
 from deploy.quantize.fused_lstm import as_in_keras, largest_cells
+from deploy.quantize.whole_numbers import keep_whole_numbers
 from deploy.schemes import SCHEMES
 
 # What a folder holds: the model, calibration examples, the float flatbuffer with its tensors in the
@@ -77,7 +78,7 @@ def quantize_by_converter(
     converter._experimental_disable_per_channel_quantization_for_dense_layers = SCHEMES[
         scheme
     ].dense_per_tensor
-    content = as_in_keras(in_order(converter.convert(), *names), cells)
+    content = keep_whole_numbers(as_in_keras(in_order(converter.convert(), *names), cells))
     Path(folder, QUANTIZED).write_bytes(content)
 
 

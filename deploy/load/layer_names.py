@@ -8,8 +8,9 @@ from typing import Any
 
 import keras
 
-from deploy.flatbuffer import Operator
+from deploy.flatbuffer import Operator, computes_in_float, operators
 from deploy.load.source import Source
+from deploy.runtime.card import FloatOperator
 
 
 def layer_name(path: str, source: Source) -> str | None:
@@ -69,3 +70,14 @@ def operator_layers(found: Sequence[Operator], source: Source) -> list[str]:
         told = [layer_name(tensor.name, source) for tensor in (*operator.results, *constants)]
         names.append(next(filter(None, told), names[-1] if names else operator.name))
     return names
+
+
+def float_operators(content: bytes, source: Source) -> list[FloatOperator]:
+    """The operators of the flatbuffer that take or give floats, and are not there to convert them,
+    with their layers."""
+    found = operators(content)
+    return [
+        {"operator": operator.name, "layer": layer}
+        for operator, layer in zip(found, operator_layers(found, source), strict=True)
+        if computes_in_float(operator)
+    ]

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from deploy.load.plain_floats import in_float32, is_plain
 from deploy.load.source import Source, distinct, functional, one_line, static_input
 from deploy.load.split_outputs import split_outputs
 from deploy.load.text_inputs import cut_text_inputs
@@ -172,21 +173,15 @@ def _from_keras(model: Any, file: Path | None) -> Source:
     if isinstance(model, keras.Model):
         model, front_ends = cut_text_inputs(model)
         inputs, outputs = list(model.inputs), list(model.outputs)
+    given = None
+    if not is_plain(model):
+        given, model = model, in_float32(model)
+        inputs, outputs = list(model.inputs), list(model.outputs)
     # Whatever structure the model's arguments have (dictionary, nest), this one takes a flat list.
-    halves = [layer.name for layer in model.layers if _computes_in_half(layer)]
-    if halves:
-        raise DeployError(
-            f"expected a model that computes in float32, received layer '{halves[0]}' in float16; "
-            "build it under keras.config.set_dtype_policy('float32') and copy the weights over "
-            "with set_weights(get_weights())"
-        )
     flat = functional(model, inputs, outputs)
     names = _output_names(model, flat)
     if isinstance(model, keras.Model) and len(outputs) > 1:
         flat = keras.Model(inputs, split_outputs(outputs))
-
-    def call(*tensors: tf.Tensor) -> list[tf.Tensor]:
-        return tf.nest.flatten(flat(list(tensors), training=False))
 
     return Source(
         name=model.name,
@@ -195,7 +190,7 @@ def _from_keras(model: Any, file: Path | None) -> Source:
             for tensor in inputs
         ),
         outputs=names,
-        call=call,
+        call=_flat_call(flat),
         # TensorFlow tracks its own variables, which Keras 3 keeps inside its own.
         variables=tuple(
             variable.value if isinstance(variable, keras.Variable) else variable
@@ -203,11 +198,23 @@ def _from_keras(model: Any, file: Path | None) -> Source:
         ),
         params=model.count_params(),
         model=model,
+        given=given,
+        # What a stateful model keeps is set to zero in the model that is deployed alone.
+        call_given=None
+        if given is None or any(_variables_of_state(model))
+        else _flat_call(functional(given, list(given.inputs), list(given.outputs))),
         file=file,
         trained_weights=trained_weights,
         variables_of_state=tuple(_variables_of_state(model)),
         front_ends=front_ends,
     )
+
+
+def _flat_call(flat: Any) -> Callable[..., list[tf.Tensor]]:
+    def call(*tensors: tf.Tensor) -> list[tf.Tensor]:
+        return tf.nest.flatten(flat(list(tensors), training=False))
+
+    return call
 
 
 def _variables_of_state(model: Any) -> Iterator[Any]:
@@ -222,10 +229,6 @@ def _output_names(model: Any, flat: Any) -> tuple[str, ...]:
     if isinstance(structure, dict) and len(structure) == len(flat.outputs):
         return tuple(map(str, sorted(structure)))
     return distinct(flat.output_names)
-
-
-def _computes_in_half(layer: Any) -> bool:
-    return "float16" in str(getattr(layer, "compute_dtype", ""))
 
 
 def _from_saved_model(path: Path) -> Source:

@@ -39,11 +39,12 @@ class Source:
     `call` takes one tensor an input and returns one tensor an output, in inference mode. It is no
     `tf.function`: each trace of it has the shapes of its own arguments, so batch 1 stays static.
     `model` is the Keras or tf_keras model behind it (None for a SavedModel), `file` where it was
-    read from (None for a model in memory). `trained_weights` says how the weights of a
-    quantization-aware model are to be stored (None for any other model). `variables_of_state` are
-    what stateful recurrent layers keep from call to call; `state`: pairs of the positions of an
-    output and of the input that takes it at the next call. `front_ends` are those that the model
-    itself tells of its inputs, by their names.
+    read from (None for a model in memory). Where `plain_floats` has built that model again, `given`
+    is the model as it came, and `call_given` calls it: what is deployed is held against that.
+    `trained_weights` says how the weights of a quantization-aware model are to be stored (None for
+    any other model). `variables_of_state` are what stateful recurrent layers keep from call to
+    call; `state`: pairs of the positions of an output and of the input that takes it at the next
+    call. `front_ends` are those that the model itself tells of its inputs, by their names.
     """
 
     name: str
@@ -53,6 +54,8 @@ class Source:
     variables: tuple[tf.Variable, ...]
     params: int
     model: Any = None
+    given: Any = None
+    call_given: Callable[..., Sequence[tf.Tensor]] | None = None
     file: Path | None = None
     trained_weights: str | None = None
     variables_of_state: tuple[Any, ...] = ()
@@ -94,7 +97,7 @@ class Source:
                 for array, entry in zip(arrays, self.inputs, strict=True)
             ]
             try:
-                computed = self.call(*tensors)
+                computed = (self.call_given or self.call)(*tensors)
             except tf.errors.OpError as error:
                 raise DeployError(
                     "expected examples that the Keras model can compute, received some on which "

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from deploy import worker
-from deploy.flatbuffer import unpack
+from deploy.flatbuffer import Operator, operators, unpack
 from deploy.runtime import Model
 from deploy.runtime.errors import DeployError
 from deploy.runtime.quantization import dequantize, quantize
@@ -30,6 +30,19 @@ _LARGEST_ARENA = 2**28
 _MISSING = re.compile(r"Didn't find op for builtin opcode '(\w+)'")
 # How LiteRT Micro refuses a scale that its fixed-point numbers can't hold, where it doesn't abort.
 _OVERFLOW = "no_integer_overflow_from_quantization"
+
+# Why, the operator, its place in the order of execution, and what it failed to do.
+_FAILED = re.compile(
+    r"([^\n]*)\n?Node (\w+) \(number (\d+)\w*\) failed to (prepare|invoke) with status"
+)
+
+# What does the same in operators that LiteRT Micro has.
+_INSTEAD = {
+    "ONE_HOT": "look the rows of an identity matrix up by an Embedding with these weights",
+    "GELU": "take x · sigmoid(1.702 x), which is close, hard_swish or relu",
+    "BUCKETIZE": "compare with the boundaries, and add up, in the program around the model",
+    "CONV_3D": "take Conv2D on each slice, or TimeDistributed",
+}
 
 
 class Run(NamedTuple):
@@ -90,7 +103,7 @@ def run_micro(
                     stateful=stateful,
                 )
             except worker.WorkerError as error:
-                raise _explain(error) from error
+                raise _explain(error, content) from error
             with np.load(results, allow_pickle=False) as archive:
                 arrays = [archive[name] for name in archive.files]
             runs.append(Run(arrays[:-1], arrays[-1]))
@@ -172,7 +185,7 @@ def micro_arena(content: bytes) -> int:
                 )[0]
             )
         except worker.WorkerError as error:
-            raise _explain(error) from error
+            raise _explain(error, content) from error
 
 
 def micro_arena_in_child(model: str, inputs: int) -> int:
@@ -210,7 +223,7 @@ def micro_arena_in_child(model: str, inputs: int) -> int:
     return high
 
 
-def _explain(error: worker.WorkerError) -> DeployError:
+def _explain(error: worker.WorkerError, content: bytes) -> DeployError:
     if "No module named 'tflite_micro'" in str(error):
         return DeployError(
             "expected the package tflite-micro, received an installation without it; it comes for "
@@ -218,9 +231,26 @@ def _explain(error: worker.WorkerError) -> DeployError:
         )
     missing = _MISSING.search(error.log)
     if missing:
+        name = missing[1]
+        places = dict.fromkeys(_place(each) for each in operators(content) if each.name == name)
+        instead = _INSTEAD.get(name, "build the model without the layer that needs it")
         return DeployError(
-            f"expected operators that LiteRT Micro has, received {missing[1]}, which it has not; "
-            "build the model without the layer that needs it"
+            f"expected operators that LiteRT Micro has, received {name}, which it has not, of "
+            f"{', '.join(places)}; {instead}"
+        )
+    failed = _FAILED.search(error.log)
+    if failed:
+        reason, name, number, step = failed.groups()
+        reason = reason.strip(" .\r") or "it does not say why"
+        found = operators(content)
+        index = int(number)
+        known = index < len(found) and found[index].name == name
+        place = _place(found[index]) if known else f"operator {number}"
+        types = [t.dtype for t in found[index].operands if t] if known else []
+        return DeployError(
+            f"expected operators that LiteRT Micro can {step}, received {name} of {place} "
+            f"({', '.join(types)}): {reason}; compute "
+            "this part in the types that it has (float32, int8), or in the program around the model"
         )
     hint = ""
     if error.crashed or _OVERFLOW in error.log:
@@ -229,6 +259,21 @@ def _explain(error: worker.WorkerError) -> DeployError:
             "is nearly constant: train the model, and calibrate with real examples"
         )
     return DeployError(f"LiteRT Micro can't run the model: {error}{hint}")
+
+
+def _place(operator: Operator) -> str:
+    """The layer of an operator, as far as the names of its tensors tell it."""
+    constants = [tensor for tensor in operator.operands if tensor and tensor.values is not None]
+    for tensor in (*operator.results, *constants):
+        *scopes, last = tensor.name.partition(";")[0].split("/")
+        if scopes:
+            name = scopes[-1] if len(scopes) > 1 else last
+            # Keras 3 opens the scope of a layer twice, and that of the model around it; what
+            # tf_keras rebuilds has plain names.
+            if re.search(r"_\d+$", scopes[0]) and not scopes[0].startswith("model_"):
+                name = re.sub(r"_\d+$", "", name)
+            return f"'{name}'"
+    return f"'{operator.layer}'"
 
 
 def run_deployed(

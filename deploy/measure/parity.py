@@ -10,6 +10,17 @@ import numpy as np
 from deploy.runtime.card import OutputParity, Parity
 from deploy.runtime.errors import DeployError
 
+# The signal to quantization noise ratio, in decibel, below which a model is not what it was: the
+# noise has more than a tenth of the signal's energy. Of 532 bundles that this repository's lessons,
+# tests and trials wrote, the best of those broken by their quantization had 9.0 dB (58 points of
+# accuracy lost; the others 1.2 and 6.9 dB, 58 and 33 points), the worst that works 21.6 dB
+# (sentiment, half a point lost) and the worst that is hardly trained 9.9 dB (a MobileNet V1 with
+# the weights that it began with).
+FLOOR = 10.0
+
+# What an index may be instead: the same as Keras's in as many of its values.
+_SAME = 0.9
+
 
 class _Scale(NamedTuple):
     """How a metric is read: what is lost from Keras's score to the deployed one, in which unit, and
@@ -48,7 +59,8 @@ def parity(
     Returns:
         `max_abs_error`, `mean_abs_error` and `sqnr_db` (10 log10 of the signal's energy over the
         error's; None where there is no error at all) over all outputs, the SQNR of the worst of
-        them; `examples`; and `outputs`, the same for each.
+        them; `examples`; and `outputs`, the same for each, with the share of equal values (`same`)
+        where they differ and are whole numbers.
 
     Raises:
         DeployError: the deployed model gives NaN or infinity.
@@ -63,14 +75,15 @@ def parity(
                 "model; use a target with more precision, or smaller weights"
             )
         noise, energy = float((error**2).sum()), float((signal**2).sum())
-        outputs.append(
-            {
-                "name": name,
-                "max_abs_error": float(np.abs(error).max()),
-                "mean_abs_error": float(np.abs(error).mean()),
-                "sqnr_db": sqnr_db_of(energy, noise),
-            }
-        )
+        entry: OutputParity = {
+            "name": name,
+            "max_abs_error": float(np.abs(error).max()),
+            "mean_abs_error": float(np.abs(error).mean()),
+            "sqnr_db": sqnr_db_of(energy, noise),
+        }
+        if noise and not (signal % 1).any() and not (error % 1).any():
+            entry["same"] = float((error == 0).mean())
+        outputs.append(entry)
     ratios = [entry["sqnr_db"] for entry in outputs if entry["sqnr_db"] is not None]
     sizes = [output.size for output in keras]
     means = [entry["mean_abs_error"] for entry in outputs]
@@ -88,6 +101,19 @@ def sqnr_db_of(energy: float, noise: float) -> float | None:
     # A signal of nothing but zeros still has a ratio, if a very bad one; so has an operator that
     # gives infinity on the way, which JSON could not hold.
     return 10 * float(np.log10(max(energy, 1e-30) / min(noise, 1e300))) if noise else None
+
+
+def below_floor(parity: Mapping[str, Any]) -> list[OutputParity]:
+    """The outputs of a card's `parity` that are not what they are in Keras: with an SQNR of less
+    than `FLOOR`, and of indices, of which a large one outweighs many, in which more than a tenth
+    of the values differ as well."""
+    return [
+        entry
+        for entry in parity["outputs"]
+        if entry["sqnr_db"] is not None
+        and not entry["sqnr_db"] >= FLOOR
+        and not entry.get("same", 0.0) >= _SAME
+    ]
 
 
 def metric_drop(measured: Mapping[str, Any]) -> float:

@@ -84,12 +84,14 @@ class Quality(TypedDict):
 
 
 class OutputParity(TypedDict):
-    """Errors of one output; `sqnr_db` is None where there is no error at all."""
+    """Errors of one output; `sqnr_db` is None where there is no error at all; `same`: the share of
+    equal values, 0 to 1, of whole numbers that differ."""
 
     name: str
     max_abs_error: float
     mean_abs_error: float
     sqnr_db: float | None
+    same: NotRequired[float]
 
 
 class Parity(TypedDict):
@@ -120,6 +122,13 @@ class LayerError(TypedDict):
     sqnr_db: float | None
     tensor: NotRequired[str]
     scheme: NotRequired[str]
+
+
+class FloatOperator(TypedDict):
+    """An operator that computes in float, and its layer."""
+
+    operator: str
+    layer: str
 
 
 class Kept(TypedDict):
@@ -239,7 +248,8 @@ class DenseLayers(TypedDict):
 
 class Storage(TypedDict):
     """How its numbers are stored, and what found their ranges. `recurrent` is the form of each
-    recurrent layer: "fused" (one operator), "unrolled" over its steps, or "loop"."""
+    recurrent layer: "fused" (one operator), "unrolled" over its steps, or "loop"; `in_float`: the
+    operators that compute in float although the activations are integers."""
 
     scheme: str
     weights: str
@@ -249,6 +259,7 @@ class Storage(TypedDict):
     mixed: dict[str, str]
     recurrent: dict[str, str]
     dense: NotRequired[DenseLayers | None]
+    in_float: NotRequired[list[FloatOperator]]
     calibration: Calibration | None
 
 

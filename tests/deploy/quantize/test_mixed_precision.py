@@ -37,13 +37,15 @@ def export(model, digits, out, target, quantization=None, verbose=0):
         calibration=digits.train[0],
         quantization=quantization,
         test=digits.test,
+        accept=True,
         verbose=verbose,
     )
 
 
 def test_the_costliest_operators_are_named(uneven, digits, tmp_path, capsys):
     out = tmp_path / "bundle"
-    deploy.export(uneven, "cpu", out=out, calibration=digits.train[0], test=digits.test)
+    options = {"calibration": digits.train[0], "test": digits.test}
+    deploy.export(uneven, "cpu", out=out, accept=True, **options)
     card, printed = load(out).card, capsys.readouterr().out
     assert card["quality"]["keras"] - card["quality"]["deployed"] > 0.02
     assert {entry["layer"] for entry in card["costly"][:2]} == {
@@ -154,6 +156,7 @@ def test_the_converters_models_name_their_noisiest_operators(uneven, digits, tmp
         calibration=digits.train[0],
         test=digits.test,
         quantization=Quantization(fix=True),
+        accept=True,
     )
     assert card["quantizer"] == "tensorflow"
     ratios = [entry["sqnr_db"] for entry in card["costly"]]

@@ -365,6 +365,7 @@ def test_int8_on_every_kind_of_device(name, tmp_path, monkeypatch):
         ("cpu", "cortex-m", "ethos-u55-128", "coral"),
         out=tmp_path / "bundles",
         calibration=x,
+        accept=True,
         verbose=0,
     )
     for card in cards:
