@@ -83,7 +83,7 @@ def log_weights(
     The code z = mean + exp(log_variance / 2) * noise is a sample of the encoder's q(z|x). Its log
     weight is log p(x|z) + log p(z) - log q(z|x): under the decoder a pixel is 1 with the sigmoid of
     its logit as probability, independently of the others; the prior p(z) has mean 0 and variance 1.
-    At logits of ±1000 nothing overflows.
+    At logits of ±1000 there is no overflow and no warning.
 
     Args:
         image: pixels of 0 and 1, (pixels,), float or uint8.
@@ -108,8 +108,8 @@ def importance_weighted_bound(log_weights: np.ndarray, k: int) -> float:
 
     Of k samples it is the logarithm of the mean of their weights. An image's samples are taken k at
     a time, the first k, the next k and so on; the result is the mean over these groups and over the
-    images. With k = 1 it is the ELBO, and it rises with k. Weights of exp(-2000) and of exp(2000)
-    neither vanish nor overflow.
+    images. With k = 1 it is the ELBO, and it rises with k. Of weights of exp(-2000) or exp(2000) it
+    is known as well, without overflow or warning.
 
     Args:
         log_weights: natural logarithms, (images, samples).
