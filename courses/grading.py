@@ -101,6 +101,16 @@ def expect(condition: Any, *, case: str, expected: Any, received: Any) -> None:
         raise Mismatch(f"{case}: expected {_show(expected)}, received {_show(received)}")
 
 
+def expect_parts(received: Any, parts: Sequence[str], *, case: str) -> None:
+    """Holds an answer of several values, that it can be taken apart and each one compared."""
+    expect(
+        isinstance(received, tuple | list) and len(received) == len(parts),
+        case=case,
+        expected=f"a tuple ({', '.join(parts)})",
+        received=received,
+    )
+
+
 @contextlib.contextmanager
 def no_warnings(case: str) -> Iterator[None]:
     """What overflows is a mistake here, not a note at the side."""

@@ -11,7 +11,7 @@ from scipy.stats import norm
 from sklearn import metrics
 from sklearn.decomposition import PCA
 
-from courses.grading import expect, expect_equal, no_warnings
+from courses.grading import expect, expect_equal, expect_parts, no_warnings
 from courses.s09_representation_learning.references import (
     CHAINS,
     allocated,
@@ -41,7 +41,7 @@ def check_linear_autoencoder(answers: Any) -> None:
         case = f"{features} features, code of {code}"
         keras.utils.set_random_seed(SEED)
         received = answers.linear_autoencoder(x, code)
-        _expect_parts(received, ("model", "basis"), case=case)
+        expect_parts(received, ("model", "basis"), case=case)
         model, basis = received
         expect(
             isinstance(model, keras.Model),
@@ -114,7 +114,7 @@ def _noised(
 ) -> np.ndarray:
     """The noisy images of seed 1, after all that holds for either noise."""
     received = make(images, noise, amount, 1)
-    _expect_parts(received, ("noisy", "targets"), case=case)
+    expect_parts(received, ("noisy", "targets"), case=case)
     noisy, targets = received
     clean = images.astype(np.float32)
     expect_equal(targets, clean, case=f"{case}, targets", dtype=np.float32)
@@ -249,7 +249,7 @@ def check_sparsity_penalty(answers: Any) -> None:
         case = f"{batch} examples, {units} {kind}, share of {share:g}"
         with no_warnings(case):
             received = answers.sparsity_penalty(codes, share)
-        _expect_parts(received, ("penalty", "gradient"), case=case)
+        expect_parts(received, ("penalty", "gradient"), case=case)
         expect_equal(received[0], divergence(codes, share), case=f"{case}, penalty")
         expect_equal(
             received[0],
@@ -336,7 +336,7 @@ def _expect_probe(
 ) -> None:
     train, validation, test = sets
     received = answer(train, validation, test, strengths)
-    _expect_parts(received, ("strength", "accuracy"), case=case)
+    expect_parts(received, ("strength", "accuracy"), case=case)
     strength, accuracy = probe(train, validation, test, strengths)
     expect_equal(received[0], strength, case=f"{case}, strength out of {strengths}")
     expect_equal(
@@ -399,7 +399,7 @@ def check_roc_curve(answers: Any) -> None:
     for name, (anomalous, scores) in _judged().items():
         expected = metrics.roc_curve(anomalous, scores, drop_intermediate=False)[:2]
         received = answers.roc_curve(anomalous, scores)
-        _expect_parts(received, ("false_alarms", "detections"), case=name)
+        expect_parts(received, ("false_alarms", "detections"), case=name)
         for part, value, right in zip(
             ("false alarms", "detections"), received, expected, strict=True
         ):
@@ -449,12 +449,3 @@ def check_arena_bytes(answers: Any) -> None:
             expected=f"an arena that grows by LiteRT Micro's {grown:,} bytes, give or take 32",
             received=f"{large - small:,}",
         )
-
-
-def _expect_parts(received: Any, parts: tuple[str, ...], *, case: str) -> None:
-    expect(
-        isinstance(received, tuple | list) and len(received) == len(parts),
-        case=case,
-        expected=f"a tuple ({', '.join(parts)})",
-        received=received,
-    )

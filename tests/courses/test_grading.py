@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 
 from courses import grading
-from courses.grading import Mismatch, Result, expect, expect_equal, expect_traced
+from courses.grading import (
+    Mismatch,
+    Result,
+    expect,
+    expect_equal,
+    expect_parts,
+    expect_traced,
+)
 
 
 @pytest.mark.parametrize(
@@ -119,6 +126,14 @@ def test_expect_equal_rejects_and_says_why(received, expected, message):
     with pytest.raises(Mismatch) as caught:
         expect_equal(received, expected, case="case")
     assert str(caught.value) == message
+
+
+def test_expect_parts_says_what_the_parts_are():
+    for right in ((1, 2), [1, 2]):
+        expect_parts(right, ("x", "y"), case="case")
+    for wrong in ((1,), (1, 2, 3), 1.5, None, np.zeros(2)):
+        with pytest.raises(Mismatch, match=r"case: expected a tuple \(x, y\), received "):
+            expect_parts(wrong, ("x", "y"), case="case")
 
 
 def test_expect_equal_rejects_a_symbolic_tensor_by_name():
