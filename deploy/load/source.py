@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
@@ -191,9 +192,14 @@ def static_input(name: str, shape: Sequence[int | None], dtype: str) -> Input:
 
 def signature_names(source: Source) -> list[list[str]]:
     """The names of the inputs and of the outputs in the flatbuffer's signature, which takes
-    letters, digits and underscores, none twice."""
+    letters, digits and underscores, none twice, and no word of Python's such as `class`."""
     columns = [entry.name for entry in source.inputs], source.outputs
-    return [list(distinct(re.sub(r"\W", "_", name) for name in names)) for names in columns]
+    return [list(distinct(map(_signature_name, names))) for names in columns]
+
+
+def _signature_name(name: str) -> str:
+    plain = re.sub(r"\W", "_", name)
+    return f"{plain}_" if iskeyword(plain) else plain
 
 
 def with_state(source: Source, state: Mapping[str, str] | None) -> Source:

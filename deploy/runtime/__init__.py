@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from deploy.runtime.model import Model
     from deploy.runtime.self_test import selftest
     from deploy.runtime.streaming import stream
+    from deploy.runtime.tasks.generation import generate
     from deploy.runtime.tasks.recognition import enrol, enrolled, forget, recognise
     from deploy.runtime.tasks.translation import Translator
 
@@ -30,6 +31,7 @@ __all__ = [
     "enrol",
     "enrolled",
     "forget",
+    "generate",
     "load",
     "load_models",
     "log_mel",
@@ -44,6 +46,7 @@ _HOMES = {
     "enrol": "deploy.runtime.tasks.recognition",
     "enrolled": "deploy.runtime.tasks.recognition",
     "forget": "deploy.runtime.tasks.recognition",
+    "generate": "deploy.runtime.tasks.generation",
     "load": "deploy.runtime.bundle",
     "load_models": "deploy.runtime.bundle",
     "log_mel": "deploy.runtime.inputs.log_mel",

@@ -6,6 +6,7 @@ python -m deploy.runtime selftest DIR
 python -m deploy.runtime enrol DIR NAME INPUT…
 python -m deploy.runtime recognise DIR INPUT… [--draw PNG|DIR|MP4] [--threshold DISTANCE]
 python -m deploy.runtime forget DIR NAME
+python -m deploy.runtime generate DIR --out PNG [--seed N] [--to-seed N] [--class NAME] [--count N]
 """
 
 from __future__ import annotations
@@ -19,9 +20,20 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from typing import Any
 
-from deploy.runtime import Model, Translator, enrol, forget, load, recognise, selftest, stream
+from deploy.runtime import (
+    Model,
+    Translator,
+    enrol,
+    forget,
+    generate,
+    load,
+    recognise,
+    selftest,
+    stream,
+)
 from deploy.runtime.bundle import load_model
 from deploy.runtime.card import without_state
+from deploy.runtime.draw.drawing import sheet
 from deploy.runtime.draw.output_files import Add, open_output
 from deploy.runtime.errors import DeployError
 from deploy.runtime.inputs import FrontEndModule, array, find_front_end
@@ -72,6 +84,25 @@ def main(arguments: list[str] | None = None) -> int:
     gone = commands.add_parser("forget", help="take a name out of a recogniser's store")
     gone.add_argument("model", metavar="DIR")
     gone.add_argument("name", metavar="NAME")
+    made = commands.add_parser("generate", help="images out of noise, on one sheet")
+    made.add_argument("model", metavar="DIR")
+    made.add_argument("--out", required=True, metavar="PNG")
+    made.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="the same one, the same images"
+    )
+    made.add_argument(
+        "--to-seed",
+        type=int,
+        metavar="N",
+        help="images on the way from the first one of --seed to the first one of this seed",
+    )
+    made.add_argument(
+        "--class", dest="class_name", metavar="NAME", help="default: one after the other"
+    )
+    made.add_argument("--count", type=int, default=16, metavar="N")
+    made.add_argument(
+        "--steps", type=int, metavar="N", help="of a denoiser; default: the bundle's own"
+    )
     options = parser.parse_args(arguments)
     try:
         if options.command == "selftest":
@@ -85,6 +116,8 @@ def main(arguments: list[str] | None = None) -> int:
             runner = load(options.model)
             return _run(runner, runner.predict, options.inputs, options.draw, options.threshold)
         model = load_model(options.model)
+        if options.command == "generate":
+            return _generate(model, options)
         if options.command == "enrol":
             return _enrol(model, options.name, options.inputs)
         if options.command == "forget":
@@ -125,6 +158,23 @@ def _enrol(model: Model, name: str, inputs: list[str]) -> int:
             examples += [example for _, example in read_examples(path, kind, front_end)]
     count = enrol(model, name, examples)
     print(f"{name}: {count} {front_end.NOUN if count == 1 else plural(front_end.NOUN)}")
+    return 0
+
+
+def _generate(model: Model, options: argparse.Namespace) -> int:
+    with open_output(options.out, [], "file") as add:
+        start = time.perf_counter()
+        images = generate(
+            model,
+            options.count,
+            seed=options.seed,
+            to_seed=options.to_seed,
+            class_name=options.class_name,
+            steps=options.steps,
+        )
+        seconds = time.perf_counter() - start
+        add(options.out, sheet(list(images)))
+    print(f"{options.out}: {len(images)} images, {len(images) / seconds:.1f} per second")
     return 0
 
 

@@ -217,6 +217,7 @@ class Description(TypedDict):
     recognition: NotRequired[dict[str, Any]]
     transcription: NotRequired[dict[str, Any]]
     anomaly: NotRequired[dict[str, Any]]
+    generation: NotRequired[dict[str, Any]]
     windows: NotRequired[int]
     stream: NotRequired[dict[str, Any]]
     metric: NotRequired[str]

@@ -150,6 +150,7 @@ class Model:
               numbers among the outputs, (N,) int64; and the natural logarithm of the probability.
             - "anomaly": `{"anomalous", "score", "threshold", "ratio", "errors", "channels"}`, see
               `tasks.anomaly.predict`; of a recording the mean over its windows.
+            - "generation": the image, uint8 (height, width, 3); see `runtime.generate`.
             - "regression", or any other model: `{"outputs": {name: array}}`.
 
         Raises:

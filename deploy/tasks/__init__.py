@@ -21,6 +21,7 @@ from deploy.tasks import (
     anomaly,
     classification,
     detection,
+    generation,
     image_to_image,
     instance_segmentation,
     recognition,
@@ -94,6 +95,7 @@ TASKS: dict[str, Task] = {
     "recognition": recognition,
     "transcription": transcription,
     "anomaly": anomaly,
+    "generation": generation,
     "regression": regression,
 }
 

@@ -49,7 +49,7 @@ def infer(
             f"expected no class names for the task image_to_image, received {len(class_names)}; "
             "leave them out"
         )
-    black, white = _black_and_white(outputs[0])
+    black, white = black_and_white(outputs[0])
     told = {"black": black, "white": white} | dict(settings)
     numbers = all(isinstance(end, int | float) for end in told.values())
     if len(told) != 2 or not numbers or told["black"] == told["white"]:
@@ -129,7 +129,8 @@ def card_lines(card: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _black_and_white(output: np.ndarray) -> tuple[int, int]:
+def black_and_white(output: np.ndarray) -> tuple[int, int]:
+    """Which of 0 to 255, 0 to 1 and -1 to 1 fits images."""
     # A last layer without an activation goes a little beyond.
     low, high = float(output.min()), float(output.max())
     if max(-low, high) > 2:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,8 @@ _FIRST_COLOURS: tuple[Colour, ...] = (
     (140, 200, 30),
     (120, 80, 50),
 )
+# The side of a small image on a sheet of many, and what lies between them.
+_TILE, _GAP = 64, 4
 # How much of a pixel is the colour of its mask.
 _TINT = 0.5
 # So many objects of a single class have their names written on them.
@@ -162,6 +165,29 @@ def side_by_side(images: list[Image]) -> Image:
     for image in images:
         canvas.paste(image, (left, 0))
         left += image.width
+    return canvas
+
+
+def sheet(images: Sequence[np.ndarray]) -> Image:
+    """The `images`, uint8 (height, width, 3) all of one size, in rows of about as many as there are
+    rows; small ones enlarged, their pixels visible."""
+    from PIL import Image
+
+    height, width = images[0].shape[:2]
+    columns = math.ceil(math.sqrt(len(images)))
+    zoom = max(1, _TILE // max(height, width))
+    step = width * zoom + _GAP, height * zoom + _GAP
+    canvas = Image.new(
+        "RGB",
+        (columns * step[0] - _GAP, math.ceil(len(images) / columns) * step[1] - _GAP),
+        _BACKGROUND,
+    )
+    for index, image in enumerate(images):
+        tile = Image.fromarray(image).resize(
+            (width * zoom, height * zoom), Image.Resampling.NEAREST
+        )
+        row, column = divmod(index, columns)
+        canvas.paste(tile, (column * step[0], row * step[1]))
     return canvas
 
 

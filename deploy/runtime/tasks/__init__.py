@@ -17,6 +17,7 @@ from deploy.runtime.tasks import (
     anomaly,
     classification,
     detection,
+    generation,
     image_to_image,
     instance_segmentation,
     recognition,
@@ -101,6 +102,7 @@ TASKS: dict[str, Task] = {
     "recognition": recognition,
     "transcription": transcription,
     "anomaly": anomaly,
+    "generation": generation,
 }
 
 
