@@ -101,9 +101,10 @@ print(" | ".join(tables["angles"][1]))
 # %%
 counts = [*(count for count in recipe.counts if count < len(x)), len(x)]
 seeds = range(settings.seed, settings.seed + recipe.seeds)
+names = ("pixels", "PCA", "deep", "convolutional", "SimCLR") if trial else representations.METHODS
 learned: dict[str, list[representations.Learned]] = {}
 found: dict[str, list[representations.Worth]] = {}
-for name in representations.METHODS:
+for name in names:
     for seed in seeds:
         one = representations.learn(name, x, y, recipe, seed)
         worth = representations.worth(one, (x, y), (x_test, y_test), counts, seed)
@@ -174,7 +175,8 @@ for name in ("PCA", "convolutional"):
 # classifier on the code is one way to use the labels; training all layers from there is the other.
 
 # %%
-rows = [["labels", "from scratch", "convolutional", "masked", "SimCLR", "SimCLR, all layers"]]
+probed = [name for name in ("convolutional", "masked", "SimCLR") if name in found]
+rows = [["labels", "from scratch", *probed, "SimCLR, all layers"]]
 for number, count in enumerate(counts[:-1]):
     scores = [
         [
@@ -183,7 +185,7 @@ for number, count in enumerate(counts[:-1]):
         ]
         for starts in ([None] * len(seeds), [each.encoder for each in learned["SimCLR"]])
     ]
-    probes = [[each.probe[number] for each in found[name]] for name in rows[0][2:5]]
+    probes = [[each.probe[number] for each in found[name]] for name in probed]
     rows.append([f"{count:,}", *map(representations.over_seeds, [scores[0], *probes, scores[1]])])
     print(" | ".join(rows[-1]), flush=True)
 tables["few_labels"] = rows
@@ -459,7 +461,8 @@ for anomalous in (0, 1):
     samples = (32767 * np.clip(sounds[2].samples[number], -1, 1)).astype("int16")
     wavfile.write(settings.out / "machine.wav", sounds[2].rate, samples)
     answer = listening.predict(settings.out / "machine.wav")
-    print(f"{sounds[2].conditions[number]}: {answer}")
+    verdict = "anomalous" if answer["anomalous"] else "normal"
+    print(f"{sounds[2].conditions[number]}: {verdict}, {answer['ratio']:.2f} times the threshold")
 
 # %% [markdown]
 # ## The verdict
