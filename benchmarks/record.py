@@ -24,7 +24,7 @@ from courses import find_session
 from deploy.targets import TARGETS
 
 LARGE = 100_000  # bytes of a figure, above which its colours are reduced
-WHITE = 248  # of 255: from here on a reduced colour is white
+WHITE = 244  # of 255: from here on a reduced colour is white
 
 
 def main() -> int:

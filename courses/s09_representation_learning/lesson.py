@@ -228,7 +228,8 @@ learning_curves(history, figures / "learning_curves.png")
 # Each class in turn is left out of the training, and looked for among all test images.
 
 # %%
-kinds = range(info.classes)[: 1 if trial else 2 if settings.dataset == "digits" else None]
+kinds = [1, 0] if settings.dataset == "digits" else list(range(info.classes))
+kinds = kinds[-1:] if trial else kinds
 left_out = anomaly.leave_one_class_out(
     (x, y),
     (x_test, y_test),

@@ -145,9 +145,13 @@ def rate_and_quality(
     """
     figure = Figure(figsize=(7.5, 4.8), layout="constrained")
     axes = figure.add_subplot()
-    for (title, points), colour in zip(curves.items(), (RED, BLUE, GREY), strict=False):
+    # The first may lie under the second.
+    for (title, points), colour, width in zip(
+        curves.items(), (RED, BLUE, GREY), (7, 2, 2), strict=True
+    ):
         bits, quality = zip(*points, strict=True)
-        axes.plot(bits, quality, color=colour, marker="o", lw=2, label=title)
+        alpha = 0.35 if width > 2 else 1.0
+        axes.plot(bits, quality, color=colour, marker="o", lw=width, alpha=alpha, label=title)
     axes.set_xlabel("bits of a pixel")
     axes.set_ylabel("PSNR on test images, dB")
     plain(axes, "both")
