@@ -1,0 +1,63 @@
+"""Networks that make examples: variational autoencoders, adversarial networks, diffusion."""
+
+from thinkkeras.models.generative.diffusion import (
+    Diffusion,
+    denoising_unet,
+    diffusion,
+    noise_predictor,
+)
+from thinkkeras.models.generative.gan import (
+    GAN,
+    dcgan,
+    gan_discriminator,
+    gan_generator,
+    wgan_gp,
+)
+from thinkkeras.models.generative.gradients import input_gradient
+from thinkkeras.models.generative.noise import (
+    cosine_schedule,
+    linear_schedule,
+    noised,
+    pixels,
+    sample_diffusion,
+    signal_to_noise,
+    time_embedding,
+)
+from thinkkeras.models.generative.trainer import GenerativeTrainer
+from thinkkeras.models.generative.vae import (
+    VAE,
+    binarized,
+    log_weights,
+    pixel_decoder,
+    vae,
+    vae_decoder,
+    vae_encoder,
+)
+
+__all__ = [
+    "GAN",
+    "VAE",
+    "Diffusion",
+    "GenerativeTrainer",
+    "binarized",
+    "cosine_schedule",
+    "dcgan",
+    "denoising_unet",
+    "diffusion",
+    "gan_discriminator",
+    "gan_generator",
+    "input_gradient",
+    "linear_schedule",
+    "log_weights",
+    "noise_predictor",
+    "noised",
+    "pixel_decoder",
+    "pixels",
+    "sample_diffusion",
+    "signal_to_noise",
+    "time_embedding",
+    "vae",
+    "vae_decoder",
+    "vae_encoder",
+    "wgan_gp",
+]
