@@ -176,7 +176,7 @@ class GAN(GenerativeTrainer):
                 "expected gradient_penalty of at least 0 and critic_steps of at least 1, received "
                 f"{gradient_penalty} and {critic_steps}"
             )
-        shapes = [generator.output.shape, discriminator.inputs[0].shape]
+        shapes = [generator.outputs[0].shape, discriminator.inputs[0].shape]
         classes = [[x.shape[1] for x in part.inputs[1:]] for part in (generator, discriminator)]
         if shapes[0] != shapes[1] or classes[0] != classes[1]:
             raise ValueError(

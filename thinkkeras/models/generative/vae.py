@@ -11,6 +11,7 @@ from keras import KerasTensor, ops
 from thinkkeras.losses import bernoulli_log_likelihood, gaussian_kl, gaussian_log_density
 from thinkkeras.models.arguments import check_classifier, check_size
 from thinkkeras.models.blocks import conv_relu, growing_maps, maps_from_code
+from thinkkeras.models.blocks.normalization import MOMENTUM
 from thinkkeras.models.generative.trainer import (
     GenerativeTrainer,
     check_generative,
@@ -18,6 +19,8 @@ from thinkkeras.models.generative.trainer import (
 )
 
 LIKELIHOODS = ("bernoulli", "gaussian")
+# Of the Gaussian's variance: a quarter of a grey level's square, so that no likelihood is endless.
+LEAST_VARIANCE = (0.5 / 255) ** 2
 
 
 def vae_encoder(
@@ -128,7 +131,7 @@ def pixel_decoder(decoder: keras.Model, *, name: str = "pixel_decoder") -> keras
         A model from the decoder's inputs to images `(batch, height, width, channels)`, each pixel
         the mean of its distribution.
     """
-    x = keras.layers.Activation("sigmoid", name="sigmoid")(decoder.output)
+    x = keras.layers.Activation("sigmoid", name="sigmoid")(decoder.outputs[0])
     return keras.Model(decoder.inputs, keras.layers.Rescaling(255.0, name="pixels")(x), name=name)
 
 
@@ -147,7 +150,8 @@ class VAE(GenerativeTrainer):
         likelihood: Of the pixels. "bernoulli": each is black or white, and is drawn anew at every
             call, white with the probability of its grey value (dynamic binarisation; images that
             are binary already stay as they are). "gaussian": grey values in 0-1, independent,
-            around the decoder's sigmoid, with one deviation for all, which is learned.
+            around the decoder's sigmoid, with one variance for all: the mean squared error, which
+            is the likeliest, as a moving average over the batches.
         beta: Weight of the KL, a number or a schedule over training steps, such as
             `thinkkeras.schedules.warm_up`.
         seed: Of codes and binarisation.
@@ -160,7 +164,7 @@ class VAE(GenerativeTrainer):
         Kingma and Welling, ICLR 2014, equation 10; Higgins et al., "beta-VAE", ICLR 2017;
         Salakhutdinov and Murray, "On the Quantitative Analysis of Deep Belief Networks", ICML 2008
         (dynamic binarisation); Rybkin, Daniilidis and Levine, "Simple and Effective VAE Training
-        with Calibrated Decoders", ICML 2021 (the shared deviation).
+        with Calibrated Decoders", ICML 2021 (the shared variance, equation 4).
     """
 
     def __init__(
@@ -197,8 +201,11 @@ class VAE(GenerativeTrainer):
             shape=(), dtype="int32", initializer="zeros", trainable=False, name="steps"
         )
         if likelihood == "gaussian":
-            self.log_variance = self.add_weight(
-                shape=(), initializer=keras.initializers.Constant(-2.0), name="log_variance"
+            self.variance = self.add_weight(
+                shape=(),
+                initializer=keras.initializers.Constant(0.1),
+                trainable=False,
+                name="variance",
             )
 
     def loss_parts(
@@ -210,6 +217,10 @@ class VAE(GenerativeTrainer):
         logits = self.decoder([code, *classes], training=training)
         reconstruction = -ops.mean(self.log_likelihood(images, logits))
         kl = ops.mean(gaussian_kl(mean, log_variance))
+        if training and self.likelihood == "gaussian":
+            error = ops.mean(ops.square(images / 255 - ops.sigmoid(logits)))
+            variance = MOMENTUM * self.variance + (1 - MOMENTUM) * ops.stop_gradient(error)
+            self.variance.assign(ops.maximum(variance, LEAST_VARIANCE))
         beta = self.beta(self.steps) if callable(self.beta) else self.beta
         if training:
             self.steps.assign_add(1)
@@ -230,7 +241,7 @@ class VAE(GenerativeTrainer):
     def log_likelihood(self, images: KerasTensor, logits: KerasTensor) -> KerasTensor:
         """Nats `(batch,)` of images in 0-255, given the decoder's logits."""
         if self.likelihood == "gaussian":
-            return gaussian_log_density(images / 255, ops.sigmoid(logits), self.log_variance)
+            return gaussian_log_density(images / 255, ops.sigmoid(logits), ops.log(self.variance))
         return bernoulli_log_likelihood(images / 255, logits)
 
     def get_config(self) -> dict[str, Any]:
@@ -318,10 +329,10 @@ class _LogWeights(keras.Model):
     """A model only because Keras compiles its `predict` on every backend."""
 
     def __init__(self, vae: VAE, count: int) -> None:
-        super().__init__()
+        super().__init__(name="log_weights")
         self.vae, self.count = vae, count
         self.built = True
-        self.jit_compile = False
+        self.jit_compile = vae.jit_compile
 
     def call(self, inputs: list[KerasTensor]) -> KerasTensor:
         images, *_ = repeated = [ops.repeat(x, self.count, axis=0) for x in inputs]
