@@ -307,7 +307,7 @@ def test_log_densities_are_scipys():
     found = gaussian_log_density(x, mean, log_variance)
     expected = norm.logpdf(x, mean, np.exp(log_variance / 2)).sum(axis=(1, 2, 3))
     np.testing.assert_allclose(found, expected, rtol=1e-4)
-    pixels, logits = (x > 0).astype("float32"), 30 * mean
+    pixels, logits = (x > 0).astype("float32"), 5 * mean
     probability = 1 / (1 + np.exp(-logits.astype("float64")))
     likelihood = np.where(pixels == 1, probability, 1 - probability)
     found = bernoulli_log_likelihood(pixels, logits)

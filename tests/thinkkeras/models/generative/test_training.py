@@ -386,6 +386,7 @@ def test_the_denoiser_sees_what_the_schedule_says():
 CHILD = Path(__file__).with_name("on_jax.py")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     importlib.util.find_spec("jax") is None, reason="JAX is not installed: pip install -e .[jax]"
 )
