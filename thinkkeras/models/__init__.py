@@ -30,7 +30,9 @@ from thinkkeras.models.detection import (
 from thinkkeras.models.generative import (
     GAN,
     VAE,
+    VQVAE,
     Diffusion,
+    code_prior,
     dcgan,
     denoising_unet,
     diffusion,
@@ -40,6 +42,7 @@ from thinkkeras.models.generative import (
     vae,
     vae_decoder,
     vae_encoder,
+    vq_vae,
     wgan_gp,
 )
 from thinkkeras.models.image_to_image import style_net
@@ -71,11 +74,13 @@ from thinkkeras.models.translation import (
 __all__ = [
     "GAN",
     "VAE",
+    "VQVAE",
     "Diffusion",
     "alexnet",
     "attention_translator",
     "attention_translator_parts",
     "autoencoder",
+    "code_prior",
     "contractive_autoencoder",
     "contrastive_net",
     "conv_autoencoder",
@@ -121,6 +126,7 @@ __all__ = [
     "vae_decoder",
     "vae_encoder",
     "vgg",
+    "vq_vae",
     "wgan_gp",
     "yolact_tiny",
     "yolo_tiny",

@@ -33,13 +33,16 @@ from thinkkeras.models.generative.vae import (
     vae_decoder,
     vae_encoder,
 )
+from thinkkeras.models.generative.vq_vae import VQVAE, code_prior, sample_codes, vq_vae
 
 __all__ = [
     "GAN",
     "VAE",
+    "VQVAE",
     "Diffusion",
     "GenerativeTrainer",
     "binarized",
+    "code_prior",
     "cosine_schedule",
     "dcgan",
     "denoising_unet",
@@ -53,11 +56,13 @@ __all__ = [
     "noised",
     "pixel_decoder",
     "pixels",
+    "sample_codes",
     "sample_diffusion",
     "signal_to_noise",
     "time_embedding",
     "vae",
     "vae_decoder",
     "vae_encoder",
+    "vq_vae",
     "wgan_gp",
 ]

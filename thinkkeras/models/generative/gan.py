@@ -14,6 +14,7 @@ from thinkkeras.models.generative.trainer import (
     GenerativeTrainer,
     check_generative,
     class_input,
+    one_or_all,
 )
 from thinkkeras.optimizers import Alternating
 
@@ -77,7 +78,7 @@ def gan_generator(
     x = growing_maps(x, filters)
     x = keras.layers.Conv2D(channels, 3, padding="same", activation="tanh", name="outputs")(x)
     x = keras.layers.Rescaling(127.5, offset=127.5, name="pixels")(x)
-    return keras.Model(inputs, x, name=name)
+    return keras.Model(one_or_all(inputs), x, name=name)
 
 
 def gan_discriminator(
@@ -117,7 +118,8 @@ def gan_discriminator(
     x = keras.layers.Rescaling(1 / 127.5, offset=-1, name="rescaling")(inputs[0])
     for stage, width in enumerate(filters, start=1):
         x = keras.layers.Conv2D(width, 5, strides=2, padding="same", name=f"down{stage}")(x)
-        x = keras.layers.LeakyReLU(0.2, name=f"down{stage}_relu")(x)
+        # A leaky ReLU. Of Keras's own, TensorFlow's graph optimizer makes an error and says so.
+        x = ops.maximum(x, 0.2 * x)
         if dropout:
             x = keras.layers.Dropout(dropout, name=f"down{stage}_dropout")(x)
     features = keras.layers.Flatten(name="features")(x)
@@ -126,7 +128,7 @@ def gan_discriminator(
         embedding = keras.layers.Dense(features.shape[1], use_bias=False, name="class_embedding")
         product = keras.layers.Dot(axes=1, name="projection")([features, embedding(inputs[1])])
         x = keras.layers.Add(name="with_class")([x, product])
-    return keras.Model(inputs, x, name=name)
+    return keras.Model(one_or_all(inputs), x, name=name)
 
 
 @keras.saving.register_keras_serializable("thinkkeras")
@@ -226,11 +228,11 @@ class GAN(GenerativeTrainer):
     ) -> tuple[KerasTensor, tuple[KerasTensor, ...]]:
         shape = (ops.shape(images)[0], self.generator.inputs[0].shape[1])
         noise = keras.random.normal(shape, seed=self.noise_seed)
-        fakes = self.generator([noise, *classes], training=training)
+        fakes = self.generator(one_or_all([noise, *classes]), training=training)
         fixed = ops.stop_gradient(fakes)
-        real = self.discriminator([images, *classes], training=training)
-        fake = self.discriminator([fixed, *classes], training=training)
-        judged = constant_call(self.discriminator, [fakes, *classes], training=training)
+        real = self.discriminator(one_or_all([images, *classes]), training=training)
+        fake = self.discriminator(one_or_all([fixed, *classes]), training=training)
+        judged = constant_call(self.discriminator, one_or_all([fakes, *classes]), training=training)
         discriminator, _ = LOSSES[self.game](real, fake)
         _, generator = LOSSES[self.game](ops.stop_gradient(real), judged)
         loss = discriminator + generator
@@ -252,7 +254,9 @@ class GAN(GenerativeTrainer):
         between = (share * images + (1 - share) * fakes) / 127.5 - 1
 
         def logits(scaled: KerasTensor) -> KerasTensor:
-            return self.discriminator([127.5 * (scaled + 1), *classes], training=training)
+            return self.discriminator(
+                one_or_all([127.5 * (scaled + 1), *classes]), training=training
+            )
 
         slopes = ops.sum(ops.square(input_gradient(logits, between)), axis=(1, 2, 3))
         # The square root has no slope at 0.

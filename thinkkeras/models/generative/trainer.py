@@ -113,6 +113,14 @@ def class_input(classes: int) -> list[keras.KerasTensor]:
     return [keras.Input((classes,), name="class")] if classes else []
 
 
+def one_or_all(inputs: list[Any]) -> Any:
+    """What a network is built with and called with: a list, but of one input that input itself.
+
+    Keras warns where a model of one input is called with a list, and the other way round.
+    """
+    return inputs if len(inputs) > 1 else inputs[0]
+
+
 def check_generative(numbers: int, classes: int, filters: Any, units: Any = ()) -> None:
     """Refuse a code without numbers, a negative number of classes, layers without units.
 

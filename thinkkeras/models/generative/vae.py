@@ -16,6 +16,7 @@ from thinkkeras.models.generative.trainer import (
     GenerativeTrainer,
     check_generative,
     class_input,
+    one_or_all,
 )
 
 LIKELIHOODS = ("bernoulli", "gaussian")
@@ -68,7 +69,7 @@ def vae_encoder(
     for layer, width in enumerate(units, start=1):
         x = keras.layers.Dense(width, activation="relu", name=f"layer{layer}")(x)
     outputs = [keras.layers.Dense(code, name=name)(x) for name in ("mean", "log_variance")]
-    return keras.Model(inputs, outputs, name=name)
+    return keras.Model(one_or_all(inputs), outputs, name=name)
 
 
 def vae_decoder(
@@ -117,7 +118,7 @@ def vae_decoder(
     else:
         x = keras.layers.Dense(prod(output_shape), name="logits")(x)
         x = keras.layers.Reshape(output_shape, name="reshape")(x)
-    return keras.Model(inputs, x, name=name)
+    return keras.Model(one_or_all(inputs), x, name=name)
 
 
 def pixel_decoder(decoder: keras.Model, *, name: str = "pixel_decoder") -> keras.Model:
@@ -132,7 +133,9 @@ def pixel_decoder(decoder: keras.Model, *, name: str = "pixel_decoder") -> keras
         the mean of its distribution.
     """
     x = keras.layers.Activation("sigmoid", name="sigmoid")(decoder.outputs[0])
-    return keras.Model(decoder.inputs, keras.layers.Rescaling(255.0, name="pixels")(x), name=name)
+    return keras.Model(
+        one_or_all(decoder.inputs), keras.layers.Rescaling(255.0, name="pixels")(x), name=name
+    )
 
 
 @keras.saving.register_keras_serializable("thinkkeras")
@@ -212,9 +215,9 @@ class VAE(GenerativeTrainer):
         self, images: KerasTensor, classes: list[KerasTensor], training: bool
     ) -> tuple[KerasTensor, tuple[KerasTensor, ...]]:
         images = self.binarized(images)
-        mean, log_variance = self.encoder([images, *classes], training=training)
+        mean, log_variance = self.encoder(one_or_all([images, *classes]), training=training)
         code = self.sampled(mean, log_variance)
-        logits = self.decoder([code, *classes], training=training)
+        logits = self.decoder(one_or_all([code, *classes]), training=training)
         reconstruction = -ops.mean(self.log_likelihood(images, logits))
         kl = ops.mean(gaussian_kl(mean, log_variance))
         if training and self.likelihood == "gaussian":
@@ -336,10 +339,10 @@ class _LogWeights(keras.Model):
 
     def call(self, inputs: list[KerasTensor]) -> KerasTensor:
         images, *_ = repeated = [ops.repeat(x, self.count, axis=0) for x in inputs]
-        moments = self.vae.encoder(inputs, training=False)
+        moments = self.vae.encoder(one_or_all(inputs), training=False)
         mean, log_variance = (ops.repeat(x, self.count, axis=0) for x in moments)
         code = self.vae.sampled(mean, log_variance)
-        logits = self.vae.decoder([code, *repeated[1:]], training=False)
+        logits = self.vae.decoder(one_or_all([code, *repeated[1:]]), training=False)
         weights = (
             self.vae.log_likelihood(images, logits)
             + gaussian_log_density(code, 0.0, ops.zeros_like(code))

@@ -98,8 +98,8 @@ def test_the_loss_of_a_vae_by_hand():
     head = model.encoder.get_layer("log_variance")
     head.set_weights([np.zeros((8, 2)), np.full(2, -40.0)])
     x, _ = blobs(8)
-    mean, log_variance = map(np.asarray, model.encoder([x]))
-    painted = np.asarray(generative.pixel_decoder(model.decoder)([mean])) / 255
+    mean, log_variance = map(np.asarray, model.encoder(x))
+    painted = np.asarray(generative.pixel_decoder(model.decoder)(mean)) / 255
     log_likelihood = norm.logpdf(x / 255, painted, np.sqrt(0.1)).sum(axis=(1, 2, 3))
     kl = 0.5 * (mean**2 + np.exp(log_variance) - log_variance - 1).sum(axis=1)
     loss = float(model.compute_loss(x, training=False))
@@ -115,8 +115,8 @@ def test_the_variance_follows_the_error():
     model = compiled(MODELS["gaussian vae"]())
     x, _ = blobs(64)
     model.fit(x, batch_size=16, epochs=25, verbose=0)
-    code = model.encoder([x])[0]
-    painted = np.asarray(generative.pixel_decoder(model.decoder)([code]))
+    code = model.encoder(x)[0]
+    painted = np.asarray(generative.pixel_decoder(model.decoder)(code))
     error = np.mean(np.square((painted - x) / 255))
     assert error < 0.01
     assert float(model.variance) == pytest.approx(error, rel=0.3)
@@ -244,9 +244,9 @@ def test_one_pass_has_the_gradients_of_two_separate_steps(loss):
     model.noise_seed.state.assign(draws)
     noise = keras.random.normal((16, 3), seed=model.noise_seed)
     share = keras.random.uniform((16, 1, 1, 1), seed=model.noise_seed)
-    fakes = generator([noise], training=True)
+    fakes = generator(noise, training=True)
     with tf.GradientTape() as tape:
-        real, fake = critic([x]), critic([fakes])
+        real, fake = critic(x), critic(fakes)
         if loss == "wasserstein":
             value = tf.reduce_mean(fake) - tf.reduce_mean(real)
         else:
@@ -254,13 +254,13 @@ def test_one_pass_has_the_gradients_of_two_separate_steps(loss):
         with tf.GradientTape() as inner:
             between = share * x + (1 - share) * fakes
             inner.watch(between)
-            inputs = critic([between])
+            inputs = critic(between)
         slopes = 127.5 * inner.gradient(inputs, between)
         penalty = tf.reduce_mean((tf.norm(tf.reshape(slopes, (16, -1)), axis=1) - 1) ** 2)
         total = value + 10 * penalty
     expected = tape.gradient(total, critic.trainable_variables)
     with tf.GradientTape() as tape:
-        fake = critic([generator([noise], training=True)])
+        fake = critic(generator(noise, training=True))
         other = {
             "wasserstein": lambda: -tf.reduce_mean(fake),
             "non_saturating": lambda: -tf.reduce_mean(tf.math.log(tf.sigmoid(fake))),
@@ -341,9 +341,9 @@ def test_a_generator_moves_towards_the_data():
     x, _ = blobs(128)
     bright = x * 0 + 230
     noise = np.random.default_rng(1).normal(size=(64, 4)).astype("float32")
-    assert np.asarray(model.generator([noise])).mean() == pytest.approx(127, abs=30)
+    assert np.asarray(model.generator(noise)).mean() == pytest.approx(127, abs=30)
     model.fit(bright, batch_size=8, epochs=3, verbose=0)
-    assert np.asarray(model.generator([noise], training=True)).mean() > 180
+    assert np.asarray(model.generator(noise, training=True)).mean() > 180
 
 
 # ---------------------------------------------------------------------------------- diffusion
