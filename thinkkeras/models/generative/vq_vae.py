@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import KerasTensor, ops
 
+from thinkkeras.models.blocks.normalization import MOMENTUM
 from thinkkeras.models.generative.trainer import GenerativeTrainer, check_generative
 from thinkkeras.models.representation import conv_autoencoder
 
@@ -131,7 +132,9 @@ def vq_vae(
     """
     halves = conv_autoencoder(input_shape, None, filters=filters, code_filters=dimensions)
     encoder, decoder = halves.get_layer("encoder"), halves.get_layer("decoder")
-    norm = keras.layers.BatchNormalization(center=False, scale=False, name="code_bn")
+    norm = keras.layers.BatchNormalization(
+        momentum=MOMENTUM, center=False, scale=False, name="code_bn"
+    )
     encoder = keras.Model(encoder.inputs[0], norm(encoder.outputs[0]), name="encoder")
     return VQVAE(encoder, decoder, codes=codes, commitment=commitment, seed=seed, name=name)
 

@@ -41,9 +41,10 @@ MODELS = {
     "diffusion": lambda: models.diffusion(
         (8, 8, 1), filters=(4, 6), classes=2, steps=50, schedule="linear", seed=0
     ),
+    "vq_vae": lambda: models.vq_vae((8, 8, 1), 4, codes=8, filters=(4,), seed=0),
 }
 # What an epoch lowers: of a game's two losses the sum says nothing.
-FALLS = {"dcgan": "discriminator", "wgan_gp": "penalty"}
+FALLS = {"dcgan": "discriminator", "wgan_gp": "penalty", "vq_vae": "reconstruction"}
 
 
 def compiled(model, rate=1e-2):

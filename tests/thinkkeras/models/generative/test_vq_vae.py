@@ -57,19 +57,6 @@ def test_the_loss_and_its_gradients_by_hand():
     )
 
 
-def test_training_and_files(tmp_path):
-    keras.utils.set_random_seed(0)
-    model = models.vq_vae((8, 8, 1), 4, codes=8, filters=(8, 8), seed=0)
-    model.compile(keras.optimizers.Adam(1e-2), jit_compile=False)
-    x = stripes(128)
-    losses = model.fit(x, batch_size=16, epochs=5, verbose=0).history["reconstruction"]
-    assert losses[-1] < 0.3 * losses[0]
-    model.save(tmp_path / "model.keras")
-    again = keras.saving.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(np.asarray(again.codebook), np.asarray(model.codebook))
-    np.testing.assert_array_equal(again.numbers(x[:4]), model.numbers(x[:4]))
-
-
 def test_the_prior_looks_back_only(tmp_path):
     keras.utils.set_random_seed(0)
     prior = models.code_prior((4, 3), 5, units=6, layers=2)
