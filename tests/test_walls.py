@@ -19,6 +19,9 @@ TENSORFLOW = {
 # What a device has.
 ON_DEVICE = {"numpy", "ai_edge_litert", "PIL", "cv2", "soundfile", "sounddevice"}
 PACKAGES = ("deploy", "thinkkeras")
+# Keras has no gradient with respect to inputs, and a gradient penalty needs one: this one function
+# asks the backend that runs, TensorFlow or JAX, and imports it only when it is called.
+ASKS_THE_BACKEND = ROOT / "thinkkeras" / "models" / "generative" / "gradients.py"
 
 
 def imports(path):
@@ -48,8 +51,17 @@ def test_deploy_knows_neither_thinkkeras_nor_courses(path):
 def test_thinkkeras_knows_neither_deploy_nor_courses(path):
     roots = {name.split(".")[0] for name in imports(path)}
     assert not roots & {"deploy", "courses"}
-    if "datasets" not in path.parts:
-        assert not roots & {"tensorflow", "tf_keras", "tensorflow_datasets"}
+    if "datasets" not in path.parts and path != ASKS_THE_BACKEND:
+        assert not roots & {"tensorflow", "tf_keras", "tensorflow_datasets", "jax", "torch"}
+
+
+def test_the_one_file_that_asks_the_backend_waits_until_it_is_called():
+    tree = ast.parse(ASKS_THE_BACKEND.read_text("utf-8"))
+    assert {"tensorflow", "jax"} < imports(ASKS_THE_BACKEND)
+    at_once = {
+        alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names
+    }
+    assert not at_once & {"tensorflow", "jax"}
 
 
 @pytest.mark.parametrize("path", files("deploy/runtime"))

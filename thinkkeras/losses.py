@@ -1,4 +1,4 @@
-"""Losses that Keras lacks: of boxes, masks, label maps, texts, and pairs of views."""
+"""Losses that Keras lacks: boxes, masks, label maps, texts, pairs of views, likelihoods, games."""
 
 import math
 
@@ -260,3 +260,96 @@ class NTXent(keras.losses.Loss):
 
     def get_config(self) -> dict:
         return super().get_config() | {"temperature": self.temperature}
+
+
+def gaussian_kl(mean: KerasTensor, log_variance: KerasTensor) -> KerasTensor:
+    """How far a Gaussian with independent numbers is from the standard one, KL(N(m, v) || N(0, 1)).
+
+    Args:
+        mean: `(batch, numbers)`.
+        log_variance: Natural logarithms of the variances, of the same shape.
+
+    Returns:
+        Nats, `(batch,)`.
+
+    Source: Kingma and Welling, "Auto-Encoding Variational Bayes", ICLR 2014, appendix B.
+    """
+    each = ops.square(mean) + ops.exp(log_variance) - log_variance - 1
+    return 0.5 * ops.sum(each, axis=-1)
+
+
+def gaussian_log_density(
+    x: KerasTensor, mean: KerasTensor, log_variance: KerasTensor
+) -> KerasTensor:
+    """The logarithm of a Gaussian's density, its numbers independent: nats.
+
+    Args:
+        x: `(batch, …)`.
+        mean: Of the same shape, or one that is broadcast to it.
+        log_variance: The same.
+
+    Returns:
+        `(batch,)`, summed over all axes but the first.
+    """
+    each = ops.square(x - mean) * ops.exp(-log_variance) + log_variance + math.log(2 * math.pi)
+    return -0.5 * _sum_of_each(each)
+
+
+def bernoulli_log_likelihood(x: KerasTensor, logits: KerasTensor) -> KerasTensor:
+    """The logarithm of the probability of binary pixels: nats.
+
+    Args:
+        x: Pixels of 0 or 1, `(batch, …)`.
+        logits: Logarithms of the odds of a 1, of the same shape.
+
+    Returns:
+        `(batch,)`, summed over all axes but the first.
+    """
+    return _sum_of_each(x * logits - ops.softplus(logits))
+
+
+def non_saturating_loss(real: KerasTensor, fake: KerasTensor) -> tuple[KerasTensor, KerasTensor]:
+    """What discriminator and generator of a GAN minimise: crossentropies of real and fake.
+
+    Args:
+        real: The discriminator's logits of real examples, `(batch, 1)`.
+        fake: Those of generated ones.
+
+    Returns:
+        The discriminator's loss and the generator's, scalars. An undecided discriminator has
+        2 ln 2, its generator ln 2.
+
+    Source: Goodfellow et al., "Generative Adversarial Nets", NIPS 2014, section 3.
+    """
+    discriminator = ops.mean(ops.softplus(-real)) + ops.mean(ops.softplus(fake))
+    return discriminator, ops.mean(ops.softplus(-fake))
+
+
+def minimax_loss(real: KerasTensor, fake: KerasTensor) -> tuple[KerasTensor, KerasTensor]:
+    """The game as theory has it: the generator maximises what the discriminator minimises.
+
+    Its generator learns next to nothing from a discriminator that is sure. Arguments, returned
+    values and source are those of `non_saturating_loss`; the equation is the first.
+    """
+    discriminator = ops.mean(ops.softplus(-real)) + ops.mean(ops.softplus(fake))
+    return discriminator, -ops.mean(ops.softplus(fake))
+
+
+def wasserstein_loss(real: KerasTensor, fake: KerasTensor) -> tuple[KerasTensor, KerasTensor]:
+    """What a critic and its generator minimise: differences of the critic's means.
+
+    Args:
+        real: The critic's numbers of real examples, `(batch, 1)`.
+        fake: Those of generated ones.
+
+    Returns:
+        The critic's loss, which for the best 1-Lipschitz critic is minus the Wasserstein distance,
+        and the generator's, scalars.
+
+    Source: Arjovsky, Chintala and Bottou, "Wasserstein GAN", ICML 2017, section 3.
+    """
+    return ops.mean(fake) - ops.mean(real), -ops.mean(fake)
+
+
+def _sum_of_each(x: KerasTensor) -> KerasTensor:
+    return ops.sum(x, axis=tuple(range(1, len(x.shape))))

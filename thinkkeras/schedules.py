@@ -1,4 +1,4 @@
-"""Learning-rate schedules that Keras lacks."""
+"""Schedules that Keras lacks: of learning rates, and of the weight of a loss."""
 
 import math
 from typing import Any
@@ -78,3 +78,20 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
             "tail": self.tail,
             "name": self.name,
         }
+
+
+def warm_up(steps: int, target: float = 1.0) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Rises in a straight line from 0 to `target`, and stays: a VAE's weight of the KL, say.
+
+    Args:
+        steps: Of the rise, at least 1.
+        target: The last value.
+
+    Raises:
+        ValueError: `steps` is below 1.
+
+    Source: Bowman et al., "Generating Sentences from a Continuous Space", CoNLL 2016, section 3.1.
+    """
+    if steps < 1:
+        raise ValueError(f"expected steps of at least 1, received {steps}")
+    return keras.optimizers.schedules.PolynomialDecay(0.0, steps, float(target))

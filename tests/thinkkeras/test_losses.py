@@ -5,14 +5,21 @@ import keras_cv
 import numpy as np
 import pytest
 from keras import ops
+from scipy.stats import norm
 
 from thinkkeras.losses import (
     NTXent,
     SmoothedTokenCrossentropy,
+    bernoulli_log_likelihood,
     ciou,
+    gaussian_kl,
+    gaussian_log_density,
     mask_loss,
+    minimax_loss,
+    non_saturating_loss,
     sparse_dice,
     sparse_focal_crossentropy,
+    wasserstein_loss,
 )
 
 
@@ -279,3 +286,51 @@ def test_nt_xent_by_hand():
     assert NTXent.from_config(NTXent(0.5).get_config()).temperature == 0.5
     with pytest.raises(ValueError, match="expected a positive temperature, received 0"):
         NTXent(0)
+
+
+def test_the_kl_of_gaussians_is_closed_and_that_of_many_draws():
+    rng = np.random.default_rng(0)
+    mean, log_variance = np.array([[0.5, -2.0]]), np.array([[0.7, -1.0]])
+    expected = 0.5 * (0.25 + np.exp(0.7) - 0.7 - 1 + 4 + np.exp(-1) + 1 - 1)
+    found = np.asarray(gaussian_kl(mean.astype("f4"), log_variance.astype("f4")))
+    np.testing.assert_allclose(found, [expected], rtol=1e-5)
+    deviation = np.exp(log_variance / 2)
+    z = mean + deviation * rng.normal(size=(200_000, 2))
+    drawn = (norm.logpdf(z, mean, deviation) - norm.logpdf(z)).sum(axis=1).mean()
+    assert drawn == pytest.approx(expected, rel=0.01)
+    np.testing.assert_allclose(gaussian_kl(np.zeros((3, 2), "f4"), np.zeros((3, 2), "f4")), 0)
+
+
+def test_log_densities_are_scipys():
+    rng = np.random.default_rng(0)
+    x, mean, log_variance = rng.normal(size=(3, 4, 2, 3, 1)).astype("float32")
+    found = gaussian_log_density(x, mean, log_variance)
+    expected = norm.logpdf(x, mean, np.exp(log_variance / 2)).sum(axis=(1, 2, 3))
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    pixels, logits = (x > 0).astype("float32"), 5 * mean
+    probability = 1 / (1 + np.exp(-logits.astype("float64")))
+    likelihood = np.where(pixels == 1, probability, 1 - probability)
+    found = bernoulli_log_likelihood(pixels, logits)
+    np.testing.assert_allclose(found, np.log(likelihood).sum(axis=(1, 2, 3)), rtol=1e-4)
+    # Where a probability rounds to 0 its logarithm does not.
+    np.testing.assert_allclose(
+        bernoulli_log_likelihood(np.ones((1, 1), "f4"), np.full((1, 1), -200, "f4")), [-200]
+    )
+
+
+def test_games_by_hand():
+    real, fake = np.array([[0.0], [1.0]], "f4"), np.array([[0.0], [-2.0]], "f4")
+
+    def log_sigmoid(x):
+        return -np.log(1 + np.exp(-x))
+
+    judge = -(log_sigmoid(0) + log_sigmoid(1)) / 2 - (log_sigmoid(0) + log_sigmoid(2)) / 2
+    np.testing.assert_allclose(
+        non_saturating_loss(real, fake), [judge, -(log_sigmoid(0) + log_sigmoid(-2)) / 2], rtol=1e-5
+    )
+    np.testing.assert_allclose(
+        minimax_loss(real, fake), [judge, (log_sigmoid(0) + log_sigmoid(2)) / 2], rtol=1e-5
+    )
+    np.testing.assert_allclose(wasserstein_loss(real, fake), [-1 - 0.5, 1], rtol=1e-5)
+    undecided = non_saturating_loss(0 * real, 0 * fake)
+    np.testing.assert_allclose(undecided, [2 * np.log(2), np.log(2)], rtol=1e-5)

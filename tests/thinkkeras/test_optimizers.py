@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from thinkkeras.optimizers import adamw
+from thinkkeras.optimizers import Alternating, adamw
 
 
 def rates(optimizer, steps):
@@ -73,3 +73,49 @@ def test_fit_leaves_averages():
 def test_steps_must_be_positive():
     with pytest.raises(ValueError, match="steps of at least 1, received 0"):
         adamw(0, 0.1)
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_alternating_steps_are_those_of_two_optimizers(every):
+    rng = np.random.default_rng(0)
+    start = [rng.normal(size=3) for _ in range(3)]
+    grads = rng.normal(size=(7, 3, 3))
+
+    def variables(which):
+        return [keras.Variable(start[i], dtype="float32") for i in which]
+
+    def adam(rate, **options):
+        return keras.optimizers.Adam(rate, **options)
+
+    both = variables((0, 1, 2))
+    optimizer = Alternating(adam(0.1), adam(0.2, use_ema=True, ema_momentum=0.5), 1, every)
+    one, others = variables((0,)), variables((1, 2))
+    first, second = adam(0.1), adam(0.2, use_ema=True, ema_momentum=0.5)
+    for step, each in enumerate(grads.astype("float32"), start=1):
+        each = [keras.ops.convert_to_tensor(grad) for grad in each]
+        optimizer.apply_gradients(list(zip(each, both, strict=True)))
+        first.apply(each[:1], one)
+        if step % every == 0:
+            second.apply(each[1:], others)
+        for a, b in zip(both, [*one, *others], strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-6)
+    assert int(optimizer.iterations) == 7 and int(optimizer.second.iterations) == 7 // every
+    optimizer.finalize_variable_values(both)
+    second.finalize_variable_values(others)
+    for a, b in zip(both, [*one, *others], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6)
+
+
+def test_alternating_keeps_its_parts_in_its_config():
+    optimizer = Alternating(keras.optimizers.Adam(0.1), keras.optimizers.SGD(0.2), 2, 5)
+    again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
+    assert isinstance(again, Alternating) and isinstance(again.second, keras.optimizers.SGD)
+    assert again.get_config() == optimizer.get_config()
+    optimizer.learning_rate = 0.5
+    assert float(optimizer.first.learning_rate) == 0.5
+    assert float(optimizer.second.learning_rate) == pytest.approx(0.2)
+    same = keras.optimizers.Adam()
+    with pytest.raises(ValueError, match="expected two optimizers"):
+        Alternating(same, same, 1)
+    with pytest.raises(ValueError, match="count=0 and every=1"):
+        Alternating(same, keras.optimizers.Adam(), 0)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from thinkkeras.schedules import OneCycle
+from thinkkeras.schedules import OneCycle, warm_up
 
 
 def rates(schedule, steps):
@@ -71,3 +71,10 @@ def test_it_is_saved_with_the_model_and_loaded(tmp_path):
 def test_errors_say_what_was_expected(options, message):
     with pytest.raises(ValueError, match=message):
         OneCycle(**{"peak_learning_rate": 1.0, "steps": 10} | options)
+
+
+def test_a_warm_up_rises_in_a_line_and_stays():
+    assert rates(warm_up(10, 4.0), (0, 1, 5, 10, 1000)) == pytest.approx([0, 0.4, 2, 4, 4])
+    assert rates(warm_up(1), (0, 1)) == [0, 1]
+    with pytest.raises(ValueError, match="steps of at least 1, received 0"):
+        warm_up(0)

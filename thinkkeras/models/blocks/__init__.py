@@ -22,7 +22,7 @@ from thinkkeras.models.blocks.residual import (
     residual_block,
     squeeze_excitation_block,
 )
-from thinkkeras.models.blocks.upsampling import upsample
+from thinkkeras.models.blocks.upsampling import growing_maps, maps_from_code, upsample
 
 __all__ = [
     "PRIOR_LOGIT",
@@ -36,8 +36,10 @@ __all__ = [
     "detection_head",
     "feature_pyramid",
     "fire_module",
+    "growing_maps",
     "inception_block",
     "inverted_residual_block",
+    "maps_from_code",
     "pooled",
     "preprocess",
     "residual_block",

@@ -1,12 +1,11 @@
 """The convolutional autoencoder: maps that become smaller, a code, and the way back."""
 
 from collections.abc import Sequence
-from math import prod
 
 import keras
 
 from thinkkeras.models.arguments import check_classifier, check_size
-from thinkkeras.models.blocks import conv_block, upsample
+from thinkkeras.models.blocks import conv_block, growing_maps, maps_from_code
 from thinkkeras.models.representation.autoencoder import check_code
 
 
@@ -63,11 +62,8 @@ def conv_autoencoder(
     if code is None:
         x = conv_block(codes, maps[-1], kernel_size=1, name="start")
     else:
-        x = keras.layers.Dense(prod(maps), activation="relu", name="start")(codes)
-        x = keras.layers.Reshape(maps, name="maps")(x)
-    for stage, width in enumerate([*reversed(filters[:-1]), filters[0]], start=1):
-        x = upsample(x, name=f"up{stage}_resize")
-        x = conv_block(x, width, name=f"up{stage}")
+        x = maps_from_code(codes, maps)
+    x = growing_maps(x, [*reversed(filters[:-1]), filters[0]])
     x = keras.layers.Conv2D(input_shape[-1], 3, padding="same", name="outputs")(x)
     x = keras.layers.Activation("sigmoid", name="sigmoid")(x)
     decoder = keras.Model(codes, keras.layers.Rescaling(255.0, name="pixels")(x), name="decoder")
