@@ -171,7 +171,7 @@ def generate(
             )
         (images,) = _run(model, given)
     else:
-        images = _denoised(model, given, steps)
+        images = denoised(model, given, steps)
     return np.stack([_rgb(to_pixels(image, card["black"], card["white"])) for image in images])
 
 
@@ -197,8 +197,19 @@ def between(first: np.ndarray, second: np.ndarray, count: int) -> np.ndarray:
     return ((weights[0] * first + weights[1] * second) / np.sin(angle)).astype(np.float32)
 
 
-def _denoised(model: Model, given: dict[str, np.ndarray], count: int | None) -> np.ndarray:
-    settings = model.card["generation"]
+def denoised(model: Model, given: Mapping[str, np.ndarray], count: int | None = None) -> np.ndarray:
+    """What noise becomes step by step, float32 (examples, height, width, channels), from the card's
+    `black` to its `white`.
+
+    Args:
+        model: a denoiser.
+        given: by the names of the inputs the noise, and the class where there is one.
+        count: how many of the card's steps are taken; None: all.
+
+    Raises:
+        DeployError: more steps than the card has.
+    """
+    settings, given = model.card["generation"], dict(given)
     steps = settings["steps"]
     if count is not None and not 1 <= count <= len(steps):
         raise DeployError(f"expected between 1 and {len(steps)} steps, received {count}")

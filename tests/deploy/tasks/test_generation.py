@@ -11,8 +11,9 @@ import deploy
 from deploy import DeployError, runtime
 from deploy.load.source import Input
 from deploy.runtime.__main__ import main
-from deploy.runtime.tasks.generation import between, draw_noise
+from deploy.runtime.tasks.generation import between, denoised, draw_noise
 from deploy.tasks.generation import infer
+from thinkkeras.models import generative
 
 NOISE = Input("noise", (4,), "float32")
 KIND = Input("class", (3,), "float32")
@@ -196,6 +197,38 @@ def test_a_denoiser_is_asked_step_by_step(tmp_path):
         runtime.generate(device, class_name="cone")
     with pytest.raises(DeployError, match="`generate` takes every step"):
         device.predict([image, np.float32(steps[0]["time"])])
+
+
+def test_the_device_denoises_as_keras_does(tmp_path):
+    """In float the same seed is the same image, up to 1e-4 of a range of 2."""
+    keras.utils.set_random_seed(0)
+    denoiser = generative.denoising_unet((8, 8, 1), classes=3, filters=(4, 8), time_units=8)
+    for variable in denoiser.trainable_variables:  # the last layer begins at zero
+        variable.assign(variable + 0.05 * keras.random.normal(variable.shape))
+    kept, times = generative.cosine_schedule(100), generative.time_embedding(100, 8)
+    taken = np.linspace(99, 0, 5).round().astype(int)
+    noise, kinds = draw_noise((8, 8, 1), 4, 7), np.eye(3, dtype="float32")[[0, 1, 2, 0]]
+
+    def denoise(x, step):
+        return denoiser.predict_on_batch([x, times[step], kinds])
+
+    expected = generative.sample_diffusion(denoise, noise, kept, steps=5)
+    steps = [{"kept": float(kept[step]), "time": times[step].tolist()} for step in taken]
+    task = {"task": "generation", "noise": "image", "time": "time", "class": "class"}
+    calibration = [noise, times[taken[:4]], kinds]
+    deploy.export(
+        denoiser,
+        "cpu-float",
+        out=tmp_path / "b",
+        calibration=calibration,
+        task=task | {"steps": steps},
+        verbose=0,
+    )
+    model = runtime.load(tmp_path / "b")
+    given = {"image": noise, "class": kinds}
+    np.testing.assert_allclose(denoised(model, given), expected, atol=1e-4)
+    pixels = runtime.generate(model, 4, seed=7)[..., :1]
+    assert np.abs(pixels - (expected + 1) * 127.5).max() <= 0.52
 
 
 def test_others_generate_nothing(tmp_path):
