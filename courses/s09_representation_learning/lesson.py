@@ -10,9 +10,12 @@
 #
 # From a terminal:
 #
-#     python -m courses run s09                            # digits, no download
+#     python -m courses run s09                            # digits, no download: 94 % in 15 s
 #     python -m courses run s09 --dataset fashion_mnist
 #     python -m courses check s09                          # grades exercises.py
+#
+# (Right on test data, of 100 labels, and the time of the last training on two cores; with all that is
+# compared, the run takes some eight minutes. README.md has the tables.)
 #
 # The theory behind each step is in README.md, under the same headings.
 
