@@ -14,8 +14,8 @@
 #     python -m courses run s09 --dataset fashion_mnist
 #     python -m courses check s09                          # grades exercises.py
 #
-# (Right on test data, of 100 labels, and the time of the last training on two cores; with all that is
-# compared, the run takes some eight minutes. README.md has the tables.)
+# (Right on test data, of 100 labels, and the time of the last training on two cores; with all that
+# is compared, the run takes some eight minutes. README.md has the tables.)
 #
 # The theory behind each step is in README.md, under the same headings.
 
