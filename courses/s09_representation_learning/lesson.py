@@ -164,9 +164,7 @@ image_rows(
     figures / "interpolations.png",
 )
 for name in ("PCA", "convolutional"):
-    image_rows(
-        representations.unit_changes(first[name], x), figures / f"code_{name.lower()}.png"
-    )
+    image_rows(representations.unit_changes(first[name], x), figures / f"code_{name.lower()}.png")
 
 # %% [markdown]
 # ## Few labels

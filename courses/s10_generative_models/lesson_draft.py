@@ -59,6 +59,7 @@ RECIPES = {
         units=(128,),
         noise=16,
         gan_filters=(32, 64),
+        critic_steps=2,
         unet_filters=(24, 32),
         codebook=(32, 8),
         prior=(40, 3),
@@ -76,6 +77,7 @@ RECIPES = {
         units=(192,),
         noise=64,
         gan_filters=(64, 128),
+        critic_steps=5,
         unet_filters=(32, 64, 112),
         codebook=(64, 16),
         prior=(96, 6),
@@ -90,7 +92,9 @@ RECIPES = {
 }
 recipe = RECIPES.get(settings.dataset, RECIPES["fashion_mnist"])
 if trial:
-    recipe = recipe._replace(epochs=1, seconds=1, seeds=1, examples=60, likelihood=(20, 10), steps=4)
+    recipe = recipe._replace(
+        epochs=1, seconds=1, seeds=1, examples=60, likelihood=(20, 10), steps=4
+    )
 
 # %% [markdown]
 # ## The data, and a judge
@@ -164,7 +168,8 @@ decoder.save(settings.out / "decoder.keras")
 # %% [markdown]
 # ### The bound in its parts
 #
-# The same with a KL whose weight rises over a third of the training, and with four times the weight.
+# The same with a KL whose weight rises over a third of the training, and with four times the
+# weight.
 
 # %%
 histories = {"β = 1": plain_history.history}
@@ -288,7 +293,11 @@ with courses.timed(seconds, "DCGAN"):
 
 # %%
 critic_game = generative.wgan_gp(
-    info.input_shape, recipe.noise, filters=recipe.gan_filters, seed=settings.seed
+    info.input_shape,
+    recipe.noise,
+    filters=recipe.gan_filters,
+    critic_steps=recipe.critic_steps,
+    seed=settings.seed,
 )
 critic_game.compile(keras.optimizers.Adam(4e-4, beta_1=0.0, beta_2=0.9), jit_compile=False)
 during["WGAN-GP"] = progress.Snapshots(every=max(1, recipe.epochs // 20), seed=settings.seed)
@@ -325,10 +334,10 @@ sample_plots.class_sheet(
 # %% [markdown]
 # ### Collapse: provoked, seen, cured
 #
-# The generator takes steps fifty times as large as the discriminator's. It is never told to make
-# different images: each follows the discriminator to what passes for real at the moment. A classifier
-# that counts classes sees it, and so does the spread of the features. The cures: equal rates, and a
-# critic whose slope is held.
+# The generator takes steps fifty times as large as the discriminator's. Nothing tells it to make
+# different images: all of them follow the discriminator to what passes for real at the moment. A
+# classifier that counts classes sees it, and so does the spread of the features. The cures: equal
+# rates, and a critic whose slope is held.
 
 # %%
 watched: dict[str, collapse.Watched] = {}
@@ -512,8 +521,8 @@ sample_plots.nearest({name: copied[name] for name in shown}, figures / "nearest.
 # %% [markdown]
 # ## To the device
 #
-# The judge; the VAE's decoder; the generator and the denoiser, which are told the class. Noise is an
-# input: the runtime draws it from a seed, and the same seed is the same image here and there.
+# The judge; the VAE's decoder; the generator and the denoiser, which are told the class. Noise is
+# an input: the runtime draws it from a seed, and the same seed is the same image here and there.
 #
 #     python -m deploy.runtime generate OUT/deploy/cpu/generator --seed 7 --count 16 --out sheet.png
 #     python -m deploy.runtime generate OUT/deploy/cpu/generator --seed 7 --class 3 --out three.png
@@ -593,7 +602,7 @@ courses.write_metrics(
 # %% [markdown]
 # ## What was learnt
 #
-# - A VAE has a likelihood, an encoder and a calm training; its images are means, and means are soft.
+# - A VAE has a likelihood, an encoder and a calm training; its images are means, which are soft.
 # - A GAN has sharp images in one pass and no likelihood; nothing in its loss asks for variety.
 # - Diffusion has a plain loss, variety and quality, and is paid for with steps on the device.
 # - A code of whole numbers turns images into sentences: what follows is a matter of a prior.

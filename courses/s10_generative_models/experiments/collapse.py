@@ -61,7 +61,6 @@ class Watch(keras.callbacks.Callback):
             self.look(epoch + 1)
 
 
-# By title: what is built, with which rates of discriminator and generator.
 GAMES = ("generator too fast", "DCGAN", "WGAN-GP")
 
 
@@ -72,13 +71,18 @@ def game(name: str, shape: tuple[int, int, int], recipe: Recipe, seed: int = 0) 
     large as the discriminator's: it runs to whatever image is taken for real now, all its noise at
     once. The cures are equal rates, and a critic whose slope is held.
     """
-    options = {"filters": recipe.gan_filters, "seed": seed}
     adam = keras.optimizers.Adam
     if name == "WGAN-GP":
-        model = generative.wgan_gp(shape, recipe.noise, **options)
+        model = generative.wgan_gp(
+            shape,
+            recipe.noise,
+            filters=recipe.gan_filters,
+            critic_steps=recipe.critic_steps,
+            seed=seed,
+        )
         model.compile(adam(4e-4, beta_1=0.0, beta_2=0.9), jit_compile=False)
         return model
-    model = generative.dcgan(shape, recipe.noise, **options)
+    model = generative.dcgan(shape, recipe.noise, filters=recipe.gan_filters, seed=seed)
     first, second = (1e-4, 5e-3) if name == "generator too fast" else (2e-4, 2e-4)
     model.compile(adam(first, beta_1=0.5), adam(second, beta_1=0.5), jit_compile=False)
     return model

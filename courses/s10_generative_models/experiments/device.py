@@ -8,7 +8,6 @@ import keras
 import numpy as np
 
 import deploy.runtime
-from courses.s10_generative_models.experiments.generators import classes_in_turn
 from courses.s10_generative_models.experiments.measures import Judge, frechet
 from deploy.runtime.tasks.generation import draw_noise
 from thinkkeras.models import generative
@@ -29,9 +28,7 @@ def task(network: keras.Model, steps: int) -> dict[str, Any]:
         kept, times, taken = _schedule(network, steps)
         told |= {
             "time": "time",
-            "steps": [
-                {"kept": float(kept[step]), "time": times[step].tolist()} for step in taken
-            ],
+            "steps": [{"kept": float(kept[step]), "time": times[step].tolist()} for step in taken],
         }
     return told
 
@@ -109,10 +106,3 @@ def device_table(
                 ]
             )
     return rows
-
-
-def labels_in_turn(network: keras.Model, count: int) -> np.ndarray | None:
-    """The classes that the device takes where none is asked for; None of a network without."""
-    if network.inputs[-1].name != "class":
-        return None
-    return classes_in_turn(count, network.inputs[-1].shape[1])

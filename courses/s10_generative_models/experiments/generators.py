@@ -21,6 +21,7 @@ class Recipe(NamedTuple):
     units: tuple[int, ...]
     noise: int  # numbers of the GANs' noise
     gan_filters: tuple[int, ...]  # of the discriminator
+    critic_steps: int  # of the WGAN-GP's critic for one of its generator
     unet_filters: tuple[int, ...]
     codebook: tuple[int, int]  # vectors, and the numbers of each
     prior: tuple[int, int]  # units and layers
@@ -56,18 +57,20 @@ class TrainFor(keras.callbacks.Callback):
 
     Attributes:
         steps: batches seen.
+        spent: seconds.
     """
 
     def __init__(self, seconds: float, learning_rate: float | None = None) -> None:
         super().__init__()
         self.seconds, self.learning_rate = seconds, learning_rate
-        self.steps, self.started = 0, None
+        self.steps, self.spent = 0, 0.0
+        self.started: float | None = None
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         now = time.perf_counter()
         self.started = self.started or now
-        self.steps += 1
-        share = (now - self.started) / self.seconds
+        self.steps, self.spent = self.steps + 1, now - self.started
+        share = self.spent / self.seconds
         if share >= 1:
             self.model.stop_training = True
         elif self.learning_rate is not None:
@@ -76,7 +79,7 @@ class TrainFor(keras.callbacks.Callback):
 
 
 def classes_in_turn(count: int, classes: int) -> np.ndarray:
-    """0, 1, 2, …, and from 0 again, `(count,)`: as the device takes them where none is asked for."""
+    """0, 1, 2, …, and from 0 again, `(count,)`: the device's order where no class is asked for."""
     return np.arange(count) % classes
 
 
@@ -160,11 +163,21 @@ def _vae(shape: Shape, classes: int, recipe: Recipe, seed: int) -> keras.Model:
     )
 
 
-def _gan(build: Any) -> Callable[[Shape, int, Recipe, int], keras.Model]:
-    def built(shape: Shape, classes: int, recipe: Recipe, seed: int) -> keras.Model:
-        return build(shape, recipe.noise, classes=classes, filters=recipe.gan_filters, seed=seed)
+def _dcgan(shape: Shape, classes: int, recipe: Recipe, seed: int) -> keras.Model:
+    return generative.dcgan(
+        shape, recipe.noise, classes=classes, filters=recipe.gan_filters, seed=seed
+    )
 
-    return built
+
+def _wgan_gp(shape: Shape, classes: int, recipe: Recipe, seed: int) -> keras.Model:
+    return generative.wgan_gp(
+        shape,
+        recipe.noise,
+        classes=classes,
+        filters=recipe.gan_filters,
+        critic_steps=recipe.critic_steps,
+        seed=seed,
+    )
 
 
 def _diffusion(shape: Shape, classes: int, recipe: Recipe, seed: int) -> keras.Model:
@@ -199,9 +212,9 @@ METHODS = {
     "plain DCGAN": Method(
         lambda shape, classes, recipe, seed: plain_dcgan(shape, seed=seed), _adam(1e-4)
     ),
-    "DCGAN": Method(_gan(generative.dcgan), _OF_GANS),
-    "WGAN-GP": Method(_gan(generative.wgan_gp), _OF_CRITICS),
-    "conditional GAN": Method(_gan(generative.dcgan), _OF_GANS, True),
+    "DCGAN": Method(_dcgan, _OF_GANS),
+    "WGAN-GP": Method(_wgan_gp, _OF_CRITICS),
+    "conditional GAN": Method(_dcgan, _OF_GANS, True),
     "diffusion": Method(_diffusion, _AVERAGED, learning_rate=2e-3),
     "conditional diffusion": Method(_diffusion, _AVERAGED, True, 2e-3),
     "VQ-VAE": Method(_vq_vae, _adam(2e-3), learning_rate=2e-3),
@@ -251,9 +264,7 @@ def make(
 
     numbers = trainer.numbers(given[0])
     units, layers = recipe.prior
-    prior = generative.code_prior(
-        numbers.shape[1:], recipe.codebook[0], units=units, layers=layers
-    )
+    prior = generative.code_prior(numbers.shape[1:], recipe.codebook[0], units=units, layers=layers)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     prior.compile(method.optimizer(), loss, jit_compile=False)
     more, longer = _fit(prior, (numbers, numbers), recipe, seconds, method.learning_rate)
@@ -261,8 +272,10 @@ def make(
     def draw_codes(count: int, seed: int = 0) -> np.ndarray:
         return trainer.images(generative.sample_codes(prior, count, seed))
 
-    parameters = network.count_params() + prior.count_params() + trainer.codebook.shape[0] * int(
-        trainer.codebook.shape[1]
+    parameters = (
+        network.count_params()
+        + prior.count_params()
+        + trainer.codebook.shape[0] * int(trainer.codebook.shape[1])
     )
     return Generator(
         trainer,
@@ -283,7 +296,7 @@ def _fit(
     learning_rate: float | None,
 ) -> tuple[int, float]:
     """Batches seen, and seconds."""
-    clock, started = TrainFor(seconds, learning_rate), time.perf_counter()
+    clock = TrainFor(seconds, learning_rate)
     model.fit(
         *given,
         batch_size=recipe.batch_size,
@@ -291,4 +304,4 @@ def _fit(
         callbacks=[clock],
         verbose=0,
     )
-    return clock.steps, time.perf_counter() - started
+    return clock.steps, clock.spent

@@ -52,7 +52,7 @@ def between_images(
 def number_walks(
     decoder: keras.Model, numbers: Sequence[int], reach: float = 2.5, count: int = 9
 ) -> dict[str, np.ndarray]:
-    """By title images of codes of which one number goes from -reach to reach, the others being 0."""
+    """By title images of codes: one number goes from -reach to reach, the others are 0."""
     rows = {}
     for number in numbers:
         codes = np.zeros((count, decoder.inputs[0].shape[1]), np.float32)

@@ -12,7 +12,7 @@ from thinkkeras.models import generative
 
 
 class Judge(NamedTuple):
-    """A classifier, and real images in two halves that neither it nor a generator was trained on."""
+    """A classifier, and real images in two halves; it was trained on none of them."""
 
     classifier: keras.Model
     features: keras.Model  # the same without its last layer
@@ -70,7 +70,7 @@ def judge(classifier: keras.Model, images: np.ndarray, examples: int, seed: int 
 
 
 def quality(judge: Judge, images: np.ndarray) -> Quality:
-    """All that is measured of images, pixels of 0-255; of as many as a half of the real ones has."""
+    """All that is measured of images, pixels of 0-255, as many as the floor has."""
     found = judge.of(images)
     precision, recall = metrics.precision_and_recall(judge.real, found)
     density, coverage = metrics.density_and_coverage(judge.real, found)

@@ -11,6 +11,7 @@ from courses.s10_generative_models.experiments.generators import classes_in_turn
 from courses.s10_generative_models.experiments.measures import Judge, frechet
 from deploy.runtime.tasks.generation import draw_noise
 from thinkkeras.models import generative
+from thinkkeras.models.generative.noise import Denoise
 
 
 class Sampled(NamedTuple):
@@ -22,7 +23,7 @@ class Sampled(NamedTuple):
     seconds: float
 
 
-def _denoise(denoiser: keras.Model, count: int) -> generative.noise.Denoise:
+def _denoise(denoiser: keras.Model, count: int) -> Denoise:
     told = [x.shape[1] for x in denoiser.inputs if x.name == "class"]
     labels = classes_in_turn(count, told[0]) if told else None
     return generative.noise_predictor(denoiser, labels=labels)
@@ -58,10 +59,10 @@ def by_steps(
 def on_the_way(
     denoiser: keras.Model, count: int = 6, steps: int = 50, shown: int = 9, seed: int = 0
 ) -> np.ndarray:
-    """What the denoiser sees of a few images, from noise to the end, and the images it then thinks
-    of: pixels `(count, shown, height, width, channels)`, of the latter.
+    """The images that the denoiser thinks of on the way from noise, the last one the result.
 
-    The last of a row is the image.
+    Returns:
+        Pixels of 0-255, `(count, shown, height, width, channels)`.
     """
     noise = draw_noise(denoiser.inputs[0].shape[1:], count, seed)
     denoise, kept = _denoise(denoiser, count), generative.cosine_schedule()
