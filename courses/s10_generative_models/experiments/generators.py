@@ -110,7 +110,7 @@ def paint(
             parts.append(generative.sample_diffusion(denoise, noise[part], kept, steps=steps))
         return generative.pixels(np.concatenate(parts))
     if told:
-        one_hot = np.eye(told["class"], dtype="float32")[labels]
+        one_hot: np.ndarray = np.eye(told["class"], dtype="float32")[labels]
         return network.predict([noise, one_hot], batch_size=500, verbose=0)
     return network.predict(noise, batch_size=500, verbose=0)
 

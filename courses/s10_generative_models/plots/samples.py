@@ -62,7 +62,7 @@ def _sheet(images: np.ndarray, scale: int) -> np.ndarray:
 
 def nearest(found: Mapping[str, Copies], path: PathLike | None = None) -> Figure:
     """Draws generated images, each above the training image that is nearest to it."""
-    rows = {}
+    rows: dict[str, np.ndarray] = {}
     for name, each in found.items():
         rows |= {name: each.images, f"{name}: nearest": each.nearest}
     return image_rows(rows, path)
