@@ -48,8 +48,8 @@ tables: dict[str, list[list[str]]] = {}
 trial = settings.epochs is not None
 
 # %% [markdown]
-# What the images ask for. Decoder, generator and denoiser have about the same number of parameters:
-# 60,000 on digits, 650,000 on Fashion-MNIST.
+# What the images ask for. What makes images, a decoder, a generator, a denoiser, has about the same
+# number of parameters in each: 60,000 on digits, 650,000 on Fashion-MNIST.
 
 # %%
 RECIPES = {
@@ -62,7 +62,7 @@ RECIPES = {
         critic_steps=2,
         unet_filters=(24, 32),
         codebook=(32, 8),
-        prior=(40, 3),
+        prior=(32, 3),
         batch_size=64,
         epochs=60,
         seconds=20,
