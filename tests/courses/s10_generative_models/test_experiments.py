@@ -141,6 +141,20 @@ def test_every_method_makes_images_of_a_seed(name, squares):
     assert row[1] == f"{one.parameters:,}" and row[6] == "–"
 
 
+def test_a_vae_that_has_learned_nothing_gives_each_pixel_half_a_chance(squares):
+    """Its codes are the prior's and say nothing: every bound is 64 times the logarithm of a half."""
+    vae = generative.vae((8, 8, 1), 3, filters=(), units=(4,), seed=0)
+    for variable in vae.trainable_variables:
+        variable.assign(0 * variable)
+    vae.compile("adam", jit_compile=False)
+    images = squares[0][:4]
+    nothing = -64 * np.log(2)
+    assert measures.bounds_by_samples(vae, images, [1, 10]) == pytest.approx([nothing] * 2)
+    found = measures.likelihood(vae, images, samples=10)
+    assert (found.elbo, found.bound) == pytest.approx((nothing, nothing))
+    assert found.deviation == pytest.approx(0, abs=1e-4)
+
+
 def test_the_yardstick_has_keras_ios_layers():
     model = generators.plain_dcgan((28, 28, 1))
     kinds = [type(layer).__name__ for layer in model.generator.layers]
