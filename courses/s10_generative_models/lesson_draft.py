@@ -527,6 +527,7 @@ sample_plots.nearest({name: copied[name] for name in shown}, figures / "nearest.
 #     python -m deploy.runtime generate OUT/deploy/cpu/generator --seed 7 --count 16 --out sheet.png
 #     python -m deploy.runtime generate OUT/deploy/cpu/generator --seed 7 --class 3 --out three.png
 #     python -m deploy.runtime generate OUT/deploy/cpu/denoiser --seed 7 --steps 10 --out sheet.png
+#     python -m deploy.runtime generate OUT/deploy/cpu/decoder --seed 7 --to-seed 8 --out way.png
 
 # %%
 cards = courses.export(
