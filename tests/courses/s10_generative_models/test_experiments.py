@@ -142,7 +142,7 @@ def test_every_method_makes_images_of_a_seed(name, squares):
 
 
 def test_a_vae_that_has_learned_nothing_gives_each_pixel_half_a_chance(squares):
-    """Its codes are the prior's and say nothing: every bound is 64 times the logarithm of a half."""
+    """Its codes are the prior's and say nothing: each bound is 64 times the logarithm of a half."""
     vae = generative.vae((8, 8, 1), 3, filters=(), units=(4,), seed=0)
     for variable in vae.trainable_variables:
         variable.assign(0 * variable)
