@@ -53,7 +53,7 @@ def calibration(
     given = [noise]
     if any(x.name == "time" for x in network.inputs):
         kept, times, taken = _schedule(network, steps)
-        each = np.resize(taken, count)
+        each: np.ndarray = np.resize(taken, count)
         share = kept[each].reshape(-1, 1, 1, 1)
         noisy = generative.noised(images / 127.5 - 1, noise, share)
         given = [noisy.astype("float32"), times[each]]
