@@ -36,7 +36,7 @@ from deploy.bundle.card_text import figures as figures_of
 from thinkkeras import datasets
 from thinkkeras.models import autoencoder, conv_autoencoder
 from thinkkeras.optimizers import adamw
-from thinkkeras.plots import attention_maps, learning_curves
+from thinkkeras.plots import attention_maps, image_rows, learning_curves
 
 settings = courses.settings("s09", dataset="digits", targets=("cpu", "cortex-m"))
 keras.utils.set_random_seed(settings.seed)
@@ -126,7 +126,7 @@ pictures.accuracy_by_labels(found, figures / "accuracy_by_labels.png")
 first = {name: each[0] for name, each in learned.items()}
 painters = {name: each for name, each in first.items() if each.decoder is not None}
 shown = x_test[:10]
-pictures.image_rows(
+image_rows(
     {"image": shown} | {name: each.reconstruct(shown) for name, each in painters.items()},
     figures / "reconstructions.png",
 )
@@ -161,15 +161,13 @@ pictures.latent_maps(
 # %%
 first_of = [int(np.flatnonzero(y_test == kind)[0]) for kind in (0, 1)]
 start, end = x_test[first_of].astype("float32")
-pictures.image_rows(
+image_rows(
     {name: representations.between(first[name], start, end) for name in ("PCA", "convolutional")}
     | {"pixels": np.stack([(1 - share) * start + share * end for share in np.linspace(0, 1, 9)])},
     figures / "interpolations.png",
 )
 for name in ("PCA", "convolutional"):
-    pictures.image_rows(
-        representations.unit_changes(first[name], x), figures / f"code_{name.lower()}.png"
-    )
+    image_rows(representations.unit_changes(first[name], x), figures / f"code_{name.lower()}.png")
 
 # %% [markdown]
 # ## Few labels
@@ -423,7 +421,7 @@ tables["denoising"] = [
     *([each["target"], f"{each['quality']['deployed']:.1f} dB"] for each in cleaned),
 ]
 on_device = deploy.runtime.load(settings.out / "deploy" / settings.targets[0] / "denoiser")
-pictures.image_rows(
+image_rows(
     {
         "image": shown,
         "noisy": noisy_test[:10],

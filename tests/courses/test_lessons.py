@@ -9,7 +9,13 @@ from benchmarks import tables
 from tests.courses.conftest import WRITTEN
 
 # Of a session that trains several networks: the one whose figures are the session's.
-MAIN = {"s05": "speech", "s07": "classifier", "s08": "instance", "s09": "classifier"}
+MAIN = {
+    "s05": "speech",
+    "s07": "classifier",
+    "s08": "instance",
+    "s09": "classifier",
+    "s10": "judge",
+}
 # A run takes half a minute and more; one of them is quick enough for every day.
 RUNS = [key if key == "s06" else pytest.param(key, marks=pytest.mark.slow) for key in WRITTEN]
 

@@ -14,6 +14,7 @@ from thinkkeras.plots.features import (
     learned_filters,
     nearest_neighbours,
 )
+from thinkkeras.plots.images import image_rows
 from thinkkeras.plots.sequences import (
     attention_map,
     sequence_logos,
@@ -38,6 +39,7 @@ __all__ = [
     "detection_gallery",
     "draw_detections",
     "feature_maps",
+    "image_rows",
     "learned_filters",
     "learning_curves",
     "nearest_neighbours",

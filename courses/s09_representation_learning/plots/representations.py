@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from courses.s09_representation_learning.experiments.compression import Compressed
 from courses.s09_representation_learning.experiments.representations import Worth
-from thinkkeras.plots import BLUE, GREY, RED, PathLike, plain, save, show_image
+from thinkkeras.plots import BLUE, GREY, RED, PathLike, plain, save
 
 # Without a network, with a decoder, without one, with labels: alike in colour.
 COLOURS = {
@@ -86,23 +86,6 @@ def error_by_code(
     axes.set_ylabel("mean square error on test images")
     plain(axes, "y")
     axes.legend(frameon=False)
-    return save(figure, path)
-
-
-def image_rows(rows: Mapping[str, np.ndarray], path: PathLike | None = None) -> Figure:
-    """Draws images side by side, a row a title.
-
-    Args:
-        rows: by title images `(images, height, width, channels)` of 0-255, as many in each row.
-        path: where to save the figure.
-    """
-    columns = len(next(iter(rows.values())))
-    figure = Figure(figsize=(1.1 * columns + 1.4, 1.12 * len(rows)), layout="constrained")
-    grid = figure.subplots(len(rows), columns, squeeze=False)
-    for line, (title, images) in zip(grid, rows.items(), strict=True):
-        for axes, image in zip(line, images, strict=True):
-            show_image(axes, np.clip(image, 0, 255).astype("uint8"))
-        line[0].set_ylabel(title, rotation=0, ha="right", va="center", fontsize=11)
     return save(figure, path)
 
 
