@@ -109,11 +109,13 @@ if trial:
 )
 if trial:
     x, y, x_test, y_test = x[:600], y[:600], x_test[:200], y_test[:200]
-print(f"{info.name}: {len(x):,} images of {info.input_shape}")
+height, width, channels = info.input_shape
+image_shape = height, width, channels
+print(f"{info.name}: {len(x):,} images of {image_shape}")
 steps = -(-len(x) // recipe.batch_size)
 
 # %%
-model = resnet(info.input_shape, info.classes, name="judge")
+model = resnet(image_shape, info.classes, name="judge")
 epochs = settings.epochs or max(3, recipe.epochs // 3)
 model.compile(
     adamw(epochs * steps, 3e-3, weight_decay=1e-3),
@@ -145,7 +147,7 @@ print(f"Fréchet distance of two halves of real images, the floor: {floor.freche
 
 # %%
 vae = generative.vae(
-    info.input_shape,
+    image_shape,
     recipe.code,
     filters=recipe.filters,
     units=recipe.units,
@@ -178,7 +180,7 @@ for title, beta in (
     ("β = 4", 4.0),
 ):
     other = generative.vae(
-        info.input_shape,
+        image_shape,
         recipe.code,
         filters=recipe.filters,
         units=recipe.units,
@@ -225,7 +227,7 @@ print(" | ".join(tables["likelihood"][1]))
 
 # %%
 conditional_vae = generative.vae(
-    info.input_shape,
+    image_shape,
     recipe.code,
     classes=info.classes,
     filters=recipe.filters,
@@ -271,9 +273,7 @@ image_rows(latent.number_walks(decoder, [int(each) for each in most]), figures /
 # loss. DCGAN first.
 
 # %%
-gan = generative.dcgan(
-    info.input_shape, recipe.noise, filters=recipe.gan_filters, seed=settings.seed
-)
+gan = generative.dcgan(image_shape, recipe.noise, filters=recipe.gan_filters, seed=settings.seed)
 gan.compile(keras.optimizers.Adam(2e-4, beta_1=0.5), jit_compile=False)
 during["DCGAN"] = progress.Snapshots(every=max(1, recipe.epochs // 20), seed=settings.seed)
 with courses.timed(seconds, "DCGAN"):
@@ -293,7 +293,7 @@ with courses.timed(seconds, "DCGAN"):
 
 # %%
 critic_game = generative.wgan_gp(
-    info.input_shape,
+    image_shape,
     recipe.noise,
     filters=recipe.gan_filters,
     critic_steps=recipe.critic_steps,
@@ -315,7 +315,7 @@ with courses.timed(seconds, "WGAN-GP"):
 
 # %%
 conditional_gan = generative.dcgan(
-    info.input_shape,
+    image_shape,
     recipe.noise,
     classes=info.classes,
     filters=recipe.gan_filters,
@@ -342,7 +342,7 @@ sample_plots.class_sheet(
 # %%
 watched: dict[str, collapse.Watched] = {}
 for name in collapse.GAMES:
-    game = collapse.game(name, info.input_shape, recipe, settings.seed)
+    game = collapse.game(name, image_shape, recipe, settings.seed)
     watch = collapse.Watch(judge, every=max(1, recipe.epochs // 20), seed=settings.seed)
     with courses.timed(seconds, f"collapse: {name}"):
         game.fit(
@@ -364,7 +364,7 @@ image_rows({name: each.images[-1] for name, each in watched.items()}, figures / 
 
 # %%
 diffusion = generative.diffusion(
-    info.input_shape, classes=info.classes, filters=recipe.unet_filters, seed=settings.seed
+    image_shape, classes=info.classes, filters=recipe.unet_filters, seed=settings.seed
 )
 diffusion.compile(
     adamw(
@@ -434,7 +434,7 @@ for name, each in during.items():
 # %%
 vectors, dimensions = recipe.codebook
 vq = generative.vq_vae(
-    info.input_shape, dimensions, codes=vectors, filters=recipe.filters, seed=settings.seed
+    image_shape, dimensions, codes=vectors, filters=recipe.filters, seed=settings.seed
 )
 vq.compile(adamw(recipe.epochs * steps, 2e-3, weight_decay=0.0), jit_compile=False)
 with courses.timed(seconds, "VQ-VAE"):
@@ -559,7 +559,7 @@ for name, network in networks.items():
 # The same noise in Keras and on each target, before the same judge.
 
 # %%
-count, channels = min(len(judge.real), 1000), info.input_shape[-1]
+count = min(len(judge.real), 1000)
 painted = {}
 for name, network in networks.items():
     painted[name] = {
