@@ -223,6 +223,12 @@ def micro_arena_in_child(model: str, inputs: int) -> int:
     return high
 
 
+_TOO_SMALL = (
+    "a scale is too small to represent, as that of an activation which is nearly constant: train "
+    "the model, and calibrate with real examples"
+)
+
+
 def _explain(error: worker.WorkerError, content: bytes) -> DeployError:
     if "No module named 'tflite_micro'" in str(error):
         return DeployError(
@@ -247,17 +253,15 @@ def _explain(error: worker.WorkerError, content: bytes) -> DeployError:
         known = index < len(found) and found[index].name == name
         place = _place(found[index]) if known else f"operator {number}"
         types = [t.dtype for t in found[index].operands if t] if known else []
+        remedy = (
+            "compute this part in the types that it has (float32, int8), or in the program around "
+            "the model"
+        )
         return DeployError(
             f"expected operators that LiteRT Micro can {step}, received {name} of {place} "
-            f"({', '.join(types)}): {reason}; compute "
-            "this part in the types that it has (float32, int8), or in the program around the model"
+            f"({', '.join(types)}): {reason}; {_TOO_SMALL if _OVERFLOW in error.log else remedy}"
         )
-    hint = ""
-    if error.crashed or _OVERFLOW in error.log:
-        hint = (
-            "; it fails where a scale is too small to represent, as that of an activation which "
-            "is nearly constant: train the model, and calibrate with real examples"
-        )
+    hint = f"; it fails where {_TOO_SMALL}" if error.crashed or _OVERFLOW in error.log else ""
     return DeployError(f"LiteRT Micro can't run the model: {error}{hint}")
 
 
