@@ -32,7 +32,14 @@ def stripes():
     return images.astype("float32"), classes
 
 
-@pytest.mark.parametrize("name", representations.METHODS)
+# A Transformer takes longest to trace.
+NAMES = [
+    pytest.param(name, marks=pytest.mark.slow if name == "masked" else ())
+    for name in representations.METHODS
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_every_method_gives_codes_and_what_it_can_images(name, stripes):
     images, classes = stripes
     learned = representations.learn(name, images, classes, RECIPE)
