@@ -273,8 +273,7 @@ def cifar10_table(name: str) -> str:
     runs = [run for by_seed in record["runs"].values() for run in by_seed.values()]
     processors = " and ".join(sorted({run["cpu"] for run in runs}))
     return (
-        "Mean ± standard deviation over the seeds; "
-        f"minutes of processor time, on {processors} "
+        f"Mean ± standard deviation over the seeds; minutes of processor time, on {processors} "
         f"(Keras {runs[0]['versions']['keras']}, TensorFlow {runs[0]['versions']['tensorflow']})."
         "\n\n" + markdown(rows)
     )

@@ -102,11 +102,12 @@ def _steps(
 def _check_classes(
     name: str | None, shapes: Mapping[str, tuple[int, ...]], class_names: Sequence[str]
 ) -> None:
-    classes = 0 if name is None else shapes[name][-1] if shapes[name] else 0
-    if name is not None and len(shapes[name]) != 1:
+    shape = (0,) if name is None else shapes[name]
+    if len(shape) != 1:
         raise DeployError(
-            f"expected the class as one row of numbers (classes,), one-hot, received {shapes[name]}"
+            f"expected the class as one row of numbers (classes,), one-hot, received {shape}"
         )
+    (classes,) = shape
     if class_names and len(class_names) != classes:
         raise DeployError(
             f"expected {classes} class names, as many as the input for the class has numbers, "

@@ -17,7 +17,7 @@ from deploy.runtime.checks import is_number
 from deploy.runtime.errors import DeployError
 from deploy.runtime.inputs.image import is_image_shape
 from deploy.runtime.tasks.checks import wrong_model
-from deploy.runtime.tasks.image_to_image import to_pixels
+from deploy.runtime.tasks.image_to_image import to_rgb
 
 if TYPE_CHECKING:
     from deploy.runtime.model import Model
@@ -108,7 +108,7 @@ def predict(
             "expected a model that makes an image at once, received a denoiser, of which "
             "`generate` takes every step"
         )
-    return _rgb(to_pixels(outputs[0], card["black"], card["white"]))
+    return to_rgb(outputs[0], card)
 
 
 def to_text(prediction: np.ndarray, classes: Sequence[str]) -> str:
@@ -157,8 +157,8 @@ def generate(
         noise = between(first, second, count)
     given = {card["generation"]["noise"]: noise}
     if _entry(card, "class") is not None:
-        one = count if to_seed is None else 1
-        given[card["generation"]["class"]] = _classes(model, class_name, count, one)
+        different = count if to_seed is None else 1
+        given[card["generation"]["class"]] = _classes(model, class_name, count, different)
     elif class_name is not None:
         raise DeployError(
             f"expected no class for a model that is told none, received '{class_name}'"
@@ -172,7 +172,7 @@ def generate(
         (images,) = _run(model, given)
     else:
         images = denoised(model, given, steps)
-    return np.stack([_rgb(to_pixels(image, card["black"], card["white"])) for image in images])
+    return np.stack([to_rgb(image, card) for image in images])
 
 
 def draw_noise(shape: Sequence[int], count: int, seed: int) -> np.ndarray:
@@ -233,13 +233,12 @@ def _run(model: Model, given: Mapping[str, np.ndarray]) -> list[np.ndarray]:
 
 
 def _classes(model: Model, name: str | None, count: int, different: int) -> np.ndarray:
-    """One-hot rows, or numbers where the input takes such."""
+    """One-hot rows: of the class called `name`, or of as many `different` ones after the other."""
     entry, names = _entry(model.card, "class"), model.class_names()
     if name is not None and name not in names:
         shown = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
         raise DeployError(f"expected one of the classes {shown}, received '{name}'")
-    first = 0 if name is None else names.index(name)
-    indices = first + (np.arange(count) if name is None and different > 1 else np.zeros(count, int))
+    indices = np.arange(count) % different if name is None else np.full(count, names.index(name))
     return np.eye(entry["shape"][-1], dtype=np.float32)[indices % len(names)]
 
 
@@ -250,7 +249,3 @@ def _shape(card: Mapping[str, Any], role: str) -> tuple[int, ...]:
 def _entry(card: Mapping[str, Any], role: str) -> Any:
     name = card["generation"].get(role)
     return next((entry for entry in card["inputs"] if entry["name"] == name), None)
-
-
-def _rgb(pixels: np.ndarray) -> np.ndarray:
-    return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels

@@ -52,9 +52,7 @@ def predict(
     """The picture, uint8 (height, width, 3) of the image's size; see `to_pixels`."""
     from PIL.Image import Resampling, fromarray
 
-    pixels = to_pixels(outputs[0], card["black"], card["white"])
-    if pixels.shape[2] == 1:
-        pixels = np.repeat(pixels, 3, axis=2)
+    pixels = to_rgb(outputs[0], card)
     if pixels.shape[:2] == tuple(image_size):
         return pixels
     height, width = image_size
@@ -65,6 +63,13 @@ def to_pixels(output: np.ndarray, black: float, white: float) -> np.ndarray:
     """A model's output as uint8 pixels: `black` becomes 0 and `white` 255, what lies beyond is cut
     off."""
     return np.clip(np.rint((output - black) * (255 / (white - black))), 0, 255).astype(np.uint8)
+
+
+def to_rgb(output: np.ndarray, card: Mapping[str, Any]) -> np.ndarray:
+    """A model's output as a picture, uint8 (height, width, 3), by the card's `black` and `white`;
+    of one channel grey."""
+    pixels = to_pixels(output, card["black"], card["white"])
+    return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
 
 
 def to_text(prediction: np.ndarray, classes: Sequence[str]) -> str:
