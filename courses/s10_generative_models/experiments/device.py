@@ -65,7 +65,7 @@ def calibration(
 def _schedule(network: keras.Model, steps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     kept = generative.cosine_schedule()
     times = generative.time_embedding(len(kept), network.inputs[1].shape[1])
-    return kept, times, np.linspace(len(kept) - 1, 0, steps).round().astype(int)
+    return kept, times, generative.taken_steps(len(kept), steps)
 
 
 def painted(bundle: Path, count: int, channels: int, seed: int = 0) -> np.ndarray:

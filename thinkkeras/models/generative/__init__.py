@@ -21,6 +21,7 @@ from thinkkeras.models.generative.noise import (
     pixels,
     sample_diffusion,
     signal_to_noise,
+    taken_steps,
     time_embedding,
 )
 from thinkkeras.models.generative.trainer import GenerativeTrainer
@@ -59,6 +60,7 @@ __all__ = [
     "sample_codes",
     "sample_diffusion",
     "signal_to_noise",
+    "taken_steps",
     "time_embedding",
     "vae",
     "vae_decoder",

@@ -92,6 +92,11 @@ def time_embedding(steps: int, units: int = 32) -> np.ndarray:
     return np.concatenate([np.sin(angles), np.cos(angles)], axis=1).astype(np.float32)
 
 
+def taken_steps(count: int, steps: int) -> np.ndarray:
+    """So many of a schedule's `count` steps, spread evenly, the last one first: int `(steps,)`."""
+    return np.linspace(count - 1, 0, steps).round().astype(int)
+
+
 def noised(images: np.ndarray, noise: np.ndarray, kept: np.ndarray | float) -> np.ndarray:
     """Images in -1 to 1 with noise of which `kept` tells the share: √ᾱ x + √(1 - ᾱ) ε."""
     return np.sqrt(kept) * images + np.sqrt(1 - kept) * noise
@@ -138,7 +143,7 @@ def sample_diffusion(
         )
     generator = np.random.default_rng(seed)
     x = noise.astype(np.float32)
-    taken = np.linspace(len(kept) - 1, 0, steps).round().astype(int)
+    taken = taken_steps(len(kept), steps)
     for step, following in zip(taken, [*taken[1:], None], strict=True):
         now, then = kept[step], 1.0 if following is None else kept[following]
         found = denoise(x, np.full(len(x), step))
