@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
+from deploy.runtime.batches import Batches, alike
 from deploy.runtime.card import without_state
 from deploy.runtime.errors import DeployError
 from deploy.runtime.inputs import default_front_end, find_front_end
@@ -48,6 +49,7 @@ class Model:
                 f"expected a TFLite model, received {len(content)} bytes that LiteRT refuses "
                 f"({reason}); the file may be truncated: copy or export it again"
             ) from error
+        self._content, self._threads = content, threads
         inputs = self._interpreter.get_input_details()
         outputs = self._interpreter.get_output_details()
         self._inputs = [detail["index"] for detail in inputs]
@@ -69,6 +71,10 @@ class Model:
         taken = self._carried.values()
         self._given = [index for index in range(len(inputs)) if index not in taken]
         self._seen = without_state(self.card) | {"folder": folder}
+        self._shapes = [tuple(entry["shape"][1:]) for entry in self._seen["inputs"]]
+        self._front_ends = [find_front_end(entry) for entry in self._seen["inputs"]]
+        self._batches: Batches | None = None
+        self._takes_batches = not (self._keeps_variables or self._carried)
         self._state: dict[int, np.ndarray] = {}
         self._task = find_task(self.card["task"])
         self._task.check(self._seen)
@@ -100,15 +106,53 @@ class Model:
         """The dequantized outputs, float32 (examples, …), for one (examples, …) array an input.
 
         Inputs are in the units the Keras model was trained on; the outputs are its outputs.
+
+        Raises:
+            DeployError: one input has more examples than another.
         """
-        rows = [self._step(example) for example in zip(*inputs, strict=True)]
+        count = len(inputs[0])
+        if any(len(array) != count for array in inputs):
+            raise DeployError(
+                "expected as many examples for each input, received "
+                f"{' and '.join(str(len(array)) for array in inputs)}"
+            )
+        if count == 1:
+            return self._step(inputs)
+        if self._takes_batches:
+            entries = self.card["inputs"]
+            integers = [quantize(*pair) for pair in zip(inputs, entries, strict=True)]
+            outputs = self._invoke_together(integers)
+            if outputs is not None:
+                return [
+                    dequantize(*pair) for pair in zip(outputs, self.card["outputs"], strict=True)
+                ]
+        rows = [self._step([array[k : k + 1] for array in inputs]) for k in range(count)]
         return [np.concatenate(column) for column in zip(*rows, strict=True)]
 
+    def _invoke_together(self, integers: Sequence[np.ndarray]) -> list[np.ndarray] | None:
+        """One inference for all examples; None where the model can't, which the first and the last
+        example by themselves tell the first time."""
+        try:
+            if self._batches is not None:
+                return self._batches.invoke(integers)
+            batches = Batches(self._content, self._threads)
+            outputs = batches.invoke(integers)
+        except (RuntimeError, ValueError):
+            self._takes_batches = False
+            return None
+        for index in (0, len(integers[0]) - 1):
+            alone = self.invoke([array[index : index + 1] for array in integers])
+            of_batch = [output[index : index + 1] for output in outputs]
+            self._takes_batches &= all(map(alike, of_batch, alone))
+        self._batches = batches if self._takes_batches else None
+        return outputs if self._takes_batches else None
+
     def _step(self, example: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The outputs for one (1, …) array an input that holds no state; the state goes on."""
         entries = self.card["inputs"]
         arrays = dict(self._state)
         for index, array in zip(self._given, example, strict=True):
-            arrays[index] = quantize(array[None], entries[index])
+            arrays[index] = quantize(array, entries[index])
         integers = self.invoke([arrays[index] for index in range(len(entries))])
         real = [dequantize(*pair) for pair in zip(integers, self.card["outputs"], strict=True)]
         for output, taken in self._carried.items():
@@ -194,9 +238,11 @@ class Model:
     def _windows(self, example: Any) -> np.ndarray | None:
         """All windows of an example longer than the input, of a model that is to see it whole: the
         card's `windows` says how many rows they are apart."""
-        hop, (entry, *more) = self._seen.get("windows"), self._seen["inputs"]
-        front_end, shape = find_front_end(entry), tuple(entry["shape"][1:])
-        if hop is None or more or front_end.windows is None:
+        hop = self._seen.get("windows")
+        if hop is None or len(self._shapes) > 1:
+            return None
+        entry, shape, front_end = self._seen["inputs"][0], self._shapes[0], self._front_ends[0]
+        if front_end.windows is None:
             return None
         if isinstance(example, str | Path) and not front_end.is_raw(example, shape):
             example = front_end.open_file(str(example))
@@ -206,16 +252,15 @@ class Model:
 
     def _arrays(self, example: Any) -> tuple[list[np.ndarray], bool, tuple[int, int]]:
         # The arrays (examples, …), whether they are a batch, and the size of the images.
-        entries = self._seen["inputs"]
-        shapes = [tuple(entry["shape"][1:]) for entry in entries]
-        size = (shapes[0][0], shapes[0][1]) if len(shapes[0]) > 1 else (0, 0)
+        entries, shapes = self._seen["inputs"], self._shapes
+        size = shapes[0][:2] if len(shapes[0]) > 1 else (0, 0)
         if isinstance(example, dict):
             given: Sequence[Any] = [example.get(entry["name"]) for entry in entries]
         else:
             given = example if len(entries) > 1 and isinstance(example, list | tuple) else [example]
         arrays = []
         for index, (part, entry) in enumerate(zip(given, entries, strict=False)):
-            front_end = find_front_end(entry)
+            front_end = self._front_ends[index]
             if isinstance(part, str | Path) and not front_end.is_raw(part, shapes[index]):
                 part = front_end.open_file(str(part))
             if _are_texts(part) and all(front_end.is_raw(text, shapes[index]) for text in part):

@@ -69,7 +69,7 @@ def predict(
         float32 (classes,).
     """
     probabilities = to_probabilities(outputs[0], card["activation"])
-    index = int(np.argmax(probabilities))
+    index = int(probabilities.argmax())
     return {"label": class_name(labels, index), "index": index, "probabilities": probabilities}
 
 
