@@ -6,6 +6,8 @@ python -m deploy export MODEL --target T… --out DIR [--calibration FILE.npz|FO
 python -m deploy verify DIR [--data FILE.npz|FOLDER]
 python -m deploy benchmark DIR…
 python -m deploy compare DIR… [--out DIR]
+python -m deploy key PRIVATE.pem
+python -m deploy sign DIR… --key PRIVATE.pem
 """
 
 from __future__ import annotations
@@ -43,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m deploy", description=__doc__.split("\n")[0])
     commands = parser.add_subparsers(
-        required=True, metavar="targets|export|verify|benchmark|compare"
+        required=True, metavar="targets|export|verify|benchmark|compare|key|sign"
     )
     targets = commands.add_parser("targets", help="what each piece of hardware accepts")
     targets.set_defaults(action=_targets)
@@ -160,6 +162,15 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument(
         "--out", default="compare", metavar="DIR", help="folder of the report (default compare)"
     )
+
+    key = commands.add_parser("key", help="make a pair of keys that bundles are signed with")
+    key.set_defaults(action=_key)
+    key.add_argument("path", metavar="PRIVATE.pem")
+
+    sign = commands.add_parser("sign", help="sign bundles, for --require-signature on the device")
+    sign.set_defaults(action=_sign)
+    sign.add_argument("bundles", nargs="+", metavar="DIR")
+    sign.add_argument("--key", required=True, metavar="PRIVATE.pem")
     return parser
 
 
@@ -281,6 +292,23 @@ def _compare(options: argparse.Namespace) -> int:
     from deploy.commands.compare import compare
 
     print(compare(options.bundles, options.out))
+    return 0
+
+
+def _key(options: argparse.Namespace) -> int:
+    from deploy.commands.sign import new_key
+
+    public = new_key(options.path)
+    print(f"{options.path}: keep it to yourself; {public}: for the devices")
+    return 0
+
+
+def _sign(options: argparse.Namespace) -> int:
+    from deploy.commands.sign import sign
+
+    for bundle in options.bundles:
+        sign(bundle, options.key)
+        print(f"{bundle}: signed")
     return 0
 
 

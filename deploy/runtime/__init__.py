@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from deploy.runtime.inputs.log_mel import log_mel
     from deploy.runtime.model import Model
     from deploy.runtime.self_test import selftest
+    from deploy.runtime.signature import check_signature
     from deploy.runtime.streaming import stream
     from deploy.runtime.tasks.generation import generate
     from deploy.runtime.tasks.recognition import enrol, enrolled, forget, recognise
@@ -28,6 +29,7 @@ __all__ = [
     "DeployError",
     "Model",
     "Translator",
+    "check_signature",
     "enrol",
     "enrolled",
     "forget",
@@ -43,6 +45,7 @@ __all__ = [
 _HOMES = {
     "Model": "deploy.runtime.model",
     "Translator": "deploy.runtime.tasks.translation",
+    "check_signature": "deploy.runtime.signature",
     "enrol": "deploy.runtime.tasks.recognition",
     "enrolled": "deploy.runtime.tasks.recognition",
     "forget": "deploy.runtime.tasks.recognition",

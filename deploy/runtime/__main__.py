@@ -38,6 +38,7 @@ from deploy.runtime.draw.output_files import Add, open_output
 from deploy.runtime.errors import DeployError
 from deploy.runtime.inputs import FrontEndModule, array, find_front_end
 from deploy.runtime.inputs.files import kind_of, read_examples
+from deploy.runtime.signature import check_signature
 from deploy.runtime.streaming import moment_of
 from deploy.runtime.tasks import PIPELINES, Pipeline, Task, find_task
 from deploy.runtime.text import plural
@@ -103,8 +104,16 @@ def main(arguments: list[str] | None = None) -> int:
     made.add_argument(
         "--steps", type=int, metavar="N", help="of a denoiser; default: the bundle's own"
     )
+    for command in (run, test, shown, asked, gone, made):
+        command.add_argument(
+            "--require-signature",
+            metavar="PUBLIC.pem",
+            help="only a bundle that the owner of this key has signed",
+        )
     options = parser.parse_args(arguments)
     try:
+        if options.require_signature is not None:
+            check_signature(options.model, options.require_signature)
         if options.command == "selftest":
             return _selftest(options.model)
         if options.command == "run" and options.stream:

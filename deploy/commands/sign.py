@@ -1,0 +1,102 @@
+"""`deploy.sign`: a bundle with the signature of a key's owner, and such keys."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from deploy.runtime.bundle import bundle_folders
+from deploy.runtime.errors import DeployError
+from deploy.runtime.signature import FILE, checksums, missing_cryptography, signed_message
+
+
+def new_key(path: str | Path) -> Path:
+    """Makes an Ed25519 key pair: the private key at `path`, readable by its owner alone, and the
+    public one beside it.
+
+    Args:
+        path: of the private key's PEM file, which does not exist yet: `signing.pem`.
+
+    Returns:
+        The path of the public key, `signing.public.pem`: what goes onto the devices.
+
+    Raises:
+        DeployError: one of the files exists or can't be written; no package `cryptography`.
+    """
+    try:
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    except ModuleNotFoundError:
+        raise missing_cryptography() from None
+    private = Path(path)
+    public = private.with_suffix(f".public{private.suffix}")
+    key = Ed25519PrivateKey.generate()
+    contents = {
+        private: key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        ),
+        public: key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        ),
+    }
+    if public.exists():
+        raise DeployError(f"expected a new file, received '{public}', which exists")
+    for file, content in contents.items():
+        try:
+            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except OSError as error:
+            raise DeployError(
+                f"expected a new file that can be written, received '{file}': {error.strerror}"
+            ) from error
+        with os.fdopen(descriptor, "wb") as opened:
+            opened.write(content)
+    return public
+
+
+def sign(bundle: str | Path, private_key: str | Path) -> None:
+    """Writes `signature.json` into a bundle; an earlier signature is replaced.
+
+    Args:
+        bundle: the folder, as it goes onto the device.
+        private_key: a PEM file with an Ed25519 private key, without a password.
+
+    Raises:
+        DeployError: no bundle, no such key, or no package `cryptography`.
+    """
+    folder = Path(bundle)
+    for each in bundle_folders(folder).values():
+        if not (each / "model.tflite").is_file():
+            raise DeployError(f"expected a bundle, received '{folder}' without model.tflite")
+    key = _read_private_key(private_key)
+    files = checksums(folder)
+    signature = base64.b64encode(key.sign(signed_message(files))).decode("ascii")
+    content = {"algorithm": "Ed25519", "files": files, "signature": signature}
+    partial = folder / f"{FILE}.partial"
+    partial.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+    partial.replace(folder / FILE)
+
+
+def _read_private_key(path: str | Path) -> Any:
+    try:
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    except ModuleNotFoundError:
+        raise missing_cryptography() from None
+    try:
+        key = load_pem_private_key(Path(path).read_bytes(), password=None)
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise DeployError(
+            f"expected a PEM file with an Ed25519 private key, received '{path}': {error}; make "
+            "one with python -m deploy key"
+        ) from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise DeployError(
+            f"expected an Ed25519 private key in '{path}', received {type(key).__name__}"
+        )
+    return key
