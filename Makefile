@@ -1,6 +1,7 @@
 # make demo    train session 6's network, deploy it to six targets, compare
 # make test    run the tests, but for the slow ones
 # make test-all  run all of them: real trainings, installations and whole lessons, too
+# make fuzz    10,000 spoiled bundles and inputs: each answered, or refused in one line
 # make lint    format, lint and type checks
 # VENV=folder names the virtual environment, PYTHON=command the Python (3.11 or newer) to make it of.
 
@@ -8,7 +9,7 @@ VENV ?= .venv
 PYTHON ?= python3
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test test-all lint
+.PHONY: demo test test-all fuzz lint
 
 demo: $(VENV)/installed
 	$(RUN) -m courses run s06 --out runs/demo \
@@ -20,6 +21,9 @@ test: $(VENV)/installed
 
 test-all: $(VENV)/installed
 	$(RUN) -m pytest -n auto --dist worksteal
+
+fuzz: $(VENV)/installed
+	$(RUN) -m tests.deploy.fuzz
 
 lint: $(VENV)/installed
 	$(RUN) -m ruff check .

@@ -360,7 +360,27 @@ def _over_seeds(accuracies: list[float]) -> str:
     return f"{mean} ± {100 * statistics.stdev(accuracies):.1f} %"
 
 
+def fuzz_table(name: str) -> str:
+    """What came of spoiled bundles and inputs, a row a task."""
+    record = read_record(name)
+    faults = ("traceback", "crash", "hang", "half a file", "wrong answer")
+    header = [
+        "what was run",
+        "tries",
+        "answered",
+        "refused in one line",
+        "noticed by the self-test",
+    ]
+    rows = [[*header, *faults]]
+    for task, counts in record["outcomes"].items():
+        cells = [sum(counts.values())]
+        cells += [counts.get(each, 0) for each in ("answered", "refused", "noticed", *faults)]
+        rows.append([task.replace("_", " "), *(f"{cell:,}" for cell in cells)])
+    return f"{record['tries']:,} tries, seeds from {record['seed']}.\n\n{markdown(rows)}"
+
+
 TABLES: dict[str, Callable[[str], str]] = {
+    "fuzz": fuzz_table,
     "course": course_table,
     "commands": command_table,
     "quantizers": quantizer_table,
