@@ -35,7 +35,7 @@ def sessions_table() -> list[list[str]]:
                 str(row["demo_from"]),
                 str(plan["session_minutes"] - row["demo_from"]),
                 str(row["exercises"]),
-                f"`{row['prepare']}`" if row["prepare"].count("--") == 0 else row["prepare"],
+                row["prepare"],
             ]
         )
     return rows

@@ -118,7 +118,12 @@ def load_examples(data: str | Path, reading: Mapping[str, Any], base: Path = Pat
     images = len(info.input_shape) == 3
     front_end = {"kind": "image", "black": 0, "white": 255} if images else {"kind": "array"}
     kind = "images" if images else "rows"
-    return Examples(kind, *splits, list(info.class_names), front_end)
+    return Examples(kind, *_three(splits), list(info.class_names), front_end)
+
+
+def _three(splits: Sequence[Split]) -> tuple[Split, Split, Split]:
+    train, validation, test = splits
+    return train, validation, test
 
 
 def _sounds(data: Path | str, reading: Mapping[str, Any]) -> Examples:
@@ -142,7 +147,7 @@ def _sounds(data: Path | str, reading: Mapping[str, Any]) -> Examples:
         for split in ("train", "validation", "test"):
             x, y = labelled_examples(Folder(data, split), source, [front_end], names)
             splits.append(Split(x.astype(np.float32), np.asarray(y, np.int64)))
-        return Examples("sounds", *splits, names, front_end)
+        return Examples("sounds", *_three(splits), names, front_end)
     parts = datasets.load_recordings(data)
     splits = [
         Split(
@@ -156,7 +161,7 @@ def _sounds(data: Path | str, reading: Mapping[str, Any]) -> Examples:
         )
         for part in parts
     ]
-    return Examples("sounds", *splits, list(parts[0].class_names), front_end)
+    return Examples("sounds", *_three(splits), list(parts[0].class_names), front_end)
 
 
 def _rows(path: Path, window: int) -> Examples:
@@ -184,7 +189,7 @@ def _rows(path: Path, window: int) -> Examples:
                 "or make the window shorter"
             )
     splits = [Split(x[part], y[part]) for part in parts]
-    return Examples("rows", *splits, class_names, {"kind": "array", "columns": columns})
+    return Examples("rows", *_three(splits), class_names, {"kind": "array", "columns": columns})
 
 
 def _read_rows(path: Path) -> tuple[list[str], np.ndarray, list[str], list[str]]:
@@ -227,7 +232,8 @@ def _read_rows(path: Path) -> tuple[list[str], np.ndarray, list[str], list[str]]
 
 def _windows(owners: Sequence[tuple[str, str]], window: int) -> list[int]:
     """Where windows begin that don't overlap and lie within one class and group."""
-    starts, begin = [], 0
+    starts: list[int] = []
+    begin = 0
     for end in range(1, len(owners) + 1):
         if end == len(owners) or owners[end] != owners[begin]:
             starts += range(begin, end - window + 1, window)

@@ -120,12 +120,13 @@ def write_tables(project: Project, examples: Examples) -> Measured:
         ("confusions", confusions_table(examples, measured)),
     ):
         place = _place(mark)
-        if not place.search(text):
+        found = place.search(text)
+        if found is None:
             raise ValueError(
                 f"expected the lines <!-- {mark} --> and <!-- end --> in '{project.report}', "
                 "received none; put them back"
             )
-        text = place.sub(lambda found, table=table: f"{found[1]}{table}\n{found[3]}", text)
+        text = f"{text[: found.start(2)]}{table}\n{text[found.end(2) :]}"
         print(table)
     partial = project.report.with_suffix(".partial")
     partial.write_text(text, "utf-8")
