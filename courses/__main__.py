@@ -3,7 +3,7 @@
 python -m courses list
 python -m courses run s06 [--dataset NAME] [--epochs N] [--target T]… [--seed N] [--out DIR]
 python -m courses check s06 [--solutions]
-python -m courses project new NAME --data DATA --board BOARD
+python -m courses project new NAME --data DATA --board BOARD [--reading NAME=VALUE]…
 python -m courses project run NAME [--epochs N]
 python -m courses project check NAME
 python -m courses project example NAME [--mistake leak|metric|budget]
@@ -71,6 +71,14 @@ def _add_project(parser: argparse.ArgumentParser) -> None:
         "a column class; digits, breast_cancer, tones, spoken_digit, or a TFDS name",
     )
     new.add_argument("--board", required=True, metavar="BOARD", help=", ".join(BOARDS))
+    new.add_argument(
+        "--reading",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="how files become examples: image_size=[96,96] of images; rate=16000 and seconds=0.5 "
+        "of sounds; window=50 rows of a CSV file",
+    )
     run = actions.add_parser("run", help="the project's script: training, bundle, tables")
     run.add_argument("name", metavar="NAME")
     run.add_argument("options", nargs=argparse.REMAINDER, help="--epochs N")

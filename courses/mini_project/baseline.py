@@ -8,7 +8,7 @@ from courses.mini_project.examples import Examples
 from thinkkeras.models import convnet, mlp
 
 _STEPS = 1500  # of training, at most _EPOCHS
-_EPOCHS = 30
+_EPOCHS = 20
 _BATCH = 64
 
 

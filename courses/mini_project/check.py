@@ -119,7 +119,7 @@ def check_baseline(evidence: Evidence) -> None:
     """The baseline is beaten by the margin, over the seeds."""
     import keras
 
-    project, measured = evidence.project, evidence.measured
+    project = evidence.project
     expect(
         len(project.seeds) >= LEAST_SEEDS,
         case="seeds",
@@ -133,13 +133,15 @@ def check_baseline(evidence: Evidence) -> None:
         received=project.margin,
     )
     for seed in project.seeds:
-        found = keras.saving.load_model(project.baseline(seed))
+        file = project.baseline(seed)
+        found = keras.saving.load_model(file) if file.is_file() else None
         expect(
-            _outline(found) == _outline(build_baseline(evidence.examples)),
+            found is None or _outline(found) == _outline(build_baseline(evidence.examples)),
             case=f"the baseline of seed {seed}",
-            expected="the kit's own, as project new trains it",
-            received="another network",
+            expected="the kit's own for these data, as project new trains it",
+            received="another network; was the reading changed since?",
         )
+    measured = evidence.measured  # after the baseline, which may not fit the data
     files = [file(seed) for file in (project.baseline, project.model) for seed in project.seeds]
     expect(
         len({digest(file) for file in files}) == len(files),

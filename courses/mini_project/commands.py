@@ -9,8 +9,9 @@ import os
 import runpy
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +35,7 @@ _HERE = Path(__file__).parent
 def run(options: argparse.Namespace) -> int:
     """What the command line asked for; 1 where a check found something."""
     if options.action == "new":
-        return new(options.name, options.data, options.board)
+        return new(options.name, options.data, options.board, options.reading)
     if options.action == "run":
         return train(options.name, options.options)
     if options.action == "check":
@@ -42,10 +43,10 @@ def run(options: argparse.Namespace) -> int:
     return example(options.name, options.mistake)
 
 
-def new(name: str, data: str, board: str) -> int:
+def new(name: str, data: str, board: str, told_reading: Sequence[str] = ()) -> int:
     """A folder with the starter, and the baseline trained with each seed."""
     target = default_target(board)
-    reading = data_sets.default_reading(data)
+    reading = data_sets.default_reading(data) | dict(map(_read_value, told_reading))
     examples = data_sets.load_examples(data, reading)
     counts = np.bincount(np.concatenate([examples.train.y, examples.test.y]))
     limit = "cycles" if target.startswith("ethos") else "macs"
@@ -99,12 +100,12 @@ def check(name: str) -> int:
     return 0 if all(result.passed for result in results) else 1
 
 
-def example(name: str, mistake: str | None, epochs: int | None = None) -> int:
+def example(name: str, mistake: str | None) -> int:
     """The worked example from start to marks, or what a mistake makes of it."""
     if mistake not in (None, *MISTAKES):
         raise ValueError(f"expected the mistake {', '.join(MISTAKES)}, received '{mistake}'")
     copy_example(Path(name), mistake)
-    train(name, [] if epochs is None else ["--epochs", str(epochs)])
+    train(name, [])
     return check(name)
 
 
@@ -128,6 +129,16 @@ def _train_baselines(folder: Path, examples: data_sets.Examples) -> None:
         predicted = model.predict(examples.validation.x, verbose=0).argmax(axis=1)
         right = np.mean(predicted == examples.validation.y)
         print(f"baseline, seed {seed}: {right:.1%} of the validation examples right", flush=True)
+
+
+def _read_value(told: str) -> tuple[str, Any]:
+    name, _, value = told.partition("=")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        raise ValueError(
+            f"expected --reading NAME=VALUE, window=50 say, received '{told}'"
+        ) from None
 
 
 def _seen_from(folder: Path, data: str) -> str:

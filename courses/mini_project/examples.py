@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +23,22 @@ _NAMED = 10
 
 # Frames of a spectrogram are so long and so far apart, in seconds; it has so many bands.
 _WINDOW, _HOP, _BINS = 0.032, 0.016, 40
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+# What may be told of each kind of data.
+_READINGS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "image_size": (
+        "[height, width] in pixels",
+        lambda value: isinstance(value, list) and len(value) == 2 and all(map(_is_whole, value)),
+    ),
+    "rate": ("a whole number of samples a second", _is_whole),
+    "seconds": ("a number above 0", lambda value: isinstance(value, int | float) and value > 0),
+    "window": ("a whole number of rows", _is_whole),
+}
 
 
 class Split(NamedTuple):
@@ -104,6 +120,10 @@ def load_examples(data: str | Path, reading: Mapping[str, Any], base: Path = Pat
             f"expected {', '.join(sorted(known)) or 'nothing'} as the reading of '{data}', "
             f"received {', '.join(reading)}; correct project.json"
         )
+    for name, value in reading.items():
+        asked, holds = _READINGS[name]
+        if not holds(value):
+            raise ValueError(f"expected {name} to be {asked}, received {value!r}")
     if path.suffix.lower() == ".csv":
         return _rows(path, reading.get("window", 1))
     if kind_of(found) == "sounds":
@@ -165,8 +185,6 @@ def _sounds(data: Path | str, reading: Mapping[str, Any]) -> Examples:
 
 
 def _rows(path: Path, window: int) -> Examples:
-    if not isinstance(window, int) or window < 1:
-        raise ValueError(f"expected a window of 1 row or more, received {window!r}")
     columns, values, classes, groups = _read_rows(path)
     class_names = sorted(set(classes))
     if len(class_names) < 2:

@@ -16,8 +16,8 @@ _LEAKED = 0.1  # of the test images
 
 
 def leaked_test_data(folder: Path) -> None:
-    """A tenth of the test images lies among the training images too, a little brighter: as it
-    comes of sorting the frames of a film, or a download twice made, into two folders."""
+    """A tenth of the test images lies among the training images too, a little darker: as it comes
+    of sorting the frames of a film, or a download twice made, into two folders."""
     _write_digits(folder, leaked=_LEAKED)
 
 
@@ -29,7 +29,7 @@ def wrong_metric(folder: Path) -> None:
 def over_budget(folder: Path) -> None:
     """A network of twice the width, and four times the multiply-accumulates."""
     file = folder / "network.py"
-    file.write_text(file.read_text("utf-8").replace("WIDTH = 32", "WIDTH = 64"), "utf-8")
+    file.write_text(file.read_text("utf-8").replace("WIDTH = 24", "WIDTH = 48"), "utf-8")
 
 
 MISTAKES: dict[str, Callable[[Path], None]] = {
@@ -57,11 +57,9 @@ def _write_digits(folder: Path, leaked: float = 0.0, kept: float = 1.0) -> None:
             if label != 8 and seen[label] > max(1, kept * totals[label]):
                 continue
             places = [folder / "photos" / name]
-            brighter = image
             if name == "test" and number < leaked * len(split.y):
                 places.append(folder / "photos" / "train")
-                brighter = np.minimum(image * 1.1, 255).astype(np.uint8)
-            for place, pixels in zip(places, (image, brighter), strict=False):
+            for place, pixels in zip(places, (image, np.uint8(0.9 * image)), strict=False):
                 file = place / examples.class_names[label] / f"{name}-{number}.png"
                 file.parent.mkdir(parents=True, exist_ok=True)
                 Image.fromarray(pixels).save(file)

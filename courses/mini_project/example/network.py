@@ -3,19 +3,19 @@
 import keras
 from keras import layers
 
-EPOCHS = 30
+EPOCHS = 20
 BATCH_SIZE = 32
 LEARNING_RATE = 6e-3
-WIDTH = 32
+WIDTH = 24
 
 
 def build(input_shape, classes, scaling):
     """`(batch, height, width, channels)` to `(batch, classes)`, uncompiled."""
     inputs = keras.Input(input_shape)
-    x = _conv(scaling(inputs), WIDTH)  # (B, 8, 8, 32)
+    x = _conv(scaling(inputs), WIDTH)  # (B, 8, 8, 24)
     y = _conv(_conv(x, WIDTH), WIDTH)
     x = layers.Add()([x, y])
-    x = _conv(x, 2 * WIDTH, strides=2)  # (B, 4, 4, 64)
+    x = _conv(x, 2 * WIDTH, strides=2)  # (B, 4, 4, 48)
     y = layers.DepthwiseConv2D(3, padding="same", use_bias=False)(x)
     y = layers.ReLU()(layers.BatchNormalization()(y))
     x = layers.Add()([x, _conv(y, 2 * WIDTH, kernel_size=1)])

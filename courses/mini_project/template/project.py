@@ -60,7 +60,13 @@ for seed in project.seeds:
         metrics=["accuracy"],
         jit_compile=False,  # on a CPU, XLA makes convolutions slower
     )
-    model.fit(train, validation_data=examples.validation, epochs=epochs, verbose=2)
+    model.fit(
+        train,
+        validation_data=examples.validation,
+        epochs=epochs,
+        shuffle=False,  # the pipeline shuffles
+        verbose=2,
+    )
     project.model(seed).parent.mkdir(exist_ok=True)
     model.save(project.model(seed))
 

@@ -128,3 +128,17 @@ def test_a_folder_of_sounds_is_split_and_bad_files_named(tmp_path, capsys):
 def test_a_reading_of_another_kind_is_refused():
     with pytest.raises(ValueError, match="expected image_size as the reading of 'digits'"):
         load_examples("digits", {"window": 3})
+
+
+@pytest.mark.parametrize(
+    ("data", "reading"),
+    [
+        ("digits", {"image_size": 8}),
+        ("tones", {"rate": "8000"}),
+        ("tones", {"seconds": 0}),
+        ("rows.csv", {"window": 0}),
+    ],
+)
+def test_a_reading_that_cannot_be_is_refused(data, reading):
+    with pytest.raises(ValueError, match=f"expected {next(iter(reading))} to be .*, received"):
+        load_examples(data, reading)
