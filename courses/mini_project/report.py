@@ -43,7 +43,7 @@ class Measured(NamedTuple):
 
     baseline: list[float]  # the metric, 0 to 1, seed by seed
     network: list[float]
-    confusions: np.ndarray  # (classes, classes): true, predicted; of the first seed's network
+    confusions: np.ndarray  # (classes, classes): true, predicted; of all seeds' networks
 
 
 def test_data(project: Project, examples: Examples) -> deploy.TestData:
@@ -72,7 +72,7 @@ def measure(project: Project, examples: Examples) -> Measured:
                 )
             predictions = deploy.predict(file, x, class_names=examples.class_names)
             scores[kind].append(metric(y, predictions))
-            if kind == "network" and seed == project.seeds[0]:
+            if kind == "network":
                 np.add.at(confusions, (y, [each["index"] for each in predictions]), 1)
     return Measured(scores["baseline"], scores["network"], confusions)
 
@@ -100,8 +100,8 @@ def most_confused(measured: Measured) -> list[tuple[int, int, int]]:
 
 
 def confusions_table(examples: Examples, measured: Measured) -> str:
-    """The most frequent confusions of the first seed's network."""
-    rows = [["it is", "the network says", "examples"]]
+    """The most frequent confusions, in the networks of all seeds together."""
+    rows = [["it is", "the networks say", "times"]]
     names = examples.class_names
     rows += [[names[i], names[j], str(count)] for i, j, count in most_confused(measured)]
     return markdown(rows) if len(rows) > 1 else "No test example is wrong."

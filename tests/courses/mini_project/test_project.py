@@ -1,11 +1,13 @@
 """A project's folder: made whole or not at all, and what its file may say."""
 
 import json
+from pathlib import Path
 
+import keras
 import pytest
 
 from courses import __main__ as courses_main
-from courses.mini_project import baseline, read_project
+from courses.mini_project import baseline, load_examples, read_project
 from courses.mini_project.project import FILE, default_target
 
 GOOD = {
@@ -64,20 +66,28 @@ def test_a_board_runs_the_network_on_its_accelerator(board, target):
 def test_a_new_project_can_be_read_and_has_its_baseline(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(baseline, "_EPOCHS", 1)
-    arguments = ["project", "new", "mine", "--data", "breast_cancer", "--board", "alif-e7"]
+    # Windows of four rows: 40 of one class, 20 of the other.
+    rows = [f"{step},{step % 7},{'idle' if step < 160 else 'shake'}" for step in range(240)]
+    Path("rows.csv").write_text("\n".join(["x,y,class", *rows]))
+    arguments = ["project", "new", "mine", "--data", "rows.csv", "--board", "alif-e7"]
+    arguments += ["--reading", "window=4"]
     assert courses_main.main(arguments) == 0
     project = read_project("mine")
     assert (project.target, project.metric) == ("ethos-u55-256", "balanced_accuracy")
+    assert (project.data, project.reading) == ("../rows.csv", {"window": 4})
+    examples = load_examples(project.data, project.reading, project.folder)
+    model = keras.saving.load_model(project.baseline(2))
+    assert model.input_shape[1:] == examples.input_shape == (4, 2)
     assert project.budget == {"cycles": 1_000_000}
     assert all(project.baseline(seed).is_file() for seed in (0, 1, 2))
     names = {"project.json", "project.py", "network.py", "report.md", "baseline"}
     assert {path.name for path in (tmp_path / "mine").iterdir()} == names
     printed = capsys.readouterr().out
-    assert "398 training, 57 validation and 114 test examples; 0 of these" in printed
+    assert "48 training, 6 validation and 6 test examples; 0 of these" in printed
     # Another of that name is refused, and nothing of it stays.
     assert courses_main.main(arguments) == 2
     assert "expected a new folder, received 'mine'" in capsys.readouterr().err
-    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+    assert {path.name for path in tmp_path.iterdir()} == {"mine", "rows.csv"}
 
 
 def test_a_bad_board_or_bad_data_leave_nothing(tmp_path, monkeypatch, capsys):
