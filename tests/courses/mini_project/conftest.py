@@ -14,7 +14,7 @@ def finished(once):
 
     def make(folder):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(baseline, "_EPOCHS", 1)
+            patch.setattr(baseline, "_EPOCHS", dict.fromkeys(baseline._EPOCHS, 1))
             patch.setattr(commands, "_train_baselines", one_seed(commands._train_baselines))
             commands.copy_example(folder)
         commands.train(str(folder), ["--epochs", "1"])
