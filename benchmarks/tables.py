@@ -1,4 +1,4 @@
-"""Write the tables of the documents from the recorded runs.
+"""Write the tables of the documents from the recorded runs, the course's plan and the rubric.
 
     python -m benchmarks.tables            # writes them
     python -m benchmarks.tables --check    # fails where a document is not what the records say
@@ -18,11 +18,18 @@ from pathlib import Path
 from typing import Any
 
 import deploy
+from courses import plan
 from deploy.measure.formatting import decibels, kilobytes, markdown, score
 
 ROOT = Path(__file__).parent.parent
 RECORDS = Path(__file__).parent / "records"
-DOCUMENTS = ("README.md", "courses/*/README.md", "benchmarks/README.md", "deploy/*.md")
+DOCUMENTS = (
+    "README.md",
+    "courses/*.md",
+    "courses/*/README.md",
+    "benchmarks/README.md",
+    "deploy/*.md",
+)
 _PLACE = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -391,6 +398,15 @@ TABLES: dict[str, Callable[[str], str]] = {
     "cifar10": cifar10_table,
     "recurrent": recurrent_table,
     "translation": translation_table,
+    "plan-sessions": lambda _: markdown(plan.sessions_table()),
+    "plan-objectives": lambda _: markdown(plan.objectives_table()),
+    "plan-prerequisites": lambda _: plan.prerequisites_list(),
+    "plan-milestones": lambda _: markdown(plan.milestones_table()),
+    "plan-ten_weeks": lambda _: markdown(plan.calendar_table("ten_weeks")),
+    "plan-five_weeks": lambda _: markdown(plan.calendar_table("five_weeks")),
+    "plan-one_week": lambda _: markdown(plan.calendar_table("one_week")),
+    "rubric-measured": lambda _: markdown(plan.rubric_table("measured")),
+    "rubric-judged": lambda _: markdown(plan.rubric_table("judged")),
 }
 
 

@@ -3,6 +3,10 @@
 python -m courses list
 python -m courses run s06 [--dataset NAME] [--epochs N] [--target T]… [--seed N] [--out DIR]
 python -m courses check s06 [--solutions]
+python -m courses project new NAME --data DATA --board BOARD [--reading NAME=VALUE]…
+python -m courses project run NAME [--epochs N]
+python -m courses project check NAME
+python -m courses project example NAME [--mistake leak|metric|budget]
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from pathlib import Path
 from courses.grading import UnreadableAnswers, grade, load_answers, report
 from courses.sessions import SESSIONS, Session, find_session
 from courses.settings import settings
+from deploy.boards import BOARDS
 from deploy.environment import load_tensorflow
 
 
@@ -25,6 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.command == "list":
             return _list()
+        if options.command == "project":
+            return _project(options)
         session = find_session(options.session)
         if options.command == "run":
             return _run(session, options.options)
@@ -38,7 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m courses", description=__doc__.split("\n")[0])
-    commands = parser.add_subparsers(dest="command", required=True, metavar="list|run|check")
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="list|run|check|project"
+    )
     commands.add_parser("list", help="the ten sessions")
     run = commands.add_parser("run", help="train the session's network and deploy it")
     run.add_argument("session", metavar="SESSION", help="s06, say")
@@ -46,7 +55,45 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="grade the session's exercises")
     check.add_argument("session", metavar="SESSION", help="s06, say")
     check.add_argument("--solutions", action="store_true", help="grade the solutions instead")
+    _add_project(commands.add_parser("project", help="the mini-project: start, run, check one"))
     return parser
+
+
+def _add_project(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="new|run|check|example")
+    new = actions.add_parser("new", help="a folder with the starter, and the baseline trained")
+    new.add_argument("name", metavar="NAME", help="the folder, which does not exist yet")
+    new.add_argument(
+        "--data",
+        required=True,
+        metavar="DATA",
+        help="a folder of images or sounds, one sub-folder a class; a CSV file of sensor rows with "
+        "a column class; digits, breast_cancer, tones, spoken_digit, or a TFDS name",
+    )
+    new.add_argument("--board", required=True, metavar="BOARD", help=", ".join(BOARDS))
+    new.add_argument(
+        "--reading",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="how files become examples: image_size=[96,96] of images; rate=16000 and seconds=0.5 "
+        "of sounds; window=50 rows of a CSV file",
+    )
+    run = actions.add_parser("run", help="the project's script: training, bundle, tables")
+    run.add_argument("name", metavar="NAME")
+    run.add_argument("options", nargs=argparse.REMAINDER, help="--epochs N")
+    check = actions.add_parser("check", help="the measurable half of the rubric")
+    check.add_argument("name", metavar="NAME")
+    example = actions.add_parser("example", help="the worked example, from start to marks")
+    example.add_argument("name", metavar="NAME", help="the folder, which does not exist yet")
+    example.add_argument("--mistake", metavar="M", help="leak, metric or budget: one to be found")
+
+
+def _project(options: argparse.Namespace) -> int:
+    load_tensorflow()
+    from courses.mini_project import commands
+
+    return commands.run(options)
 
 
 def _list() -> int:
