@@ -86,11 +86,12 @@ def find_front_end(entry: Mapping[str, Any]) -> FrontEndModule:
     Raises:
         DeployError: a kind that this version does not know.
     """
-    kind = entry["front_end"].get("kind")
-    if kind not in FRONT_ENDS:
+    front_end = entry["front_end"]
+    kind = front_end.get("kind") if isinstance(front_end, Mapping) else front_end
+    if not isinstance(kind, str) or kind not in FRONT_ENDS:
         raise DeployError(
             f"expected a front end of {', '.join(FRONT_ENDS)} for the input '{entry['name']}', "
-            f"received '{kind}'; export the bundle again, or install a version that knows it"
+            f"received {kind!r:.80}; export the bundle again, or install a version that knows it"
         )
     return FRONT_ENDS[kind]
 
