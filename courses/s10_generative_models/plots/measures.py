@@ -21,7 +21,7 @@ COLOURS = {
     "diffusion": "#2c8a57",
     "conditional diffusion": "#74c476",
     "VQ-VAE": "#6a51a3",
-    "real": "#111111",
+    "real images": "#111111",
 }
 
 
@@ -133,7 +133,7 @@ def fidelity_and_variety(
             axes.scatter(
                 [getattr(each, across) for each in seeds],
                 [getattr(each, up) for each in seeds],
-                color=COLOURS.get(name, "#111111"),
+                color=COLOURS[name],
                 s=60,
                 label=name,
             )
