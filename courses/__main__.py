@@ -23,6 +23,7 @@ from courses.sessions import SESSIONS, Session, find_session
 from courses.settings import settings
 from deploy.boards import BOARDS
 from deploy.environment import load_tensorflow
+from deploy.runtime.command_line import Parser, refuse
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -39,12 +40,11 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, FileNotFoundError) as error:
         if not _raised_here(error):
             raise
-        print(f"courses: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+        return refuse("courses", error)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m courses", description=__doc__.split("\n")[0])
+    parser = Parser(prog="python -m courses", description=__doc__.split("\n")[0])
     commands = parser.add_subparsers(
         dest="command", required=True, metavar="list|run|check|project"
     )
@@ -119,8 +119,7 @@ def _check(session: Session, solutions: bool) -> int:
     try:
         answers = load_answers(package, solutions)
     except UnreadableAnswers as error:
-        print(f"courses: error: {error}", file=sys.stderr)
-        return 2
+        return refuse("courses", error)
     results = grade(answers, importlib.import_module(f"{package}.checks"))
     print(report(results))
     return 0 if all(result.passed for result in results) else 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import errno
 import os
 import sys
@@ -10,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.runtime.command_line import Parser
 from deploy.targets import find_target
 
 
@@ -46,7 +46,7 @@ def settings(
     if arguments is None:
         # A notebook's command line belongs to its kernel.
         arguments = [] if "ipykernel" in sys.modules else sys.argv[1:]
-    parser = argparse.ArgumentParser(prog=f"python -m courses run {session}")
+    parser = Parser(prog=f"python -m courses run {session}")
     parser.add_argument(
         "--dataset",
         metavar="NAME",
@@ -68,9 +68,9 @@ def settings(
         out=Path(options.out or f"runs/{session}"),
     )
     if chosen.epochs is not None and chosen.epochs < 1:
-        _refuse(parser, f"expected at least 1 epoch, received {chosen.epochs}")
+        parser.error(f"expected at least 1 epoch, received {chosen.epochs}")
     if not 0 <= chosen.seed < 2**32:
-        _refuse(parser, f"expected a seed from 0 to {2**32 - 1}, received {chosen.seed}")
+        parser.error(f"expected a seed from 0 to {2**32 - 1}, received {chosen.seed}")
     try:
         for target in chosen.targets:
             find_target(target)
@@ -78,14 +78,9 @@ def settings(
         if not os.access(chosen.out, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except ValueError as error:
-        _refuse(parser, str(error))
+        parser.error(str(error))
     except OSError as error:
-        _refuse(
-            parser,
-            f"expected a folder that can be written, received '{chosen.out}': {error.strerror}",
+        parser.error(
+            f"expected a folder that can be written, received '{chosen.out}': {error.strerror}"
         )
     return chosen
-
-
-def _refuse(parser: argparse.ArgumentParser, message: str) -> None:
-    parser.exit(2, f"{parser.prog}: error: {message}\n")

@@ -21,6 +21,7 @@ from typing import Any
 from deploy import worker
 from deploy.boards import BOARDS, find_board
 from deploy.environment import load_tensorflow, missing_package
+from deploy.runtime.command_line import Parser, refuse
 from deploy.runtime.errors import DeployError
 from deploy.schemes import TOLERANCE
 from deploy.targets import TARGETS, find_target
@@ -38,12 +39,11 @@ def main(arguments: list[str] | None = None) -> int:
         failure = missing_package(error.name)
     except KeyboardInterrupt:
         return 130
-    print(f"deploy: error: {failure}", file=sys.stderr)
-    return 2
+    return refuse("deploy", failure)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m deploy", description=__doc__.split("\n")[0])
+    parser = Parser(prog="python -m deploy", description=__doc__.split("\n")[0])
     commands = parser.add_subparsers(
         required=True, metavar="targets|export|verify|benchmark|compare|key|sign"
     )

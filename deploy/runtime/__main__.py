@@ -33,6 +33,7 @@ from deploy.runtime import (
 )
 from deploy.runtime.bundle import load_model
 from deploy.runtime.card import without_state
+from deploy.runtime.command_line import Parser, refuse
 from deploy.runtime.draw.drawing import sheet
 from deploy.runtime.draw.output_files import Add, open_output
 from deploy.runtime.errors import DeployError
@@ -48,7 +49,7 @@ Predict = Callable[[Any, float | None], Any]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m deploy.runtime")
+    parser = Parser(prog="python -m deploy.runtime")
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="the model's prediction for each input")
     run.add_argument("model", metavar="DIR|MODEL.tflite")
@@ -136,8 +137,7 @@ def main(arguments: list[str] | None = None) -> int:
         known = partial(recognise, model)
         return _run(model, known, options.inputs, options.draw, options.threshold)
     except DeployError as error:
-        print(f"deploy.runtime: error: {error}", file=sys.stderr)
-        return 2
+        return refuse("deploy.runtime", error)
 
 
 def _add_inputs(parser: argparse.ArgumentParser, drawn: bool, needed: bool = True) -> None:

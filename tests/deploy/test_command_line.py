@@ -1,5 +1,6 @@
 """The commands of `python -m deploy`: bad input is one line, exit code 2 and nothing written."""
 
+import importlib
 import subprocess
 import sys
 import zipfile
@@ -188,3 +189,22 @@ def test_the_worker_starts_while_tensorflow_loads(command, monkeypatch, tmp_path
     monkeypatch.setattr("deploy.__main__.load_tensorflow", lambda: order.append("tensorflow"))
     assert main(command) == 2
     assert order == ["worker", "tensorflow"]
+
+
+@pytest.mark.parametrize("module", ["deploy", "deploy.runtime", "courses"])
+def test_wrong_arguments_are_told_in_one_line(module, capsys):
+    main = importlib.import_module(f"{module}.__main__").main
+    for arguments in ([], ["dance"], ["run"], ["targets", "--board"]):
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        printed = capsys.readouterr().err
+        assert ended.value.code == 2
+        assert printed.startswith(f"python -m {module}") and printed.count("\n") == 1
+
+
+def test_what_is_quoted_breaks_no_line(tmp_path, capsys):
+    from deploy.runtime.__main__ import main
+
+    assert main(["selftest", str(tmp_path / "a\nb")]) == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith("deploy.runtime: error: expected") and printed.count("\n") == 1
