@@ -337,10 +337,10 @@ def _tensors(
     if entries is None:
         return found
     known = [entry.get("name") for entry in entries if isinstance(entry, dict)]
-    if len(known) != len(found) or None in known:
+    if len(known) != len(found) or not all(isinstance(name, str) for name in known):
         raise DeployError(
-            f"expected a card with the {len(found)} inputs or outputs of its model, received "
-            f"{len(known)}; copy or export the bundle again"
+            f"expected a card with the names of the {len(found)} inputs or outputs of its model, "
+            f"received {known!r:.200}; copy or export the bundle again"
         )
     return [
         entry | tensor | {"name": entry["name"]}
