@@ -51,7 +51,9 @@ def check(front_end: Mapping[str, Any], shape: Sequence[int]) -> None:
             f"expected the parameters {', '.join(_PARAMETERS)} of the front end image, received "
             f"'{unknown[0]}'; correct its name"
         )
-    size = [*front_end.get("size", shape[:2]), front_end.get("channels", shape[2])]
+    size = front_end.get("size", shape[:2])
+    size = [*(size if isinstance(size, list | tuple) else [size])]
+    size.append(front_end.get("channels", shape[2]))
     if size != list(shape):
         raise DeployError(
             f"expected the size and channels {list(shape)} of the input for the front end image, "

@@ -45,7 +45,7 @@ def check(card: Mapping[str, Any]) -> None:
     roles = [settings.get(role) for role in ("noise", "time", "class")]
     shapes = [tuple(entry["shape"][1:]) for entry in card["outputs"]]
     named = [name for name in roles if name is not None]
-    if roles[0] is None or sorted(named) != sorted(inputs):
+    if roles[0] is None or sorted(map(str, named)) != sorted(inputs):
         raise wrong_model(card["task"], "inputs noise, time and class, each named once", named)
     if len(shapes) != 1 or not is_image_shape(shapes[0]):
         raise wrong_model(card["task"], "one image (1, h, w, 1 or 3) as the output", shapes)
