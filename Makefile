@@ -23,7 +23,7 @@ test-all: $(VENV)/installed
 	$(RUN) -m pytest -n auto --dist worksteal
 
 fuzz: $(VENV)/installed
-	$(RUN) -m tests.deploy.fuzz
+	$(RUN) -m benchmarks.fuzz
 
 lint: $(VENV)/installed
 	$(RUN) -m ruff check .

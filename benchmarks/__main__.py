@@ -38,6 +38,7 @@ MODULES = (
     "one_shot",
     "recurrent",
     "translation",
+    "fuzz",
     "commands",
 )
 

@@ -370,18 +370,12 @@ def _over_seeds(accuracies: list[float]) -> str:
 def fuzz_table(name: str) -> str:
     """What came of spoiled bundles and inputs, a row a task."""
     record = read_record(name)
-    faults = ("traceback", "crash", "hang", "half a file", "wrong answer")
-    header = [
-        "what was run",
-        "tries",
-        "answered",
-        "refused in one line",
-        "noticed by the self-test",
-    ]
-    rows = [[*header, *faults]]
+    outcomes = ("answered", "refused", "noticed", *record["faults"])
+    header = ["what was run", "tries", "answered", "refused in one line"]
+    rows = [[*header, "noticed by the self-test", *record["faults"]]]
     for task, counts in record["outcomes"].items():
         cells = [sum(counts.values())]
-        cells += [counts.get(each, 0) for each in ("answered", "refused", "noticed", *faults)]
+        cells += [counts.get(each, 0) for each in outcomes]
         rows.append([task.replace("_", " "), *(f"{cell:,}" for cell in cells)])
     return f"{record['tries']:,} tries, seeds from {record['seed']}.\n\n{markdown(rows)}"
 

@@ -17,7 +17,7 @@ TENSORFLOW = {
     "tensorflow_model_optimization",
 }
 # What a device has.
-ON_DEVICE = {"numpy", "ai_edge_litert", "PIL", "cv2", "soundfile", "sounddevice"}
+ON_DEVICE = {"numpy", "ai_edge_litert", "PIL", "cv2", "soundfile", "sounddevice", "cryptography"}
 PACKAGES = ("deploy", "thinkkeras")
 # Keras has no gradient with respect to inputs, and a gradient penalty needs one: this one function
 # asks the backend that runs, TensorFlow or JAX, and imports it only when it is called.

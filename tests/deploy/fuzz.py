@@ -1,7 +1,5 @@
 """What the device's command line makes of spoiled bundles and inputs.
 
-    python -m tests.deploy.fuzz --tries 10000        # `make fuzz`; kept for benchmarks/README.md
-
 Each try spoils one file of a bundle, or one input, and runs a command in a process of its own. It
 may answer, or refuse in one line. A fault is a traceback, a crash, a hang, a half-written file,
 or another answer by a model or a recording that was changed and not noticed.
@@ -9,7 +7,6 @@ or another answer by a model or a recording that was changed and not noticed.
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 import os
@@ -106,7 +103,7 @@ def spoil_text(text: str, random: np.random.Generator) -> str:
 
 
 def tried(folder: Path, command: tuple[str, ...], expected: str | None, where: Path) -> str:
-    """What a command makes of a spoiled folder: an outcome of `main`'s table.
+    """What a command makes of a spoiled folder: "answered", "refused", "noticed", or a fault.
 
     Args:
         folder: the spoiled one, the process's own.
@@ -451,25 +448,3 @@ CASES = (
     Case("sequences", _sequences, (_run("genes.fasta"), _run("text:ACGTACGTACGT"), TEST)),
     Case("regression", _regression, (_run("x.npz"), TEST)),
 )
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.deploy.fuzz", description=__doc__)
-    parser.add_argument("--tries", type=int, default=10_000)
-    parser.add_argument("--seed", type=int, default=0, help="of the first try")
-    parser.add_argument("--cases", type=Path, default=Path("runs/fuzz"), help="bundles, kept")
-    options = parser.parse_args()
-    from benchmarks import tables
-
-    make_cases(options.cases)
-    found = fuzz(options.cases, options.tries, options.seed)
-    record = {"tries": options.tries, "seed": options.seed, "outcomes": found}
-    tables.keep("fuzz", record)
-    tables.main([])
-    for task, counts in found.items():
-        print(task, dict(counts))
-    return int(any(counts[fault] for counts in found.values() for fault in FAULTS))
-
-
-if __name__ == "__main__":
-    sys.exit(main())
