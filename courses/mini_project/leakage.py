@@ -52,9 +52,12 @@ def near_duplicates(examples: Examples) -> list[Twin]:
 
 def _fingerprints(kind: str, seen: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if kind == "rows":
-        seen, test = seen.reshape(len(seen), -1), test.reshape(len(test), -1)
-        spread = np.maximum(seen.std(axis=0), 1e-9) * np.sqrt(seen.shape[1])
-        return seen / spread, test / spread
+        seen, test = (x.reshape(len(x), -1).astype(np.float64) for x in (seen, test))
+        middle, spread = seen.mean(axis=0), seen.std(axis=0)
+        # What never changes tells no rows apart; its rounding would.
+        kept = spread > 1e-6 * np.abs(middle)
+        spread = spread[kept] * np.sqrt(max(1, kept.sum()))
+        return tuple((x - middle)[:, kept] / spread for x in (seen, test))
     return _unit(_shrunk(seen)), _unit(_shrunk(test))
 
 

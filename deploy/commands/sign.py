@@ -32,6 +32,8 @@ def new_key(path: str | Path) -> Path:
     except ModuleNotFoundError:
         raise missing_cryptography() from None
     private = Path(path)
+    if not private.name:
+        raise DeployError(f"expected the name of a file for the key, received '{path}'")
     public = private.with_suffix(f".public{private.suffix}")
     key = Ed25519PrivateKey.generate()
     contents = {
@@ -73,12 +75,19 @@ def sign(bundle: str | Path, private_key: str | Path) -> None:
         if not (each / "model.tflite").is_file():
             raise DeployError(f"expected a bundle, received '{folder}' without model.tflite")
     key = _read_private_key(private_key)
+    partial = folder / f"{FILE}.partial"
+    partial.unlink(missing_ok=True)
     files = checksums(folder)
     signature = base64.b64encode(key.sign(signed_message(files))).decode("ascii")
     content = {"algorithm": "Ed25519", "files": files, "signature": signature}
-    partial = folder / f"{FILE}.partial"
-    partial.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
-    partial.replace(folder / FILE)
+    try:
+        partial.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+        partial.replace(folder / FILE)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise DeployError(
+            f"expected a bundle that can be written, received '{folder}': {error.strerror}"
+        ) from error
 
 
 def _read_private_key(path: str | Path) -> Any:

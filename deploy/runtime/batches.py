@@ -26,7 +26,8 @@ class Batches:
         self._interpreter.allocate_tensors()
         self._inputs = [entry["index"] for entry in self._interpreter.get_input_details()]
         self._outputs = [entry["index"] for entry in self._interpreter.get_output_details()]
-        # Weights among them count as well where their first axis is 1; it is a bound, no more.
+        # About as much: weights count as well where their first axis is 1, activations of another
+        # first axis don't.
         of_one = sum(
             int(np.prod(entry["shape"])) * np.dtype(entry["dtype"]).itemsize
             for entry in self._interpreter.get_tensor_details()
@@ -34,6 +35,11 @@ class Batches:
         )
         self._most = max(1, min(_MOST, _BYTES // max(1, of_one)))
         self._size = 1
+
+    @property
+    def useful(self) -> bool:
+        """Whether more than one example fits."""
+        return self._most > 1
 
     def invoke(self, integers: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The outputs, (examples, …) an output, of (examples, …) an input, all in the model's own

@@ -451,7 +451,7 @@ def _read_json(path: Path) -> Any:
         )
     try:
         return json.loads(path.read_text("utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DeployError(f"expected JSON in '{path}', received a damaged file: {error}") from error
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +116,8 @@ class Model:
                 "expected as many examples for each input, received "
                 f"{' and '.join(str(len(array)) for array in inputs)}"
             )
+        if count == 0:
+            raise DeployError("expected at least one example, received none")
         if count == 1:
             return self._step(inputs)
         if self._takes_batches:
@@ -130,22 +132,31 @@ class Model:
         return [np.concatenate(column) for column in zip(*rows, strict=True)]
 
     def _invoke_together(self, integers: Sequence[np.ndarray]) -> list[np.ndarray] | None:
-        """One inference for all examples; None where the model can't, which the first and the last
-        example by themselves tell the first time."""
+        """One inference for all examples; None where the model can't."""
         try:
-            if self._batches is not None:
+            if self._batches is None:
+                self._batches = Batches(self._content, self._threads)
+                self._takes_batches = self._batches.useful and self._keeps_apart(integers)
+            if self._takes_batches:
                 return self._batches.invoke(integers)
-            batches = Batches(self._content, self._threads)
-            outputs = batches.invoke(integers)
         except (RuntimeError, ValueError):
             self._takes_batches = False
-            return None
-        for index in (0, len(integers[0]) - 1):
-            alone = self.invoke([array[index : index + 1] for array in integers])
-            of_batch = [output[index : index + 1] for output in outputs]
-            self._takes_batches &= all(map(alike, of_batch, alone))
-        self._batches = batches if self._takes_batches else None
-        return outputs if self._takes_batches else None
+        self._batches = None
+        return None
+
+    def _keeps_apart(self, integers: Sequence[np.ndarray]) -> bool:
+        """Whether examples of a batch don't change each other, tried on three that have nothing in
+        common; numbers that stand for something, of words say, are those given."""
+        assert self._batches is not None
+        given = [np.take(array, range(3), axis=0, mode="wrap") for array in integers]
+        probe = list(map(_unlike, given, self.card["inputs"]))
+        together = self._batches.invoke(probe)
+        for index in range(3):
+            alone = self.invoke([array[index : index + 1] for array in probe])
+            of_batch = [output[index : index + 1] for output in together]
+            if not all(map(alike, of_batch, alone)):
+                return False
+        return True
 
     def _step(self, example: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The outputs for one (1, …) array an input that holds no state; the state goes on."""
@@ -297,6 +308,20 @@ def _are_texts(part: Any) -> bool:
     if isinstance(part, np.ndarray):
         return part.ndim == 1 and len(part) > 0 and part.dtype.kind in "SUO"
     return isinstance(part, list | tuple) and len(part) > 0 and isinstance(part[0], str | bytes)
+
+
+def _unlike(examples: np.ndarray, tensor: Mapping[str, Any]) -> np.ndarray:
+    """Three random examples of different sizes in the place of three; as they are where they are no
+    measures."""
+    generator, scales = np.random.default_rng(0), np.array([0.25, 1.0, 4.0])
+    scales = scales.reshape(3, *[1] * (examples.ndim - 1))
+    if examples.dtype.kind == "f":
+        return (generator.normal(size=examples.shape) * scales).astype(examples.dtype)
+    if not tensor["scale"]:
+        return examples
+    limits = np.iinfo(examples.dtype)
+    random = generator.uniform(limits.min / 4, limits.max / 4, examples.shape) * scales
+    return random.astype(examples.dtype)
 
 
 def _numbers(example: Any) -> np.ndarray:

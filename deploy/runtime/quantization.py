@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 _HALF = np.float32(0.5)
+# The largest float32 that an int32 holds is not its own largest number.
 _LIMITS = {
-    name: (np.float32(np.iinfo(name).min), np.float32(np.iinfo(name).max))
-    for name in ("int8", "uint8", "int16", "int32")
+    name: (np.float32(np.iinfo(name).min), np.float32(min(np.iinfo(name).max, 2**31 - 128)))
+    for name in ("int8", "uint8", "int16", "uint16", "int32")
 }
 
 
@@ -27,7 +28,7 @@ def quantize(real: np.ndarray, tensor: Mapping[str, Any]) -> np.ndarray:
     if not tensor.get("scale"):
         return np.asarray(real, tensor["dtype"])
     # In place: of a small model, each array made anew would take as long as the inference.
-    steps = np.asarray(real, np.float32) / np.float32(tensor["scale"])
+    steps = np.asarray(np.asarray(real, np.float32) / np.float32(tensor["scale"]))
     steps += np.copysign(_HALF, steps)
     np.trunc(steps, out=steps)
     steps += np.float32(tensor["zero_point"])

@@ -30,7 +30,8 @@ _BLOCK = 2**20  # bytes
 def check_signature(bundle: str | Path, public_key: str | Path) -> None:
     """Whether every file of a bundle is as the owner of the key has signed it.
 
-    What a device has enrolled (`store.json`) is its own, and not signed.
+    What a device has enrolled (`store.json`) is its own, and not signed: remove one that arrives
+    with a bundle. An earlier bundle that the same key has signed is as good as this one.
 
     Args:
         bundle: the folder.
@@ -41,6 +42,8 @@ def check_signature(bundle: str | Path, public_key: str | Path) -> None:
             such key; no package `cryptography`.
     """
     folder = Path(bundle)
+    if folder.is_file():
+        raise DeployError(f"expected a signed bundle's folder, received the file '{folder}'")
     key = _read_public_key(public_key)
     try:
         found = json.loads((folder / FILE).read_text("utf-8"))
@@ -51,7 +54,7 @@ def check_signature(bundle: str | Path, public_key: str | Path) -> None:
             f"expected a signed bundle, received '{folder}' without {FILE}; sign it with "
             "python -m deploy sign"
         ) from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DeployError(
             f"expected files and their signature in '{folder / FILE}', received something else "
             f"({type(error).__name__}); copy the bundle again"
@@ -93,15 +96,29 @@ def signed_message(files: Mapping[str, str]) -> bytes:
 
 
 def checksums(folder: Path) -> dict[str, str]:
-    """The SHA-256 of each file that a signature is about, by its name as seen from the folder."""
+    """The SHA-256 of each file that a signature is about, by its name as seen from the folder.
+
+    Raises:
+        DeployError: a link among them, or a file that can't be read.
+    """
     found = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise DeployError(
+                f"expected files and folders alone in '{folder}', received {name}, a link or "
+                "something else that a signature can't hold; copy what it stands for into its place"
+            )
         if path.is_file() and name != FILE and not _is_enrolled(path.name):
             digest = hashlib.sha256()
-            with open(path, "rb") as file:
-                while block := file.read(_BLOCK):
-                    digest.update(block)
+            try:
+                with open(path, "rb") as file:
+                    while block := file.read(_BLOCK):
+                        digest.update(block)
+            except OSError as error:
+                raise DeployError(
+                    f"expected files that can be read, received '{path}': {error.strerror}"
+                ) from error
             found[name] = digest.hexdigest()
     return found
 

@@ -66,3 +66,19 @@ def test_rows_are_compared_in_their_columns_own_units():
     )
     # Half a thousandth of a standard deviation, and half of one.
     assert [twin.test for twin in near_duplicates(examples)] == [0]
+
+
+@pytest.mark.parametrize("constant", [0.0, 1.0, 9.81])
+def test_a_column_that_never_changes_makes_no_twins(constant):
+    generator = np.random.default_rng(0)
+    splits = []
+    for count in (300, 40, 40):
+        x = generator.normal(size=(count, 6)).astype("float32")
+        x[:, 2] = constant
+        splits.append(Split(x, np.zeros(count, np.int64)))
+    examples = Examples("rows", *splits, ["a", "b"], {"kind": "array"})
+    assert near_duplicates(examples) == []
+    copied = splits[0].x.copy()
+    copied[7] = splits[2].x[3]
+    (twin,) = near_duplicates(examples._replace(train=Split(copied, splits[0].y)))
+    assert (twin.test, twin.other) == (3, 7)

@@ -1,5 +1,6 @@
 """Signed bundles: what the owner of the key has made, and nothing else."""
 
+import hashlib
 import json
 import shutil
 import stat
@@ -38,6 +39,23 @@ def test_keys_and_signature(signed, tmp_path):
     runtime.check_signature(bundle, public)
 
 
+def test_what_is_left_of_an_earlier_signature_is_not_signed(signed, tmp_path):
+    bundle, public = signed
+    (bundle / "signature.json.partial").write_text("half")
+    deploy.sign(bundle, tmp_path / "signing.pem")
+    runtime.check_signature(bundle, public)
+
+
+def test_links_are_neither_signed_nor_accepted(signed, tmp_path):
+    bundle, public = signed
+    (tmp_path / "elsewhere").mkdir()
+    (bundle / "encoder").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DeployError, match="received encoder, a link"):
+        deploy.sign(bundle, tmp_path / "signing.pem")
+    with pytest.raises(DeployError, match="received encoder, a link"):
+        runtime.check_signature(bundle, public)
+
+
 def changed(bundle, _):
     content = bytearray((bundle / "model.tflite").read_bytes())
     content[-1] ^= 1
@@ -45,9 +63,14 @@ def changed(bundle, _):
 
 
 def replaced_with_its_checksum(bundle, _):
-    found = json.loads((bundle / "signature.json").read_text("utf-8"))
-    found["files"]["model.tflite"] = "0" * 64
-    (bundle / "signature.json").write_text(json.dumps(found), "utf-8")
+    changed(bundle, _)
+    digest = hashlib.sha256((bundle / "model.tflite").read_bytes()).hexdigest()
+    for name in ("signature.json", "card.json"):
+        found = json.loads((bundle / name).read_text("utf-8"))
+        (found["files"] if name == "signature.json" else found).update(
+            {"model.tflite" if name == "signature.json" else "sha256": digest}
+        )
+        (bundle / name).write_text(json.dumps(found), "utf-8")
 
 
 def added(bundle, _):

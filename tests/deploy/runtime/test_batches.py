@@ -47,15 +47,21 @@ def mixing(x):
     return keras.ops.reshape(keras.ops.softmax(keras.ops.reshape(x, (-1,))), (-1, 3, 4))
 
 
+def by_the_largest(x):
+    """Of examples with the same largest value, what each has by itself."""
+    return x / keras.ops.max(keras.ops.reshape(x, (-1,)))
+
+
 def in_one_row(x):
     return keras.ops.reshape(x, (1, 12))
 
 
-@pytest.mark.parametrize("layer", [mixing, in_one_row])
+@pytest.mark.parametrize("layer", [mixing, by_the_largest, in_one_row])
 def test_a_graph_that_knows_one_example_only_gets_one_at_a_time(layer):
     given = keras.Input(batch_shape=(1, 3, 4))
     model = Model(floats(keras.Model(given, layer(given))), {}, [])
     x = np.random.default_rng(0).normal(size=(5, 3, 4)).astype("float32")
+    model.run([np.repeat(x[:1], 4, axis=0)])  # which mixing leaves as they are
     expected = np.concatenate([layer(one[None]) for one in x])
     np.testing.assert_allclose(model.run([x])[0], expected, atol=1e-6)
     assert model._batches is None
@@ -66,3 +72,5 @@ def test_inputs_of_different_numbers_are_refused():
     model = Model(floats(keras.Model(given, keras.layers.Add()(given))), {}, [])
     with pytest.raises(DeployError, match="as many examples for each input, received 5 and 3"):
         model.predict([np.zeros((5, 3)), np.zeros((3, 3))])
+    with pytest.raises(DeployError, match="at least one example"):
+        model.run([np.zeros((0, 3))] * 2)

@@ -18,6 +18,8 @@ from deploy.runtime.quantization import dequantize, quantize
         ([-0.25, -0.75, -0.2, 0.2], ("int8", 0.5, 7), [6, 5, 7, 7]),
         ([0.0, 0.1, 1.0], ("uint8", 0.1, 3), [3, 4, 13]),
         ([-1.0, 1.0], ("int16", 1 / 32768, 0), [-32768, 32767]),
+        ([-1e12, 1e12, 2.0], ("int32", 1.0, 0), [-(2**31), 2**31 - 128, 2]),
+        (2.4, ("int8", 1.0, 1), 3),
     ],
 )
 def test_quantize_by_hand(real, tensor, integers):
