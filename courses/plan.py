@@ -61,7 +61,8 @@ def calendar_table(name: str) -> list[list[str]]:
     Args:
         name: "ten_weeks", "five_weeks" or "one_week".
     """
-    plan, chosen = read_plan(), read_plan()["plans"][name]
+    plan = read_plan()
+    chosen = plan["plans"][name]
     of_key = {row["key"]: row for row in plan["sessions"]}
     rows = [[chosen["unit"], "sessions", "theory", "demo", "exercises", "mini-project", "hours"]]
     for number, (keys, project) in enumerate(

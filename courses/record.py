@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import deploy
+from courses.files import write_text
 from courses.settings import Settings
 
 # What a table shows of a card.
@@ -42,7 +43,5 @@ def write_metrics(settings: Settings, cards: Sequence[Mapping[str, Any]], **meas
             "numpy": np.__version__,
         },
     }
-    partial = settings.out / "metrics.json.partial"
-    partial.write_text(json.dumps(metrics, indent=2) + "\n", "utf-8")
-    partial.replace(settings.out / "metrics.json")
+    write_text(settings.out / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     print(deploy.table(cards))

@@ -30,6 +30,17 @@ ROUNDING = 0.15  # points by which the report's figures may differ: another proc
 WORDS, ANALYSIS_WORDS = 25, 40
 
 
+def class_counts(examples: Examples) -> np.ndarray:
+    """How many examples each class has in all splits."""
+    y = np.concatenate([examples.train.y, examples.validation.y, examples.test.y])
+    return np.bincount(y, minlength=len(examples.class_names))
+
+
+def fair_metric(counts: np.ndarray) -> str:
+    """The metric for classes of these sizes."""
+    return "accuracy" if counts.max() <= UNEVEN * counts.min() else "balanced_accuracy"
+
+
 class Evidence:
     """What is computed of a project, once and when a criterion asks for it."""
 
@@ -91,13 +102,10 @@ def check_data(evidence: Evidence) -> None:
 def check_metric(evidence: Evidence) -> None:
     """The metric suits the classes, and the report states what it gives."""
     examples, project = evidence.examples, evidence.project
-    counts = np.bincount(
-        np.concatenate([examples.train.y, examples.validation.y, examples.test.y]),
-        minlength=len(examples.class_names),
-    )
+    counts = class_counts(examples)
     largest, smallest = int(counts.argmax()), int(counts.argmin())
     expect(
-        project.metric == "balanced_accuracy" or counts[largest] <= UNEVEN * counts[smallest],
+        project.metric == "balanced_accuracy" or fair_metric(counts) == project.metric,
         case=f"{counts[largest]} examples of '{examples.class_names[largest]}' and "
         f"{counts[smallest]} of '{examples.class_names[smallest]}'",
         expected="the metric balanced_accuracy",

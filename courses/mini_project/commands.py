@@ -17,7 +17,7 @@ import numpy as np
 
 from courses.mini_project import examples as data_sets
 from courses.mini_project.baseline import train_baseline
-from courses.mini_project.check import UNEVEN, check_project, marks
+from courses.mini_project.check import check_project, class_counts, fair_metric, marks
 from courses.mini_project.leakage import near_duplicates
 from courses.mini_project.mistakes import MISTAKES
 from courses.mini_project.project import (
@@ -26,6 +26,7 @@ from courses.mini_project.project import (
     LEAST_MARGIN,
     LEAST_SEEDS,
     default_target,
+    limit_of,
     read_project,
 )
 
@@ -48,14 +49,13 @@ def new(name: str, data: str, board: str, told_reading: Sequence[str] = ()) -> i
     target = default_target(board)
     reading = data_sets.default_reading(data) | dict(map(_read_value, told_reading))
     examples = data_sets.load_examples(data, reading)
-    counts = np.bincount(np.concatenate([examples.train.y, examples.test.y]))
-    limit = "cycles" if target.startswith("ethos") else "macs"
+    limit = limit_of(target)
     told = {
         "data": _seen_from(Path(name), data),
         "reading": reading,
         "board": board,
         "target": target,
-        "metric": "accuracy" if counts.max() <= UNEVEN * counts.min() else "balanced_accuracy",
+        "metric": fair_metric(class_counts(examples)),
         "seeds": list(range(LEAST_SEEDS)),
         "margin": LEAST_MARGIN,
         "budget": {limit: DEFAULT_BUDGET[limit]},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,32 +13,29 @@ import numpy as np
 
 from deploy.load.folder import Folder, class_names_in, labelled_examples
 from deploy.load.readers import load as load_source
+from deploy.runtime.checks import is_number, is_whole
 from deploy.runtime.inputs import image, log_mel, sound
 from thinkkeras import datasets
+from thinkkeras.datasets.folder import tell_skipped
 
 RECORDINGS = ("tones", "spoken_digit")
 CLASS, GROUP = "class", "group"  # the columns of a CSV file that are no readings
-
-# So many rows that can't be read are named.
-_NAMED = 10
 
 # Frames of a spectrogram are so long and so far apart, in seconds; it has so many bands.
 _WINDOW, _HOP, _BINS = 0.032, 0.016, 40
 
 
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-
+_counts = partial(is_whole, least=1)
 
 # What may be told of each kind of data.
 _READINGS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "image_size": (
         "[height, width] in pixels",
-        lambda value: isinstance(value, list) and len(value) == 2 and all(map(_is_whole, value)),
+        lambda value: isinstance(value, list) and len(value) == 2 and all(map(_counts, value)),
     ),
-    "rate": ("a whole number of samples a second", _is_whole),
-    "seconds": ("a number above 0", lambda value: isinstance(value, int | float) and value > 0),
-    "window": ("a whole number of rows", _is_whole),
+    "rate": ("a whole number of samples a second", _counts),
+    "seconds": ("a number above 0", lambda value: is_number(value) and value > 0),
+    "window": ("a whole number of rows", _counts),
 }
 
 
@@ -241,10 +239,7 @@ def _read_rows(path: Path) -> tuple[list[str], np.ndarray, list[str], list[str]]
                 groups.append(row.get(GROUP) or "")
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"expected CSV in UTF-8, received '{path}': {error}") from None
-    for line in skipped[:_NAMED]:
-        print(line)
-    if len(skipped) > _NAMED:
-        print(f"skipped {len(skipped) - _NAMED} more rows that can't be read")
+    tell_skipped(skipped, "rows that can't be read")
     return columns, np.array(values, np.float32), classes, groups
 
 

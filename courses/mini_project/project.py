@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.boards import find_board
+from deploy.runtime.checks import is_number, is_whole
 from deploy.targets import TARGETS, find_target
 
 FILE = "project.json"
@@ -88,9 +89,9 @@ def read_project(folder: str | Path) -> Project:
     told["budget"] = _mapping(told["budget"], "budget", file)
     told["reading"] = _mapping(told["reading"], "reading", file)
     seeds, margin = told["seeds"], told["margin"]
-    if not isinstance(seeds, list) or not seeds or not all(_is_whole(seed) for seed in seeds):
+    if not isinstance(seeds, list) or not seeds or not all(is_whole(seed, 0) for seed in seeds):
         raise ValueError(f"expected seeds, whole numbers, in '{file}', received {seeds!r}")
-    if not isinstance(margin, int | float) or isinstance(margin, bool):
+    if not is_number(margin):
         raise ValueError(f"expected a margin in points in '{file}', received {margin!r}")
     if told["metric"] not in METRICS:
         raise ValueError(
@@ -102,14 +103,19 @@ def read_project(folder: str | Path) -> Project:
             f"expected a target of the board {board.name} ({', '.join(board.targets)}) in "
             f"'{file}', received '{target.name}'"
         )
-    limit = "cycles" if target.name.startswith("ethos") else "macs"
-    if set(told["budget"]) != {limit} or not _is_whole(told["budget"][limit], 1):
+    limit = limit_of(target.name)
+    if set(told["budget"]) != {limit} or not is_whole(told["budget"][limit], 1):
         raise ValueError(
             f"expected the budget {{\"{limit}\": NUMBER}} for {target.name} in '{file}', received "
             f"{told['budget']!r}"
         )
     told["data"], told["seeds"] = str(told["data"]), tuple(dict.fromkeys(seeds))
     return Project(folder=Path(folder), **told)
+
+
+def limit_of(target: str) -> str:
+    """What limits an inference there: "cycles" of an NPU, "macs" of anything else."""
+    return "cycles" if target.startswith("ethos") else "macs"
 
 
 def default_target(board: str) -> str:
@@ -131,7 +137,3 @@ def _mapping(value: Any, name: str, file: Path) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise ValueError(f"expected a mapping {name} in '{file}', received {value!r}")
     return value
-
-
-def _is_whole(value: Any, least: int = 0) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least

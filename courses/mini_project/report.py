@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import deploy
+from courses.files import write_text
 from courses.mini_project.examples import Examples
 from courses.mini_project.project import Project
 from deploy.measure.formatting import markdown
@@ -128,9 +129,7 @@ def write_tables(project: Project, examples: Examples) -> Measured:
             )
         text = f"{text[: found.start(2)]}{table}\n{text[found.end(2) :]}"
         print(table)
-    partial = project.report.with_suffix(".partial")
-    partial.write_text(text, "utf-8")
-    partial.replace(project.report)
+    write_text(project.report, text)
     return measured
 
 

@@ -6,11 +6,16 @@ import base64
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 from deploy.runtime.bundle import bundle_folders
 from deploy.runtime.errors import DeployError
-from deploy.runtime.signature import FILE, checksums, missing_cryptography, signed_message
+from deploy.runtime.signature import (
+    FILE,
+    checksums,
+    missing_cryptography,
+    read_key,
+    signed_message,
+)
 
 
 def new_key(path: str | Path) -> Path:
@@ -74,7 +79,7 @@ def sign(bundle: str | Path, private_key: str | Path) -> None:
     for each in bundle_folders(folder).values():
         if not (each / "model.tflite").is_file():
             raise DeployError(f"expected a bundle, received '{folder}' without model.tflite")
-    key = _read_private_key(private_key)
+    key = read_key(private_key, "private")
     partial = folder / f"{FILE}.partial"
     partial.unlink(missing_ok=True)
     files = checksums(folder)
@@ -88,24 +93,3 @@ def sign(bundle: str | Path, private_key: str | Path) -> None:
         raise DeployError(
             f"expected a bundle that can be written, received '{folder}': {error.strerror}"
         ) from error
-
-
-def _read_private_key(path: str | Path) -> Any:
-    try:
-        from cryptography.exceptions import UnsupportedAlgorithm
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-        from cryptography.hazmat.primitives.serialization import load_pem_private_key
-    except ModuleNotFoundError:
-        raise missing_cryptography() from None
-    try:
-        key = load_pem_private_key(Path(path).read_bytes(), password=None)
-    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise DeployError(
-            f"expected a PEM file with an Ed25519 private key, received '{path}': {error}; make "
-            "one with python -m deploy key"
-        ) from error
-    if not isinstance(key, Ed25519PrivateKey):
-        raise DeployError(
-            f"expected an Ed25519 private key in '{path}', received {type(key).__name__}"
-        )
-    return key

@@ -44,7 +44,7 @@ def check_signature(bundle: str | Path, public_key: str | Path) -> None:
     folder = Path(bundle)
     if folder.is_file():
         raise DeployError(f"expected a signed bundle's folder, received the file '{folder}'")
-    key = _read_public_key(public_key)
+    key = read_key(public_key, "public")
     try:
         found = json.loads((folder / FILE).read_text("utf-8"))
         listed, signature = found["files"], base64.b64decode(found["signature"], validate=True)
@@ -136,21 +136,35 @@ def missing_cryptography() -> DeployError:
     )
 
 
-def _read_public_key(path: str | Path) -> Any:
+def read_key(path: str | Path, half: str) -> Any:
+    """The Ed25519 key in a PEM file without a password.
+
+    Args:
+        path: of the file.
+        half: "public" or "private".
+
+    Raises:
+        DeployError: no such key; no package `cryptography`.
+    """
     try:
         from cryptography.exceptions import UnsupportedAlgorithm
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-        from cryptography.hazmat.primitives.serialization import load_pem_public_key
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric import ed25519
     except ModuleNotFoundError:
         raise missing_cryptography() from None
     try:
-        key = load_pem_public_key(Path(path).read_bytes())
-    except (OSError, ValueError, UnsupportedAlgorithm) as error:
+        content = Path(path).read_bytes()
+        if half == "private":
+            key: Any = serialization.load_pem_private_key(content, password=None)
+        else:
+            key = serialization.load_pem_public_key(content)
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise DeployError(
-            f"expected a PEM file with an Ed25519 public key, received '{path}': {error}"
+            f"expected a PEM file with an Ed25519 {half} key, received '{path}': {error}; make a "
+            "pair with python -m deploy key"
         ) from error
-    if not isinstance(key, Ed25519PublicKey):
+    if not isinstance(key, ed25519.Ed25519PrivateKey | ed25519.Ed25519PublicKey):
         raise DeployError(
-            f"expected an Ed25519 public key in '{path}', received {type(key).__name__}"
+            f"expected an Ed25519 {half} key in '{path}', received {type(key).__name__}"
         )
     return key

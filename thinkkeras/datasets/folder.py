@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 # Sub-folders that are taken as the splits, each with one sub-folder a class.
 _SPLITS = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
 
-# So many files that are no images are named.
+# So many of what is skipped are named.
 _NAMED = 10
 
 
@@ -65,7 +65,7 @@ def find_images(folder: str | Path) -> Images:
         split: {name: _readable(part / name, sizes, skipped) for name in class_names}
         for split, part in parts.items()
     }
-    _tell(skipped)
+    tell_skipped(skipped, "files that are no images")
     return Images(class_names, _split(found, parts["train"]), sizes)
 
 
@@ -126,11 +126,12 @@ def _readable(folder: Path, sizes: set[tuple[int, int]], skipped: list[str]) -> 
     return found
 
 
-def _tell(skipped: Sequence[str]) -> None:
+def tell_skipped(skipped: Sequence[str], what: str) -> None:
+    """Prints the first lines, and how many more of `what` were skipped."""
     for line in skipped[:_NAMED]:
         print(line)
     if len(skipped) > _NAMED:
-        print(f"skipped {len(skipped) - _NAMED} more files that are no images")
+        print(f"skipped {len(skipped) - _NAMED} more {what}")
 
 
 def _split(
