@@ -108,7 +108,7 @@ class Model:
         Inputs are in the units the Keras model was trained on; the outputs are its outputs.
 
         Raises:
-            DeployError: one input has more examples than another.
+            DeployError: no examples, or one input has more of them than another.
         """
         count = len(inputs[0])
         if any(len(array) != count for array in inputs):
